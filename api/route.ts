@@ -1,0 +1,97 @@
+import type { Readable } from "node:stream";
+import type { z } from "zod";
+import type { Actor, Permission } from "../domain/accounts.ts";
+import type { Delivery } from "./delivery.ts";
+import type { Services } from "./services.ts";
+
+/** Who may call. There is no default: a route that does not say does not compile. */
+export type Access = "public" | "signed-in" | Permission;
+
+/** The envelope a client expects (conventions: one of three). */
+export type DialectName = "native" | "coded" | "status";
+
+/** What a route answers: JSON of a shape, a delivered object, text that grows, or a finished page. */
+export type Returns = readonly [status: number, shape: z.ZodType] | "delivery" | "text" | "page";
+
+/** A finished body that is not JSON. */
+export interface Page {
+  contentType: string;
+  body: string | Buffer;
+  headers?: Record<string, string>;
+}
+
+type Answer<R extends Returns> = R extends readonly [number, infer S extends z.ZodType]
+  ? z.input<S>
+  : R extends "delivery"
+    ? Delivery
+    : R extends "text"
+      ? Readable
+      : Page;
+
+type Parsed<S> = S extends z.ZodType ? z.output<S> : Record<string, never>;
+
+/** A received multipart form: its checked fields and what `store` made of its one file. */
+export interface ReceivedForm<F, T> {
+  fields: F;
+  file: T;
+  /** The file's name as the client wrote it: to be shown, never trusted. */
+  fileName: string;
+}
+
+/** Reads the form as it arrives. `store` gets the file's bytes once, as a stream; fields may come in any order. */
+export type ReceiveForm<F> = <T>(
+  store: (file: Readable, fileName: string) => Promise<T>,
+) => Promise<ReceivedForm<F, T>>;
+
+/** One call of a route, with everything checked that was declared. */
+export interface Call<P, Q, B, F, A extends Access> {
+  actor: A extends "public" ? Actor | undefined : Actor;
+  params: P;
+  query: Q;
+  body: B;
+  receive: ReceiveForm<F>;
+  services: Services;
+  requestId: string;
+  /** The caller's network address. */
+  address: string;
+  /** Aborted when the client is gone. */
+  signal: AbortSignal;
+  /** Headers of the answer. */
+  header(name: string, value: string): void;
+  requestHeader(name: string): string | undefined;
+}
+
+interface Declaration<P, Q, B, F, A extends Access, R extends Returns> {
+  method: "get" | "post" | "put" | "patch" | "delete";
+  /** The whole path, `:name` for a parameter. */
+  path: string;
+  /** One sentence for the documentation. */
+  summary: string;
+  access: A;
+  /** `api-key`: only `X-API-Key` signs in here. */
+  credential?: "api-key";
+  dialect?: DialectName;
+  params?: P;
+  query?: Q;
+  body?: B;
+  /** The text fields of a multipart form that also carries one `file`. */
+  form?: F;
+  returns: R;
+  handle(call: Call<Parsed<P>, Parsed<Q>, Parsed<B>, Parsed<F>, A>): Promise<Answer<R>> | Answer<R>;
+}
+
+/** A route with its types forgotten, as the server walks them. */
+// oxlint-disable-next-line typescript/no-explicit-any -- the list holds routes of every shape
+export type Route = Declaration<any, any, any, any, any, any> & { operationId?: string };
+
+/** Declares a route: the identity function, with types. `handle` gets what was declared and must answer it. */
+export function route<
+  const R extends Returns,
+  A extends Access,
+  P extends z.ZodType | undefined = undefined,
+  Q extends z.ZodType | undefined = undefined,
+  B extends z.ZodType | undefined = undefined,
+  F extends z.ZodType | undefined = undefined,
+>(declaration: Declaration<P, Q, B, F, A, R>): Declaration<P, Q, B, F, A, R> {
+  return declaration;
+}

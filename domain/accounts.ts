@@ -1,0 +1,32 @@
+/** What may be done, `<word>:<verb>`; API keys take their scopes out of the same set. */
+export const PERMISSIONS = [
+  "packages:query",
+  "packages:read",
+  "packages:upload",
+  "packages:publish",
+  "packages:administer",
+  "packages:original",
+  "audit:read",
+] as const;
+export type Permission = (typeof PERMISSIONS)[number];
+
+/** Roles, and what each may do. People and their further roles come with accounts. */
+export const ROLES = { admin: PERMISSIONS } as const satisfies Record<
+  string,
+  readonly Permission[]
+>;
+export type Role = keyof typeof ROLES;
+
+/** Who is asking, and what they may do. `keyId` is set when an API key asks. */
+export interface Actor {
+  accountId: string;
+  /** What the audit shows: a user name, or `key <prefix>…<last four>`. */
+  name: string;
+  permissions: readonly Permission[];
+  sessionId?: string;
+  keyId?: string;
+}
+
+export function may(actor: Actor, permission: Permission): boolean {
+  return actor.permissions.includes(permission);
+}

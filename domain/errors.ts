@@ -1,0 +1,94 @@
+import { ApplicationFailure, ApplicationFailureCategory } from "@temporalio/common";
+
+/** Every way we may say no, and the HTTP status it becomes. Codes are public: add new ones, never reuse old ones. */
+export const REFUSALS = {
+  "accounts/bad-credentials": 401,
+  "accounts/not-signed-in": 401,
+  "accounts/refresh-invalid": 401,
+  "accounts/not-allowed": 403,
+  "accounts/api-key-invalid": 403,
+  "accounts/api-key-not-found": 404,
+  "accounts/refresh-not-found": 404,
+  "accounts/scope-beyond-rights": 422,
+  "operations/idempotency-in-flight": 409,
+  "operations/idempotency-mismatch": 422,
+  "packages/not-found": 404,
+  "packages/version-not-found": 404,
+  "packages/run-not-found": 404,
+  "packages/not-published": 404,
+  "packages/name-taken": 409,
+  "packages/version-taken": 409,
+  "packages/version-not-ready": 409,
+  "packages/run-not-parked": 409,
+  "packages/not-distributing": 403,
+  "packages/processing-failed": 400,
+  "packages/which-one": 400,
+  "packages/type-changed": 422,
+  "packages/digest-mismatch": 422,
+  "packages/not-an-archive": 422,
+  "packages/no-manifest": 422,
+  "packages/empty-file": 422,
+  "packages/tools-missing": 503,
+  "packages/link-expired": 403,
+  "request/invalid": 422,
+  "request/malformed": 400,
+  "request/unsupported-media-type": 415,
+  "request/too-large": 413,
+  "request/cut-short": 400,
+  "request/not-found": 404,
+  "request/method-not-allowed": 405,
+  "request/too-many": 429,
+  "request/range-not-satisfiable": 416,
+  "platform/not-ready": 503,
+  "platform/storage-full": 507,
+  "platform/bug": 500,
+} as const;
+
+export type RefusalCode = keyof typeof REFUSALS;
+
+/** One thing that is wrong with a request: where it stands (`path`) and what to do about it. */
+export interface Issue {
+  path: string;
+  message: string;
+}
+
+/** What a refusal carries beside its sentence: faults, extra fields of the problem document, response headers. */
+export interface RefusalExtras {
+  issues?: Issue[];
+  fields?: Record<string, unknown>;
+  headers?: Record<string, string>;
+}
+
+/**
+ * A "no" that the caller can act on, as opposed to a bug. `throw refusal(...)` means the same in a
+ * route, an activity, a workflow and an update handler: Temporal carries it through unchanged and
+ * never retries it.
+ */
+export function refusal(
+  code: RefusalCode,
+  message: string,
+  extras: RefusalExtras = {},
+): ApplicationFailure {
+  return ApplicationFailure.create({
+    type: code,
+    message,
+    nonRetryable: true,
+    category: ApplicationFailureCategory.BENIGN,
+    details: [extras],
+  });
+}
+
+/** The refusal inside an error, however deep Temporal wrapped it; undefined for a bug. */
+export function refusalIn(
+  error: unknown,
+): { code: RefusalCode; message: string; extras: RefusalExtras } | undefined {
+  let cause = error;
+  for (let depth = 0; cause instanceof Error && depth < 8; depth++) {
+    if (cause instanceof ApplicationFailure && cause.type && cause.type in REFUSALS) {
+      const [extras] = (cause.details ?? []) as [RefusalExtras?];
+      return { code: cause.type as RefusalCode, message: cause.message, extras: extras ?? {} };
+    }
+    cause = cause.cause;
+  }
+  return undefined;
+}

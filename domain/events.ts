@@ -1,0 +1,10 @@
+/** Every event: name → payload. Payloads hold ids, numbers and the row's version, never a whole view. */
+export interface Events {
+  "package.run-changed": { packageId: string; runId: string };
+  "package.log-grew": { runId: string };
+  "package.published": { packageId: string; number: number };
+}
+
+export type EventName = keyof Events;
+/** One thing that happened, delivered at least once. */
+export type Event = { [N in EventName]: { type: N; data: Events[N] } }[EventName];

@@ -1,0 +1,8 @@
+/** The things that live as workflows; each is the first word of its workflow id. */
+export const NOUNS = ["package", "sweep"] as const;
+export type Noun = (typeof NOUNS)[number];
+
+/** `package/<id>`, and for a child `package/<id>/build/<child>`: the one way ids of workflows are made. */
+export function workflowId(noun: Noun, ...path: string[]): string {
+  return [noun, ...path].join("/");
+}

@@ -1,0 +1,24 @@
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+
+/** Every number a user can run into. */
+export const LIMITS = {
+  packageBytes: 20 * GiB,
+  packageNameCharacters: 100,
+  packageNameBytes: 255,
+  descriptionCharacters: 5000,
+  fileNameBytes: 200,
+  jsonBodyBytes: 1 * MiB,
+  formFieldBytes: 64 * KiB,
+  formFields: 32,
+  stepLogBytes: 1 * MiB,
+  /** How much of both ends is fetched back through the public address to prove a publication. */
+  publicationProbeBytes: 1 * MiB,
+  originalLinkSeconds: 600,
+  runOutputDays: 7,
+  stagedLeaseSeconds: 60,
+  listItems: 100,
+  idempotencyKeyCharacters: 255,
+  idempotencyKeyHours: 24,
+} as const;

@@ -1,0 +1,315 @@
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { resolve } from "node:path";
+import { z } from "zod";
+import { LIMITS } from "../domain/limits.ts";
+import { QUEUES } from "../domain/queues.ts";
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
+const seconds = z
+  .string()
+  .regex(/^\d+[smhd]?$/, "must be a number of seconds, or a number with s, m, h or d")
+  .transform((text) => Number.parseInt(text) * (UNITS[text.at(-1) ?? ""] ?? 1));
+const url = z.url().transform((text) => text.replace(/\/+$/, ""));
+const rate = z
+  .string()
+  .regex(/^\d+\/\d+$/, "must be COUNT/SECONDS, for example 5/60")
+  .transform((text) => {
+    const [points, per] = text.split("/").map(Number) as [number, number];
+    return { points, seconds: per };
+  });
+const command = z.string().transform((text, context) => {
+  try {
+    return z.array(z.string().min(1)).min(1).parse(JSON.parse(text));
+  } catch {
+    context.addIssue(
+      'must be a JSON array of strings, for example ["protect","--in","{input}","--out","{output}"]',
+    );
+    return z.NEVER;
+  }
+});
+const words = z.string().transform((text) =>
+  text
+    .split(",")
+    .map((word) => word.trim())
+    .filter(Boolean),
+);
+
+/** Every variable the product reads: its rule, its meaning, and whether it is a secret (then `NAME_FILE` is read too). */
+const VARIABLES = {
+  NODE_ENV: {
+    rule: z.enum(["development", "test", "production"]).default("development"),
+    doc: "production refuses to start without its keys",
+  },
+  LONGHAUL_DATA: {
+    rule: z.string().default("./data"),
+    doc: "Folder of everything the embedded profile keeps",
+  },
+  LONGHAUL_CACHE: {
+    rule: z.string().default(resolve(homedir(), ".cache/longhaul")),
+    doc: "Folder of downloaded programs (default ~/.cache/longhaul)",
+  },
+  HOST: { rule: z.string().default("127.0.0.1"), doc: "Address the API listens on" },
+  PORT: { rule: port.default(3000), doc: "Port the API listens on" },
+  PUBLIC_URL: {
+    rule: url.optional(),
+    doc: "Address under which clients reach the API (default http://HOST:PORT)",
+  },
+  CORS_ORIGINS: {
+    rule: words.default([]),
+    doc: "Origins whose pages may call the API, separated by commas",
+  },
+  TRUST_PROXY: {
+    rule: z.coerce.number().int().min(0).max(9).default(0),
+    doc: "How many reverse proxies stand before the API; their X-Forwarded-For is believed",
+  },
+  LOG_LEVEL: {
+    rule: z.enum(["trace", "debug", "info", "warn", "error"]).default("info"),
+    doc: "Least level that is logged",
+  },
+  TEMPORAL_ADDRESS: {
+    rule: z.string().optional(),
+    doc: "host:port of a Temporal server; without it the embedded one is started. TEMPORAL_API_KEY and TEMPORAL_TLS_* are read by Temporal's own loader",
+  },
+  TEMPORAL_NAMESPACE: { rule: z.string().default("longhaul"), doc: "Temporal namespace" },
+  TEMPORAL_CLI: {
+    rule: z.string().optional(),
+    doc: "Path of a temporal binary for the embedded server",
+  },
+  TEMPORAL_PORT: { rule: port.default(7233), doc: "Port of the embedded Temporal server" },
+  TEMPORAL_UI_PORT: { rule: port.default(8233), doc: "Port of the embedded Temporal Web UI" },
+  TEMPORAL_UI_URL: {
+    rule: url.optional(),
+    doc: "Address of Temporal's Web UI for links (default http://127.0.0.1:TEMPORAL_UI_PORT)",
+  },
+  WORKER_QUEUES: {
+    rule: words.pipe(z.array(z.enum(QUEUES)).min(1)).default(Object.values(QUEUES)),
+    doc: "Task queues this worker serves",
+  },
+  WORKER_METRICS_PORT: {
+    rule: port.optional(),
+    doc: "Port of the worker's Prometheus metrics; none when not given (npm start picks 9464)",
+  },
+  BUILD_SLOTS: {
+    rule: z.coerce.number().int().min(1).max(64).default(2),
+    doc: "How many shell tools one worker runs at a time",
+  },
+  SHUTDOWN_GRACE: {
+    rule: seconds.default(60),
+    doc: "How long a stopping worker lets running tools finish",
+  },
+  ADMIN_USERNAME: {
+    rule: z.string().min(3).max(50).default("admin"),
+    doc: "User name of the first administrator",
+  },
+  ADMIN_PASSWORD: {
+    rule: z.string().min(8).max(200).optional(),
+    secret: true,
+    doc: "Password of the first administrator, used at the first start; made and shown once when not given",
+  },
+  DATABASE_URL: {
+    rule: z
+      .string()
+      .regex(/^(mysql|mariadb):\/\//, "must begin with mysql://")
+      .optional(),
+    secret: true,
+    doc: "mysql://user:password@host:port/database; without it SQLite in the data folder",
+  },
+  REDIS_URL: {
+    rule: z
+      .string()
+      .regex(/^rediss?:\/\//, "must begin with redis:// or rediss://")
+      .optional(),
+    secret: true,
+    doc: "redis://[:password@]host:port[/db]; without it events and limits live in the process",
+  },
+  S3_ENDPOINT: {
+    rule: url.optional(),
+    doc: "Address of an S3 server; without it objects live in the data folder",
+  },
+  S3_REGION: { rule: z.string().default("us-east-1"), doc: "Region of the S3 server" },
+  S3_BUCKET: { rule: z.string().min(3).max(63).optional(), doc: "Bucket for all objects" },
+  S3_ACCESS_KEY_ID: { rule: z.string().optional(), secret: true, doc: "S3 access key" },
+  S3_SECRET_ACCESS_KEY: { rule: z.string().optional(), secret: true, doc: "S3 secret key" },
+  SECRET_KEY: {
+    rule: z.string().min(32, "must have at least 32 characters").optional(),
+    secret: true,
+    doc: "Signs tokens and links, seals secrets; made in the data folder when not given",
+  },
+  SIGNING_KEYSTORE: {
+    rule: z.string().optional(),
+    doc: "Keystore (PKCS#12 or JKS) that signs APKs; made in the data folder when not given",
+  },
+  SIGNING_KEYSTORE_PASSWORD: {
+    rule: z.string().min(6).optional(),
+    secret: true,
+    doc: "Password of the keystore",
+  },
+  SIGNING_KEY_ALIAS: {
+    rule: z.string().default("longhaul"),
+    doc: "Name of the key in the keystore",
+  },
+  SCAN_SIGNATURES: {
+    rule: z.string().optional(),
+    doc: "Folder of ClamAV signatures; packages are scanned when given",
+  },
+  HARDEN_COMMAND: {
+    rule: command.optional(),
+    doc: "JSON array with {input} and {output}; packages are hardened with it when given",
+  },
+  MAX_PACKAGE_BYTES: {
+    rule: z.coerce.number().int().min(1).max(LIMITS.packageBytes).default(LIMITS.packageBytes),
+    doc: "Largest package accepted, at most 20 GiB",
+  },
+  PUBLICATION_CHECK_URL: {
+    rule: url.optional(),
+    doc: "Address through which a publication is checked, the CDN's (default PUBLIC_URL)",
+  },
+  PURGE_URL: {
+    rule: url.optional(),
+    doc: 'Called by POST {"urls": [...]} after each switch of a link; nothing is purged when not given',
+  },
+  LIMIT_SIGN_IN: {
+    rule: rate.default({ points: 5, seconds: 60 }),
+    doc: "Failed sign-ins per address and account: COUNT/SECONDS",
+  },
+  LIMIT_REQUESTS: {
+    rule: rate.default({ points: 1200, seconds: 60 }),
+    doc: "Requests per caller: COUNT/SECONDS",
+  },
+  ACCESS_TTL: { rule: seconds.default(1800), doc: "Life of an access token" },
+  REFRESH_TTL: { rule: seconds.default(604_800), doc: "Life of a sign-in" },
+} as const satisfies Record<string, { rule: z.ZodType; doc: string; secret?: boolean }>;
+
+type Name = keyof typeof VARIABLES;
+type Values = { [N in Name]: z.output<(typeof VARIABLES)[N]["rule"]> };
+
+/** Where the S3 server is and how to sign in to it. */
+export interface S3Settings {
+  endpoint: string;
+  region: string;
+  bucket: string;
+  accessKeyId: string;
+  secretAccessKey: string;
+}
+
+/** The keystore that signs APKs. */
+export interface SigningSettings {
+  keystore: string;
+  password: string;
+  alias: string;
+}
+
+/** The variables by name, with what follows from them. */
+export type Env = Readonly<Values> & {
+  readonly production: boolean;
+  readonly dataFolder: string;
+  readonly publicUrl: string;
+  readonly publicationCheckUrl: string;
+  readonly temporalUiUrl: string;
+  readonly s3: S3Settings | undefined;
+};
+
+/** The configuration cannot be used; `faults` names every variable that is wrong. Processes end with code 78. */
+export class BadConfiguration extends Error {
+  readonly faults: string[];
+
+  constructor(faults: string[]) {
+    super(`The configuration cannot be used:\n${faults.map((fault) => `  - ${fault}`).join("\n")}`);
+    this.name = "BadConfiguration";
+    this.faults = faults;
+  }
+}
+
+/** sysexits.h EX_CONFIG: a restart would not help. */
+export const EXIT_CONFIGURATION = 78;
+
+/** Reads the configuration; an empty variable counts as not given. Throws `BadConfiguration` with all that is wrong. */
+export function readEnv(source: Record<string, string | undefined> = process.env): Env {
+  const faults: string[] = [];
+  const values = Object.fromEntries(
+    Object.entries(VARIABLES).map(([name, variable]) => {
+      const given = readVariable(source, name, "secret" in variable, faults);
+      const parsed = variable.rule.safeParse(given);
+      if (!parsed.success)
+        faults.push(...parsed.error.issues.map((issue) => `${name}: ${issue.message}`));
+      return [name, parsed.data];
+    }),
+  ) as Values;
+
+  const s3Names = ["S3_BUCKET", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"] as const;
+  if (values.S3_ENDPOINT) {
+    for (const name of s3Names.filter((needed) => !values[needed]))
+      faults.push(`${name}: is needed with S3_ENDPOINT`);
+  }
+  if (values.SIGNING_KEYSTORE && !values.SIGNING_KEYSTORE_PASSWORD) {
+    faults.push("SIGNING_KEYSTORE_PASSWORD: is needed with SIGNING_KEYSTORE");
+  }
+  if (
+    values.HARDEN_COMMAND &&
+    !["{input}", "{output}"].every((place) =>
+      values.HARDEN_COMMAND!.some((word) => word.includes(place)),
+    )
+  ) {
+    faults.push("HARDEN_COMMAND: must contain {input} and {output}");
+  }
+  if (values.NODE_ENV === "production") {
+    for (const name of ["SECRET_KEY", "SIGNING_KEYSTORE", "SIGNING_KEYSTORE_PASSWORD"] as const) {
+      if (!values[name]) faults.push(`${name}: is needed in production`);
+    }
+  }
+  if (faults.length > 0) throw new BadConfiguration(faults);
+
+  const publicUrl =
+    values.PUBLIC_URL ??
+    `http://${values.HOST === "0.0.0.0" ? "127.0.0.1" : values.HOST}:${values.PORT}`;
+  return {
+    ...values,
+    production: values.NODE_ENV === "production",
+    dataFolder: resolve(values.LONGHAUL_DATA),
+    publicUrl,
+    publicationCheckUrl: values.PUBLICATION_CHECK_URL ?? publicUrl,
+    temporalUiUrl: values.TEMPORAL_UI_URL ?? `http://127.0.0.1:${values.TEMPORAL_UI_PORT}`,
+    s3: values.S3_ENDPOINT
+      ? {
+          endpoint: values.S3_ENDPOINT,
+          region: values.S3_REGION,
+          bucket: values.S3_BUCKET!,
+          accessKeyId: values.S3_ACCESS_KEY_ID!,
+          secretAccessKey: values.S3_SECRET_ACCESS_KEY!,
+        }
+      : undefined,
+  };
+}
+
+function readVariable(
+  source: Record<string, string | undefined>,
+  name: string,
+  secret: boolean,
+  faults: string[],
+): string | undefined {
+  if (source[name]) return source[name];
+  const file = secret && source[`${name}_FILE`];
+  if (!file) return undefined;
+  try {
+    return readFileSync(file, "utf8").trim() || undefined;
+  } catch (error) {
+    faults.push(`${name}_FILE: cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    return undefined;
+  }
+}
+
+/** The text of `.env.example`: every variable with its meaning and default. */
+export function envExample(): string {
+  const lines = Object.entries(VARIABLES).map(([name, variable]) => {
+    const fallback = variable.rule.safeParse(undefined).data as unknown;
+    const shown =
+      name === "LONGHAUL_CACHE" || fallback === undefined || typeof fallback === "object"
+        ? ""
+        : `${fallback as string | number}`;
+    const file = "secret" in variable ? ` Secret: ${name}_FILE may name a file that holds it.` : "";
+    return `# ${variable.doc}.${file}\n# ${name}=${shown}\n`;
+  });
+  return `# Generated by "npm run env:example". Everything has a default; an empty variable counts as not given.\n\n${lines.join("\n")}`;
+}
