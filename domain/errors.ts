@@ -39,6 +39,8 @@ export const REFUSALS = {
   "request/method-not-allowed": 405,
   "request/too-many": 429,
   "request/range-not-satisfiable": 416,
+  "request/precondition-failed": 412,
+  "request/too-slow": 408,
   "platform/not-ready": 503,
   "platform/storage-full": 507,
   "platform/bug": 500,
@@ -46,10 +48,12 @@ export const REFUSALS = {
 
 export type RefusalCode = keyof typeof REFUSALS;
 
-/** One thing that is wrong with a request: where it stands (`path`) and what to do about it. */
+/** One thing that is wrong with a request: where it stands (`path`, dotted) and what to do about it. */
 export interface Issue {
   path: string;
   message: string;
+  /** The part of the request that `path` is in; the body when not said. */
+  in?: "path" | "query" | "header" | "body";
 }
 
 /** What a refusal carries beside its sentence: faults, extra fields of the problem document, response headers. */

@@ -10,8 +10,11 @@ export const LIMITS = {
   descriptionCharacters: 5000,
   fileNameBytes: 200,
   jsonBodyBytes: 1 * MiB,
+  jsonBodySeconds: 60,
   formFieldBytes: 64 * KiB,
   formFields: 32,
+  /** Ranges asked for in one request; more than these, and the whole is sent. */
+  byteRanges: 50,
   stepLogBytes: 1 * MiB,
   /** How much of both ends is fetched back through the public address to prove a publication. */
   publicationProbeBytes: 1 * MiB,
