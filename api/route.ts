@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import type { z } from "zod";
 import type { Actor, Permission } from "../domain/accounts.ts";
+import type { Env } from "../platform/env.ts";
 import type { Delivery } from "./delivery.ts";
 import type { Services } from "./services.ts";
 
@@ -13,7 +14,7 @@ export type DialectName = "native" | "coded" | "status";
 /** What a route answers: JSON of a shape, a delivered object, text that grows, or a finished page. */
 export type Returns = readonly [status: number, shape: z.ZodType] | "delivery" | "text" | "page";
 
-/** A finished body that is not JSON. */
+/** A finished body of any type, sent with 200. */
 export interface Page {
   contentType: string;
   body: string | Buffer;
@@ -38,9 +39,14 @@ export interface ReceivedForm<F, T> {
   fileName: string;
 }
 
-/** Reads the form as it arrives. `store` gets the file's bytes once, as a stream; fields may come in any order. */
-export type ReceiveForm<F> = <T>(
+/**
+ * Reads the form as it arrives; fields may come in any order. `store` gets the file's bytes once, as a stream
+ * that fails when the upload is cut short or too large. When the form is refused after `store` has ended,
+ * `discard` gets back what it made, and then `receive` rejects.
+ */
+export type ReceiveForm<F> = <T extends { sha256: string }>(
   store: (file: Readable, fileName: string) => Promise<T>,
+  discard: (stored: T) => Promise<unknown>,
 ) => Promise<ReceivedForm<F, T>>;
 
 /** One call of a route, with everything checked that was declared. */
@@ -56,9 +62,11 @@ export interface Call<P, Q, B, F, A extends Access> {
   address: string;
   /** Aborted when the client is gone. */
   signal: AbortSignal;
-  /** Headers of the answer. */
+  /** Sets a header of the answer. */
   header(name: string, value: string): void;
   requestHeader(name: string): string | undefined;
+  /** The offer that the client likes best, by its Accept or Accept-Language; undefined when it likes none. */
+  prefers(header: "accept" | "accept-language", offers: string[]): string | undefined;
 }
 
 interface Declaration<P, Q, B, F, A extends Access, R extends Returns> {
@@ -71,18 +79,27 @@ interface Declaration<P, Q, B, F, A extends Access, R extends Returns> {
   /** `api-key`: only `X-API-Key` signs in here. */
   credential?: "api-key";
   dialect?: DialectName;
+  /** True for what must always answer (probes, fixed links): not counted against LIMIT_REQUESTS. */
+  unlimited?: true;
+  /** True when the answer holds a secret: it is never kept, so an Idempotency-Key is not honoured. */
+  secret?: true;
   params?: P;
   query?: Q;
   body?: B;
   /** The text fields of a multipart form that also carries one `file`. */
   form?: F;
+  /** The largest file that `form` may carry; refused as soon as it shows. The limit of packages when not given. */
+  fileBytes?: (env: Env) => number;
   returns: R;
   handle(call: Call<Parsed<P>, Parsed<Q>, Parsed<B>, Parsed<F>, A>): Promise<Answer<R>> | Answer<R>;
 }
 
 /** A route with its types forgotten, as the server walks them. */
 // oxlint-disable-next-line typescript/no-explicit-any -- the list holds routes of every shape
-export type Route = Declaration<any, any, any, any, any, any> & { operationId?: string };
+export type Route = Declaration<any, any, any, any, any, any>;
+
+/** All routes by operation id, which is the name under which each is exported. */
+export type Routes = Readonly<Record<string, Route>>;
 
 /** Declares a route: the identity function, with types. `handle` gets what was declared and must answer it. */
 export function route<

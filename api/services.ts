@@ -1,15 +1,30 @@
 import type { Client } from "@temporalio/client";
 import type { Logger } from "pino";
+import type { Registry } from "prom-client";
 import type { Database } from "../models/database.ts";
 import type { Bus } from "../platform/bus.ts";
 import type { Env } from "../platform/env.ts";
 import type { Limiter } from "../platform/limiter.ts";
 import type { ObjectStore } from "../platform/objects/index.ts";
 
+/** Whether the platform can do its work now, and what stands in the way. */
+export interface Readiness {
+  ready: boolean;
+  /** What the platform cannot do without, by name: `database`, `temporal`, … */
+  checks: Record<string, { ok: boolean; detail?: string }>;
+  /** What works, but not as well as it could. */
+  warnings: string[];
+}
+
 /** What handlers may use. Opened once per process (platform/resources.ts), handed on, never imported. */
 export interface Services {
   env: Env;
+  /** The version of the product, as package.json has it. */
+  version: string;
   log: Logger;
+  /** Where the API's counters go, and what `/metrics` shows. */
+  metrics: Registry;
+  readiness(): Promise<Readiness>;
   database: Database;
   objects: ObjectStore;
   limiter: Limiter;
