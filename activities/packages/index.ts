@@ -1,0 +1,15 @@
+import { createBuildActivities } from "./build.ts";
+import { createPublicationActivities } from "./publication.ts";
+import { createRunActivities } from "./runs.ts";
+import type { PackageTools } from "./tools.ts";
+
+/** Everything here may run twice. Each comment says why that does no harm. */
+export function createPackageActivities(tools: PackageTools) {
+  return {
+    ...createRunActivities(tools),
+    ...createBuildActivities(tools),
+    ...createPublicationActivities(tools),
+  };
+}
+
+export type PackageActivities = ReturnType<typeof createPackageActivities>;

@@ -1,0 +1,145 @@
+import { Readable } from "node:stream";
+import { Op } from "sequelize";
+import { isFinal, packageKeys, planSteps } from "../../domain/packages.ts";
+import { inTransaction } from "../../models/database.ts";
+import {
+  appendLog,
+  moveRun,
+  Package,
+  PackageLogChunk,
+  PackageRun,
+  PackageVersion,
+  readLog,
+} from "../../models/packages.ts";
+import { lasting } from "./attempt.ts";
+import type { BuildPlan, ParkOrder, RunEnd, RunIds, RunOrder } from "./contract.ts";
+import type { PackageTools } from "./tools.ts";
+
+const LOG_CHUNKS = 64;
+
+/** The life of a run's row. Everything here may run twice; each comment says why that does no harm. */
+export function createRunActivities({ database, objects, bus, settings }: PackageTools) {
+  const changed = ({ packageId, runId }: RunIds) =>
+    bus.announce({ type: "package.run-changed", data: { packageId, runId } });
+
+  return {
+    /** Twice: the second time the run is running already, and the plan is the same. */
+    async beginBuild({ packageId, runId }: RunOrder): Promise<BuildPlan> {
+      await inTransaction(database, (transaction) =>
+        moveRun(runId, "running", { startedAt: new Date() }, transaction),
+      );
+      const run = await PackageRun.findByPk(runId, { rejectOnEmpty: true });
+      const { type } = await Package.findByPk(packageId, { rejectOnEmpty: true });
+      const version = await PackageVersion.findByPk(run.versionId, { rejectOnEmpty: true });
+      await changed({ packageId, runId });
+      return {
+        open: !isFinal(run.state),
+        type,
+        version: version.version,
+        versionId: version.id,
+        steps: planSteps(type, {
+          scan: settings.scanSignatures !== undefined,
+          harden: settings.hardenCommand !== undefined,
+        }),
+        original: {
+          key: version.originalKey,
+          bytes: version.originalBytes,
+          sha256: version.originalSha256,
+        },
+      };
+    },
+
+    /** Twice: a parked run is not parked again, so its log says so once. */
+    async parkRun({ packageId, runId, workflowId, step, reason }: ParkOrder): Promise<void> {
+      await inTransaction(database, async (transaction) => {
+        const fields = { reason, parkedIn: workflowId };
+        if (!(await moveRun(runId, "parked", fields, transaction))) return;
+        await appendLog(runId, `--- ${step} is parked: ${reason}\n`, transaction);
+      });
+      await changed({ packageId, runId });
+    },
+
+    /** Twice: a running run is not resumed again. */
+    async resumeRun({
+      packageId,
+      runId,
+      step,
+      reason,
+    }: Omit<ParkOrder, "workflowId">): Promise<void> {
+      await inTransaction(database, async (transaction) => {
+        const fields = { reason: null, parkedIn: null };
+        if (!(await moveRun(runId, "running", fields, transaction))) return;
+        await appendLog(runId, `--- ${step} goes on: ${reason}\n`, transaction);
+      });
+      await changed({ packageId, runId });
+    },
+
+    /** Twice: a run that has ended stays as it ended; its log is kept under one key. */
+    async endRun({ packageId, runId, state, reason }: RunEnd): Promise<void> {
+      await inTransaction(database, async (transaction) => {
+        const fields = { reason, parkedIn: null, endedAt: new Date() };
+        if (!(await moveRun(runId, state, fields, transaction))) return;
+        const run = await PackageRun.findByPk(runId, { transaction, rejectOnEmpty: true });
+        await PackageVersion.update(
+          { state: "failed" },
+          { where: { id: run.versionId, state: "processing" }, transaction },
+        );
+        await appendLog(runId, `--- the run is ${state}: ${reason}\n`, transaction);
+      });
+      await keepLog({ packageId, runId });
+      await changed({ packageId, runId });
+    },
+
+    keepLog,
+
+    /** Twice: what is removed already is not found again. Answers how many runs were cleared. */
+    async clearRunOutputs({
+      endedBefore,
+      limit,
+    }: {
+      endedBefore: number;
+      limit: number;
+    }): Promise<number> {
+      return lasting(async () => {
+        const runs = await PackageRun.findAll({
+          where: { clearedAt: null, endedAt: { [Op.lt]: new Date(endedBefore) } },
+          limit,
+        });
+        for (const run of runs) {
+          const folder = packageKeys.runFolder(run.packageId, run.id);
+          await objects.discardUnfinished(folder);
+          for await (const { key } of objects.list(folder)) await objects.delete(key);
+          await inTransaction(database, (transaction) =>
+            PackageRun.update({ clearedAt: new Date() }, { where: { id: run.id }, transaction }),
+          );
+        }
+        return runs.length;
+      });
+    },
+  };
+
+  /** Turns the pieces of an ended run's log into one object. Twice: the same bytes under the same key. */
+  async function keepLog({ packageId, runId }: RunIds): Promise<void> {
+    const key = packageKeys.log(packageId, runId);
+    const run = await PackageRun.findByPk(runId, { rejectOnEmpty: true });
+    if (run.logKey) return;
+    await objects.put(key, Readable.from(pieces(runId), { objectMode: false }), {
+      contentType: "text/plain; charset=utf-8",
+    });
+    await inTransaction(database, async (transaction) => {
+      await PackageRun.update({ logKey: key }, { where: { id: runId }, transaction });
+      await PackageLogChunk.destroy({ where: { runId }, transaction });
+    });
+  }
+}
+
+async function* pieces(runId: string): AsyncGenerator<Buffer> {
+  for (let after = 0; ;) {
+    const chunks = await readLog(runId, after, LOG_CHUNKS);
+    const fresh = chunks.filter(({ offset }) => offset >= after);
+    if (fresh.length === 0) return;
+    for (const { text } of fresh) yield Buffer.from(text);
+    const last = fresh.at(-1)!;
+    after = last.offset + last.bytes;
+  }
+}

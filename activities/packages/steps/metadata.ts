@@ -1,0 +1,62 @@
+import { inTransaction } from "../../../models/database.ts";
+import { addFacts } from "../../../models/packages.ts";
+import { StepFailure } from "../attempt.ts";
+import type { Artefact } from "../contract.ts";
+import { fetchInput, runTool, toolFailure } from "./work.ts";
+import type { StepWork } from "./work.ts";
+
+/** Reads what the package says of itself; a package that cannot be read is bad content. */
+export async function runMetadata(work: StepWork): Promise<Artefact> {
+  const facts = {
+    ...(await readStructure(work)),
+    ...(work.type === "apk" ? await readApk(work) : {}),
+  };
+  await inTransaction(work.tools.database, (transaction) =>
+    addFacts(work.versionId, facts, transaction),
+  );
+  return work.input;
+}
+
+async function readStructure({ tools, input, say }: StepWork): Promise<Record<string, unknown>> {
+  const object = await tools.objects.open(input.key);
+  if (!object) throw new StepFailure("broken", "The original is not in the store.");
+  try {
+    const archive = await tools.readArchive(object);
+    say(`${archive.entries} entries, ${archive.uncompressedBytes} bytes when unpacked`);
+    return { entries: archive.entries, uncompressed_bytes: archive.uncompressedBytes };
+  } finally {
+    await object.close();
+  }
+}
+
+async function readApk(work: StepWork): Promise<Record<string, unknown>> {
+  const end = await runTool(work, "aapt", ["dump", "badging", await fetchInput(work)]);
+  if (end.exitCode !== 0) throw toolFailure("content", "aapt", end);
+  return parseBadging(end.lines);
+}
+
+/** The facts in the output of `aapt dump badging`. Throws bad content when the package has no name. */
+export function parseBadging(lines: readonly string[]): Record<string, unknown> {
+  const first = (pattern: RegExp) => {
+    for (const line of lines) {
+      const found = pattern.exec(line)?.[1];
+      if (found !== undefined) return found;
+    }
+    return null;
+  };
+  const all = (pattern: RegExp) =>
+    lines.map((line) => pattern.exec(line)?.[1]).filter((found) => found !== undefined);
+  const packageName = first(/^package: name='([^']+)'/);
+  if (!packageName) {
+    throw new StepFailure("content", "The manifest names no package. Build the APK again.");
+  }
+  return {
+    package_name: packageName,
+    version_code: first(/^package: .*versionCode='([^']*)'/),
+    version_name: first(/^package: .*versionName='([^']*)'/),
+    min_sdk: first(/^sdkVersion:'([^']*)'/),
+    target_sdk: first(/^targetSdkVersion:'([^']*)'/),
+    label: first(/^application-label:'([^']*)'/),
+    permissions: all(/^uses-permission: name='([^']*)'/),
+  };
+}

@@ -1,0 +1,94 @@
+import { dirname, isAbsolute } from "node:path";
+import { inTransaction } from "../../../models/database.ts";
+import { addFacts } from "../../../models/packages.ts";
+import { StepFailure } from "../attempt.ts";
+import type { Artefact } from "../contract.ts";
+import { fetchInput, keepOutput, runTool, toolFailure } from "./work.ts";
+import type { StepWork } from "./work.ts";
+
+/** Looks for malware with ClamAV. Exit code 1 is a finding, which ends the run; others but 0 are a broken scanner. */
+export async function runScan(work: StepWork): Promise<Artefact> {
+  const signatures = work.tools.settings.scanSignatures!;
+  const path = await fetchInput(work);
+  const limits = ["--max-filesize=4000M", "--max-scansize=4000M", "--alert-exceeds-max=yes"];
+  const end = await runTool(
+    work,
+    "clamscan",
+    ["--no-summary", "--infected", `--database=${signatures}`, ...limits, path],
+    { readable: [signatures] },
+  );
+  if (end.exitCode === 1) {
+    const finding = end.lines.findLast((line) => line.endsWith("FOUND")) ?? "something";
+    const name = finding.replace(/^.*?: /, "").replace(/ FOUND$/, "");
+    throw new StepFailure("content", `The malware scan found ${name}.`, end.exitCode);
+  }
+  if (end.exitCode !== 0) throw toolFailure("broken", "clamscan", end);
+  return work.input;
+}
+
+/** Hardens the package with the configured command. */
+export async function runHarden(work: StepWork): Promise<Artefact> {
+  const input = await fetchInput(work);
+  const output = `${work.directory}/hardened.${work.type}`;
+  const [command, ...args] = work.tools.settings.hardenCommand!.map((word) =>
+    word.replaceAll("{input}", input).replaceAll("{output}", output),
+  ) as [string, ...string[]];
+  const readable = [command, ...args].filter(isAbsolute).map(dirname);
+  const end = await runTool(work, command, args, {
+    readable: readable.filter((folder) => folder !== work.directory && folder !== "/"),
+  });
+  if (end.exitCode !== 0) throw toolFailure("broken", command.split("/").at(-1)!, end);
+  return keepOutput(work, output);
+}
+
+/** Aligns the entries of an APK to four bytes, and its native libraries to pages. */
+export async function runAlign(work: StepWork): Promise<Artefact> {
+  const input = await fetchInput(work);
+  const output = `${work.directory}/aligned.apk`;
+  const end = await runTool(work, "zipalign", ["-f", "-p", "4", input, output]);
+  if (end.exitCode !== 0) throw toolFailure("broken", "zipalign", end);
+  return keepOutput(work, output);
+}
+
+/** Signs an APK and proves the signature. The password reaches the tool by its environment only. */
+export async function runSign(work: StepWork): Promise<Artefact> {
+  const { signing } = work.tools.settings;
+  if (!signing) {
+    throw new StepFailure(
+      "broken",
+      "There is no signing keystore. Give SIGNING_KEYSTORE and retry.",
+    );
+  }
+  const input = await fetchInput(work);
+  const output = `${work.directory}/signed.apk`;
+  const end = await runTool(
+    work,
+    "apksigner",
+    [
+      "sign",
+      "--ks",
+      signing.keystore,
+      "--ks-key-alias",
+      signing.alias,
+      "--ks-pass",
+      "env:KEYSTORE_PASSWORD",
+      "--key-pass",
+      "env:KEYSTORE_PASSWORD",
+      "--out",
+      output,
+      input,
+    ],
+    { env: { KEYSTORE_PASSWORD: signing.password }, readable: [signing.keystore] },
+  );
+  if (end.exitCode !== 0) throw toolFailure("broken", "apksigner", end);
+
+  const proof = await runTool(work, "apksigner", ["verify", "--print-certs", output]);
+  if (proof.exitCode !== 0) throw toolFailure("broken", "apksigner verify", proof);
+  const digest = proof.lines.map(
+    (line) => /certificate SHA-256 digest: ([0-9a-f]{64})/.exec(line)?.[1],
+  );
+  await inTransaction(work.tools.database, (transaction) =>
+    addFacts(work.versionId, { signer_sha256: digest.find(Boolean) ?? null }, transaction),
+  );
+  return keepOutput(work, output);
+}

@@ -1,0 +1,111 @@
+import { createReadStream, createWriteStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { Context } from "@temporalio/activity";
+import { packageKeys, STEP_SECONDS } from "../../../domain/packages.ts";
+import { StepFailure } from "../attempt.ts";
+import type { Artefact, StepOrder } from "../contract.ts";
+import type { PackageTools } from "../tools.ts";
+
+/** What a step works with: its order, its scratch folder and its log. */
+export interface StepWork extends StepOrder {
+  tools: PackageTools;
+  signal: AbortSignal;
+  directory: string;
+  say: (line: string) => void;
+}
+
+/** Brings the step's input into the scratch folder and proves that it is whole. Answers its path. */
+export async function fetchInput({
+  tools,
+  input,
+  directory,
+  type,
+  signal,
+}: StepWork): Promise<string> {
+  const object = await tools.objects.open(input.key);
+  if (!object) throw new StepFailure("broken", "The step's input is not in the store.");
+  try {
+    const path = `${directory}/input.${type}`;
+    const hash = createHash("sha256");
+    const hashing = new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        hash.update(chunk);
+        done(null, chunk);
+      },
+    });
+    await pipeline(await object.read(), hashing, createWriteStream(path), { signal });
+    if (hash.digest("hex") !== input.sha256) {
+      throw new StepFailure("broken", "The step's input was damaged on its way from the store.");
+    }
+    return path;
+  } finally {
+    await object.close();
+  }
+}
+
+/** Keeps a file as the step's output. What an earlier attempt left there, finished or not, is replaced. */
+export async function keepOutput(
+  { tools, packageId, runId, step, signal }: StepWork,
+  path: string,
+): Promise<Artefact> {
+  const key = packageKeys.step(packageId, runId, step);
+  const bytes = await stat(path).then(
+    (facts) => facts.size,
+    () => 0,
+  );
+  if (bytes === 0) {
+    throw new StepFailure("broken", "The tool ended well but left no output.", 0);
+  }
+  await tools.objects.discardUnfinished(key);
+  const written = await tools.objects.put(key, createReadStream(path), { signal });
+  return { key, ...written };
+}
+
+/** Runs a tool of this step within its time limit; its lines go to the log. Answers the exit code and last lines. */
+export async function runTool(
+  { tools, step, directory, signal, say }: StepWork,
+  command: string,
+  args: readonly string[],
+  more: { env?: Record<string, string>; readable?: readonly string[] } = {},
+): Promise<{ exitCode: number; lines: string[] }> {
+  const lines: string[] = [];
+  say(`$ ${[command, ...args].join(" ")}`.replaceAll(directory, "."));
+  const end = await tools.shell.run({
+    command,
+    args,
+    directory,
+    timeoutMs: STEP_SECONDS[step] * 1000,
+    signal,
+    ...more,
+    onLine(line) {
+      if (lines.push(line) > KEPT_LINES) lines.splice(0, lines.length - KEPT_LINES);
+      say(line);
+    },
+  });
+  if (end.ended === "cancelled") await Context.current().cancelled;
+  const name = command.split("/").at(-1)!;
+  if (end.ended === "timed-out") {
+    const limit = `${STEP_SECONDS[step]} seconds`;
+    throw new StepFailure("broken", `${name} did not end within ${limit} and was stopped.`);
+  }
+  if (end.exitCode === null) {
+    throw new StepFailure("broken", `${name} was ended by ${end.signal ?? "a signal"}.`);
+  }
+  say(`${name} ended with exit code ${end.exitCode} after ${end.durationMs} ms`);
+  return { exitCode: end.exitCode, lines };
+}
+
+const KEPT_LINES = 5_000;
+
+/** The sentence for a tool that ended with an exit code other than 0. */
+export function toolFailure(
+  kind: StepFailure["kind"],
+  command: string,
+  { exitCode, lines }: { exitCode: number; lines: string[] },
+): StepFailure {
+  const last = lines.findLast((line) => line.trim() !== "") ?? "it said nothing";
+  return new StepFailure(kind, `${command} ended with exit code ${exitCode}: ${last}`, exitCode);
+}

@@ -1,0 +1,32 @@
+import type { SigningSettings } from "../../platform/env.ts";
+import type { Bus } from "../../platform/bus.ts";
+import type { ObjectStore } from "../../platform/objects/index.ts";
+import type { Shell } from "../../platform/shell.ts";
+import type { openStepLog } from "../../platform/step-log.ts";
+import type { readArchive } from "../../platform/archive.ts";
+import type { Database } from "../../models/database.ts";
+
+/** What the activities of packages work with. Opened once by the worker and handed in. */
+export interface PackageTools {
+  database: Database;
+  objects: ObjectStore;
+  shell: Shell;
+  bus: Bus;
+  openStepLog: typeof openStepLog;
+  readArchive: typeof readArchive;
+  settings: PackageSettings;
+}
+
+export interface PackageSettings {
+  /** Folder of ClamAV signatures; packages are scanned when given. */
+  scanSignatures?: string | undefined;
+  /** Command with `{input}` and `{output}`; packages are hardened with it when given. */
+  hardenCommand?: readonly string[] | undefined;
+  signing?: SigningSettings | undefined;
+  /** The address of the API for clients, and the one a publication is checked through. */
+  publicUrl: string;
+  publicationCheckUrl: string;
+  purgeUrl?: string | undefined;
+  /** Values that must never reach a log. */
+  secrets: readonly string[];
+}

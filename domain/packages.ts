@@ -1,0 +1,199 @@
+import { refusal } from "./errors.ts";
+import type { Issue } from "./errors.ts";
+import { LIMITS } from "./limits.ts";
+
+/** What a package is, told from its content; also the extension of its links. */
+export const PACKAGE_TYPES = ["apk", "ipa", "zip"] as const;
+export type PackageType = (typeof PACKAGE_TYPES)[number];
+
+/** A version is built once: `ready` when its published form is kept, `failed` when it never will be. */
+export const VERSION_STATES = ["processing", "ready", "failed"] as const;
+export type VersionState = (typeof VERSION_STATES)[number];
+
+/** A run is one accepted upload or rollback, from its acceptance to the moment the link shows it, or not. */
+export const RUN_STATES = [
+  "queued",
+  "running",
+  "parked",
+  "succeeded",
+  "superseded",
+  "failed",
+  "cancelled",
+] as const;
+export type RunState = (typeof RUN_STATES)[number];
+
+/** Where a run may go from where it is. States without a way out are final. */
+export const RUN_MOVES: Record<RunState, readonly RunState[]> = {
+  queued: ["running", "superseded", "failed", "cancelled"],
+  running: ["parked", "succeeded", "superseded", "failed", "cancelled"],
+  parked: ["running", "superseded", "failed", "cancelled"],
+  succeeded: [],
+  superseded: [],
+  failed: [],
+  cancelled: [],
+};
+
+export function isFinal(state: RunState): boolean {
+  return RUN_MOVES[state].length === 0;
+}
+
+/** The states from which a run may come to `state`: the condition of the UPDATE that moves it. */
+export function statesBefore(state: RunState): RunState[] {
+  return RUN_STATES.filter((from) => RUN_MOVES[from].includes(state));
+}
+
+/** What started a run. */
+export const RUN_KINDS = ["upload", "rollback"] as const;
+export type RunKind = (typeof RUN_KINDS)[number];
+
+/** The steps that make the published form out of an original, in their only right order. */
+export const BUILD_STEPS = ["metadata", "scan", "harden", "align", "sign", "checksums"] as const;
+export type BuildStep = (typeof BUILD_STEPS)[number];
+
+/** The steps that bring a built version to the fixed link. */
+export const PUBLICATION_STEPS = ["switch", "purge", "check"] as const;
+export type PublicationStep = (typeof PUBLICATION_STEPS)[number];
+
+export type RunStep = BuildStep | PublicationStep;
+
+export const STEP_STATES = ["running", "succeeded", "failed"] as const;
+export type StepState = (typeof STEP_STATES)[number];
+
+/** Which build steps a package of this type goes through with this configuration. */
+export function planSteps(
+  type: PackageType,
+  configured: { scan: boolean; harden: boolean },
+): BuildStep[] {
+  return BUILD_STEPS.filter((step) => {
+    switch (step) {
+      case "metadata":
+      case "checksums":
+        return true;
+      case "scan":
+        return configured.scan;
+      case "harden":
+        return configured.harden;
+      case "align":
+      case "sign":
+        return type === "apk";
+    }
+  });
+}
+
+/** The time limit of each step, in seconds. */
+export const STEP_SECONDS: Record<BuildStep, number> = {
+  metadata: 600,
+  scan: 3600,
+  harden: 7200,
+  align: 1800,
+  sign: 1800,
+  checksums: 3600,
+};
+
+/** What a caller of the contract sees: a package is a success as soon as one version is live. */
+export type PackageStatus = "pending" | "processing" | "processed_success" | "processed_failed";
+
+export function packageStatus(live: boolean, latestRun: RunState | undefined): PackageStatus {
+  if (live) return "processed_success";
+  switch (latestRun) {
+    case undefined:
+    case "queued":
+      return "pending";
+    case "running":
+    case "parked":
+      return "processing";
+    case "succeeded":
+    case "superseded":
+    case "failed":
+    case "cancelled":
+      return "processed_failed";
+  }
+}
+
+/** Where things lie in the object store. `id` is the package's UUID. */
+export const packageKeys = {
+  folder: (id: string) => `packages/${id}/`,
+  original: (id: string, versionId: string) => `packages/${id}/originals/${versionId}`,
+  runFolder: (id: string, runId: string) => `packages/${id}/runs/${runId}/`,
+  step: (id: string, runId: string, step: BuildStep) => `packages/${id}/runs/${runId}/${step}`,
+  log: (id: string, runId: string) => `packages/${id}/logs/${runId}`,
+  /** Immutable: the digest is in the key, so other bytes are another key. */
+  version: (id: string, versionId: string, sha256: string) =>
+    `packages/${id}/versions/${versionId}/${sha256}`,
+  live: (id: string) => `packages/${id}/live`,
+};
+
+/** The path of the link that never changes. */
+export function fixedPath(serial: string, type: PackageType): string {
+  return `/dist/${serial}/release.${type}`;
+}
+
+/** The path of one version, fixed in its bytes too. */
+export function versionPath(serial: string, version: string, fileName: string): string {
+  return `/dist/${serial}/v/${version}/${encodeURIComponent(fileName)}`;
+}
+
+const VERSION_PATTERN = /^[0-9A-Za-z][0-9A-Za-z.+_-]{0,49}$/;
+// oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
+const encoder = new TextEncoder();
+
+/** What is wrong with a package's name; names are refused, never repaired. */
+export function nameIssues(name: string): Issue[] {
+  const issue = (message: string) => [{ path: "name", message }];
+  if (name.trim() === "") return issue("must not be empty");
+  if (Array.from(name).length > LIMITS.packageNameCharacters) {
+    return issue(`must have at most ${LIMITS.packageNameCharacters} characters`);
+  }
+  if (encoder.encode(name).length > LIMITS.packageNameBytes) {
+    return issue(`must have at most ${LIMITS.packageNameBytes} bytes`);
+  }
+  if (CONTROL.test(name) || /[/\\]/.test(name)) {
+    return issue("must not contain control characters, / or \\");
+  }
+  return [];
+}
+
+/** What is wrong with a version; versions are refused, never repaired. */
+export function versionIssues(version: string): Issue[] {
+  return VERSION_PATTERN.test(version)
+    ? []
+    : [
+        {
+          path: "version",
+          message: "must have 1–50 letters, digits or . + _ -, and begin with a letter or digit",
+        },
+      ];
+}
+
+/** A file name fit to be shown: without folders and control characters, at most 200 bytes, its ending kept. */
+export function shownFileName(name: string): string {
+  const last = name.split(/[/\\]/).at(-1) ?? "";
+  const characters = Array.from(last).filter((character) => !CONTROL.test(character));
+  const clean = characters.join("").trim();
+  if (clean === "" || clean === "." || clean === "..") return "package";
+  const dot = clean.lastIndexOf(".");
+  const ending = dot > 0 && clean.length - dot <= 16 ? clean.slice(dot) : "";
+  let stem = Array.from(clean.slice(0, clean.length - ending.length));
+  while (encoder.encode(stem.join("") + ending).length > LIMITS.fileNameBytes) {
+    stem = stem.slice(0, -1);
+  }
+  return stem.join("") + ending;
+}
+
+/** A package keeps the type of its first upload, because its link carries it. */
+export function assertSameType(type: PackageType, uploaded: PackageType): void {
+  if (type === uploaded) return;
+  throw refusal(
+    "packages/type-changed",
+    `This package is an ${type}, the file is an ${uploaded}. Upload it as a new package.`,
+  );
+}
+
+/** The types of failure that a step answers with; the workflow tells by them what to do. */
+export const STEP_FAILURES = {
+  /** The content is bad, or something was found in it: the run fails, trying again would not help. */
+  content: "packages/bad-content",
+  /** A tool, the store or the network is broken: tried again a few times, then a person is asked. */
+  broken: "packages/step-broken",
+} as const;

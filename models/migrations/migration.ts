@@ -1,0 +1,101 @@
+import {
+  DataTypes,
+  type IndexesOptions,
+  type ModelAttributes,
+  QueryTypes,
+  type QueryInterface,
+  type Sequelize,
+  type Transaction,
+} from "sequelize";
+import type { Column } from "../columns.ts";
+import type { Database } from "../database.ts";
+
+/** One step of the schema. Its name never changes; what it says is never edited once it was released. */
+export interface Migration {
+  name: string;
+  up: (schema: Schema) => Promise<void>;
+  down: (schema: Schema) => Promise<void>;
+}
+
+/** A unique or plain index over columns; its name is made from the table's and the columns' names. */
+export interface Index {
+  columns: string[];
+  unique?: boolean;
+}
+
+/** What a migration may do. Table and column names are snake_case here. */
+export interface Schema {
+  /** Twice is harmless: MySQL cannot undo half a migration, so one that was cut short runs again. */
+  createTable: (name: string, columns: Record<string, Column>, indexes?: Index[]) => Promise<void>;
+  dropTable: (name: string) => Promise<void>;
+  /** For everything else; hand on `transaction` with each call. */
+  queryInterface: QueryInterface;
+  transaction: Transaction;
+}
+
+/** The schema of `database` as a migration sees it, inside `transaction`. */
+export async function openSchema(database: Database, transaction: Transaction): Promise<Schema> {
+  const { sequelize, dialect } = database;
+  const queryInterface = sequelize.getQueryInterface();
+  const collation = dialect === "mysql" ? await exactCollation(sequelize, transaction) : undefined;
+  return {
+    queryInterface,
+    transaction,
+    async createTable(name, columns, indexes = []) {
+      await queryInterface.createTable(name, definitions(columns, dialect), {
+        transaction,
+        ...(collation ? { charset: "utf8mb4", collate: collation, engine: "InnoDB" } : {}),
+      });
+      const there = new Set(await indexNames(queryInterface, name, transaction));
+      for (const { columns: over, unique = false } of indexes) {
+        const index: IndexesOptions = { name: [name, ...over].join("_"), fields: over, unique };
+        if (!there.has(index.name!)) {
+          await queryInterface.addIndex(name, { ...index, fields: over, transaction });
+        }
+      }
+    },
+    async dropTable(name) {
+      await queryInterface.dropTable(name, { transaction });
+    },
+  };
+}
+
+/**
+ * What SQLite does not need to know: CHAR columns hold ids and digests, which are ASCII, so that their keys need a
+ * quarter of the room; TEXT is to hold 16 MiB, and not 64 KiB.
+ */
+function definitions(
+  columns: Record<string, Column>,
+  dialect: Database["dialect"],
+): ModelAttributes {
+  if (dialect === "sqlite") return columns;
+  return Object.fromEntries(
+    Object.entries(columns).map(([name, column]) => {
+      if (column.type instanceof DataTypes.CHAR) {
+        const type = `${column.type.toSql()} CHARACTER SET ascii COLLATE ascii_bin`;
+        return [name, { ...column, type }];
+      }
+      return [name, column.type === DataTypes.TEXT ? { ...column, type: "MEDIUMTEXT" } : column];
+    }),
+  );
+}
+
+/** The collation that compares byte by byte, trailing spaces included, as SQLite does. MySQL and MariaDB name it differently. */
+async function exactCollation(sequelize: Sequelize, transaction: Transaction): Promise<string> {
+  const found = await sequelize.query<{ name: string }>(
+    "SELECT COLLATION_NAME AS name FROM information_schema.COLLATIONS WHERE COLLATION_NAME IN ('utf8mb4_nopad_bin', 'utf8mb4_0900_bin')",
+    { type: QueryTypes.SELECT, transaction },
+  );
+  if (!found[0])
+    throw new Error("the database server must be MySQL 8.0.17 or MariaDB 10.2, or newer");
+  return found[0].name;
+}
+
+async function indexNames(
+  queryInterface: QueryInterface,
+  table: string,
+  transaction: Transaction,
+): Promise<string[]> {
+  const indexes = (await queryInterface.showIndex(table, { transaction })) as { name: string }[];
+  return indexes.map(({ name }) => name);
+}

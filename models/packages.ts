@@ -1,0 +1,374 @@
+import {
+  Model,
+  Op,
+  type CreationOptional,
+  type InferAttributes,
+  type InferCreationAttributes,
+  type Sequelize,
+  type Transaction,
+} from "sequelize";
+import {
+  RUN_KINDS,
+  RUN_STATES,
+  STEP_STATES,
+  VERSION_STATES,
+  PACKAGE_TYPES,
+  statesBefore,
+} from "../domain/packages.ts";
+import type {
+  PackageType,
+  RunKind,
+  RunState,
+  RunStep,
+  StepState,
+  VersionState,
+} from "../domain/packages.ts";
+import {
+  bytes,
+  count,
+  digest,
+  flag,
+  id,
+  json,
+  longText,
+  moment,
+  serial,
+  state,
+  text,
+  times,
+} from "./columns.ts";
+
+/** One package: a name, a link that never changes, and which version the link shows. */
+export class Package extends Model<InferAttributes<Package>, InferCreationAttributes<Package>> {
+  declare id: string;
+  /** The public id, a decimal string on the wire. */
+  declare serial: number;
+  declare name: string;
+  declare description: string | null;
+  declare type: PackageType;
+  declare isDistributing: CreationOptional<boolean>;
+  /** The last publication number that was given out; the next accepted order takes one more. */
+  declare lastNumber: CreationOptional<number>;
+  /** The highest number whose publication was begun: lower ones may not touch the link any more. */
+  declare publishingNumber: CreationOptional<number>;
+  /** The number and version that the link is known to show. */
+  declare liveNumber: CreationOptional<number>;
+  declare liveVersionId: CreationOptional<string | null>;
+  declare createdAt: CreationOptional<Date>;
+  declare updatedAt: CreationOptional<Date>;
+}
+
+/** One version of a package. Its original is kept for ever; `artefact*` name its published form once it is ready. */
+export class PackageVersion extends Model<
+  InferAttributes<PackageVersion>,
+  InferCreationAttributes<PackageVersion>
+> {
+  declare id: string;
+  declare packageId: string;
+  declare version: string;
+  declare description: string | null;
+  declare state: VersionState;
+  declare fileName: string;
+  declare originalKey: string;
+  declare originalBytes: number;
+  declare originalSha256: string;
+  declare artefactKey: CreationOptional<string | null>;
+  declare artefactBytes: CreationOptional<number | null>;
+  declare artefactSha256: CreationOptional<string | null>;
+  /** What the metadata step read out of the file. */
+  declare facts: CreationOptional<Record<string, unknown> | null>;
+  declare createdAt: CreationOptional<Date>;
+  declare updatedAt: CreationOptional<Date>;
+}
+
+/** One accepted upload or rollback on its way to the link. After its acceptance written only by activities/packages. */
+export class PackageRun extends Model<
+  InferAttributes<PackageRun>,
+  InferCreationAttributes<PackageRun>
+> {
+  declare id: string;
+  declare packageId: string;
+  declare versionId: string;
+  declare kind: RunKind;
+  declare number: number;
+  declare state: RunState;
+  declare reason: CreationOptional<string | null>;
+  /** The workflow that waits for a decision while the run is parked. */
+  declare parkedIn: CreationOptional<string | null>;
+  /** Where the whole log lies once the run has ended. */
+  declare logKey: CreationOptional<string | null>;
+  declare requestedById: string;
+  declare requestedBy: string;
+  declare requestId: string;
+  declare createdAt: CreationOptional<Date>;
+  declare updatedAt: CreationOptional<Date>;
+  declare startedAt: CreationOptional<Date | null>;
+  declare endedAt: CreationOptional<Date | null>;
+  /** When its outputs were removed, some days after its end. */
+  declare clearedAt: CreationOptional<Date | null>;
+}
+
+/** One step of a run, with its last attempt's outcome. */
+export class PackageStep extends Model<
+  InferAttributes<PackageStep>,
+  InferCreationAttributes<PackageStep>
+> {
+  declare runId: string;
+  declare position: number;
+  declare name: RunStep;
+  declare state: StepState;
+  declare attempts: number;
+  declare exitCode: CreationOptional<number | null>;
+  declare reason: CreationOptional<string | null>;
+  declare outputSha256: CreationOptional<string | null>;
+  declare startedAt: Date;
+  declare endedAt: CreationOptional<Date | null>;
+}
+
+/** A piece of a run's log while it runs: `bytes` of UTF-8 that follow the first `offset` bytes. */
+export class PackageLogChunk extends Model<
+  InferAttributes<PackageLogChunk>,
+  InferCreationAttributes<PackageLogChunk>
+> {
+  declare runId: string;
+  declare sequence: number;
+  declare offset: number;
+  declare bytes: number;
+  declare text: string;
+}
+
+/** Defines the tables of this domain on a connection. */
+export function definePackages(sequelize: Sequelize): void {
+  Package.init(
+    {
+      id: id({ primaryKey: true }),
+      serial: serial({ unique: true }),
+      name: text(100, { unique: true }),
+      description: longText({ allowNull: true }),
+      type: state(PACKAGE_TYPES),
+      isDistributing: flag({ defaultValue: true }),
+      lastNumber: count({ defaultValue: 0 }),
+      publishingNumber: count({ defaultValue: 0 }),
+      liveNumber: count({ defaultValue: 0 }),
+      liveVersionId: id({ allowNull: true }),
+      ...times(),
+    },
+    { sequelize, tableName: "packages" },
+  );
+  PackageVersion.init(
+    {
+      id: id({ primaryKey: true }),
+      packageId: id(),
+      version: text(50),
+      description: longText({ allowNull: true }),
+      state: state(VERSION_STATES),
+      fileName: text(255),
+      originalKey: text(500),
+      originalBytes: bytes(),
+      originalSha256: digest(),
+      artefactKey: text(500, { allowNull: true }),
+      artefactBytes: bytes({ allowNull: true }),
+      artefactSha256: digest({ allowNull: true }),
+      facts: json({ allowNull: true }),
+      ...times(),
+    },
+    { sequelize, tableName: "package_versions" },
+  );
+  PackageRun.init(
+    {
+      id: id({ primaryKey: true }),
+      packageId: id(),
+      versionId: id(),
+      kind: state(RUN_KINDS),
+      number: count(),
+      state: state(RUN_STATES),
+      reason: longText({ allowNull: true }),
+      parkedIn: text(255, { allowNull: true }),
+      logKey: text(500, { allowNull: true }),
+      requestedById: id(),
+      requestedBy: text(255),
+      requestId: text(255),
+      ...times(),
+      startedAt: moment({ allowNull: true }),
+      endedAt: moment({ allowNull: true }),
+      clearedAt: moment({ allowNull: true }),
+    },
+    { sequelize, tableName: "package_runs" },
+  );
+  PackageStep.init(
+    {
+      runId: id({ primaryKey: true }),
+      position: count(),
+      name: text(20, { primaryKey: true }),
+      state: state(STEP_STATES),
+      attempts: count(),
+      exitCode: count({ allowNull: true }),
+      reason: longText({ allowNull: true }),
+      outputSha256: digest({ allowNull: true }),
+      startedAt: moment(),
+      endedAt: moment({ allowNull: true }),
+    },
+    { sequelize, tableName: "package_steps", timestamps: false },
+  );
+  PackageLogChunk.init(
+    {
+      runId: id({ primaryKey: true }),
+      sequence: count({ primaryKey: true }),
+      offset: bytes(),
+      bytes: count(),
+      text: longText(),
+    },
+    { sequelize, tableName: "package_log_chunks", timestamps: false },
+  );
+}
+
+/** Gives out the package's next publication number: one UPDATE, so no two orders ever get the same. */
+export async function takeNumber(packageId: string, transaction: Transaction): Promise<number> {
+  await Package.increment("lastNumber", { where: { id: packageId }, transaction });
+  const { lastNumber } = await Package.findByPk(packageId, {
+    attributes: ["lastNumber"],
+    transaction,
+    rejectOnEmpty: true,
+  });
+  return lastNumber;
+}
+
+/** Moves a run to `to` if its state allows; false when it does not, so a late retry changes nothing. */
+export async function moveRun(
+  runId: string,
+  to: RunState,
+  fields: Partial<Pick<PackageRun, "reason" | "parkedIn" | "startedAt" | "endedAt">>,
+  transaction: Transaction,
+): Promise<boolean> {
+  const [moved] = await PackageRun.update(
+    { ...fields, state: to },
+    { where: { id: runId, state: { [Op.in]: statesBefore(to) } }, transaction },
+  );
+  return moved > 0;
+}
+
+/** Declares that `number` is going to the link; false when a higher one has been there before. */
+export async function claimLink(
+  packageId: string,
+  number: number,
+  transaction: Transaction,
+): Promise<boolean> {
+  const [claimed] = await Package.update(
+    { publishingNumber: number },
+    { where: { id: packageId, publishingNumber: { [Op.lte]: number } }, transaction },
+  );
+  return claimed > 0;
+}
+
+/** Records what the link shows now; false when a higher number is there already. Twice writes the same. */
+export async function recordLiveVersion(
+  packageId: string,
+  live: { number: number; versionId: string },
+  transaction: Transaction,
+): Promise<boolean> {
+  const [recorded] = await Package.update(
+    { liveNumber: live.number, liveVersionId: live.versionId },
+    { where: { id: packageId, liveNumber: { [Op.lte]: live.number } }, transaction },
+  );
+  return recorded > 0;
+}
+
+/** Notes that a step has begun, again if it was begun before. */
+export async function beginStep(
+  step: { runId: string; position: number; name: RunStep },
+  transaction: Transaction,
+): Promise<void> {
+  const again = {
+    state: "running",
+    startedAt: new Date(),
+    endedAt: null,
+    reason: null,
+    exitCode: null,
+  } as const;
+  const where = { runId: step.runId, name: step.name };
+  const [begun] = await PackageStep.update(again, { where, transaction });
+  if (begun > 0) await PackageStep.increment("attempts", { where, transaction });
+  else await PackageStep.create({ ...step, ...again, attempts: 1 }, { transaction });
+}
+
+/** Notes how a step ended. */
+export async function endStep(
+  runId: string,
+  name: RunStep,
+  end: { state: StepState; reason?: string; exitCode?: number | null; outputSha256?: string },
+  transaction: Transaction,
+): Promise<void> {
+  await PackageStep.update(
+    { ...end, endedAt: new Date() },
+    { where: { runId, name }, transaction },
+  );
+}
+
+/** Appends to a run's log. The unique sequence number keeps two writers from the same place: one of them throws. */
+export async function appendLog(
+  runId: string,
+  text: string,
+  transaction: Transaction,
+): Promise<void> {
+  const last = await PackageLogChunk.findOne({
+    where: { runId },
+    order: [["sequence", "DESC"]],
+    attributes: ["sequence", "offset", "bytes"],
+    transaction,
+  });
+  await PackageLogChunk.create(
+    {
+      runId,
+      sequence: (last?.sequence ?? 0) + 1,
+      offset: last ? last.offset + last.bytes : 0,
+      bytes: Buffer.byteLength(text),
+      text,
+    },
+    { transaction },
+  );
+}
+
+/** The pieces of a running run's log that reach beyond the first `after` bytes, oldest first. */
+export async function readLog(
+  runId: string,
+  after: number,
+  limit: number,
+): Promise<PackageLogChunk[]> {
+  const first = await PackageLogChunk.findOne({
+    where: { runId, offset: { [Op.lte]: after } },
+    order: [["sequence", "DESC"]],
+    attributes: ["sequence"],
+  });
+  return PackageLogChunk.findAll({
+    where: { runId, sequence: { [Op.gte]: first?.sequence ?? 1 } },
+    order: [["sequence", "ASC"]],
+    limit,
+  });
+}
+
+/** Adds facts that a step read out of a version's file. */
+export async function addFacts(
+  versionId: string,
+  facts: Record<string, unknown>,
+  transaction: Transaction,
+): Promise<void> {
+  const version = await PackageVersion.findByPk(versionId, { transaction, rejectOnEmpty: true });
+  await version.update({ facts: { ...version.facts, ...facts } }, { transaction });
+}
+
+/** Makes a version ready: its published form lies under `key`. A version that failed stays failed. */
+export async function keepArtefact(
+  versionId: string,
+  artefact: { key: string; bytes: number; sha256: string },
+  transaction: Transaction,
+): Promise<void> {
+  await PackageVersion.update(
+    {
+      state: "ready",
+      artefactKey: artefact.key,
+      artefactBytes: artefact.bytes,
+      artefactSha256: artefact.sha256,
+    },
+    { where: { id: versionId, state: { [Op.ne]: "failed" } }, transaction },
+  );
+}

@@ -1,0 +1,68 @@
+import { ActivityFailure, ApplicationFailure, isCancellation, sleep } from "@temporalio/workflow";
+import { STEP_FAILURES } from "../../domain/packages.ts";
+import type { Parking } from "./parking.ts";
+
+/** How persistent work ended. */
+export type Persisted<T> =
+  | { outcome: "done"; value: T }
+  /** The content is at fault; trying again would not help. */
+  | { outcome: "bad-content"; reason: string }
+  /** An operator gave up. */
+  | { outcome: "aborted"; reason: string }
+  /** Something newer took over while this waited for an operator. */
+  | { outcome: "gave-way" };
+
+export interface Persistence {
+  parking: Parking;
+  /** How often the work is tried before a person is asked. */
+  maximumTries: number;
+  /** Called when a person is needed, and when work goes on again. */
+  onPark: (reason: string) => Promise<void>;
+  onResume: (decision: string) => Promise<void>;
+  giveWay?: () => boolean;
+}
+
+const FIRST_PAUSE_SECONDS = 1;
+const LONGEST_PAUSE_SECONDS = 30;
+
+/**
+ * Does `work` until it succeeds, the content proves bad, or a person decides: broken tools, stores and
+ * networks are tried again with growing pauses, then parked. A lost worker is no failure here: Temporal
+ * begins the activity again by itself.
+ */
+export async function persistently<T>(
+  work: (tries: number) => Promise<T>,
+  { parking, maximumTries, onPark, onResume, giveWay }: Persistence,
+): Promise<Persisted<T>> {
+  for (let tries = 0, total = 0; ; total++) {
+    try {
+      return { outcome: "done", value: await work(total) };
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      const { type, reason } = failureOf(error);
+      if (type === STEP_FAILURES.content) return { outcome: "bad-content", reason };
+      if (giveWay?.()) return { outcome: "gave-way" };
+      tries++;
+      if (tries < maximumTries) {
+        const seconds = Math.min(FIRST_PAUSE_SECONDS * 2 ** (tries - 1), LONGEST_PAUSE_SECONDS);
+        await sleep(`${seconds} seconds`, { summary: `try again after: ${reason}`.slice(0, 190) });
+        continue;
+      }
+      await onPark(reason);
+      const decision = await parking.wait(giveWay);
+      if (!decision) return { outcome: "gave-way" };
+      const said = `${decision.action} by ${decision.by}: ${decision.reason}`;
+      if (decision.action === "abort") return { outcome: "aborted", reason: said };
+      await onResume(said);
+      tries = 0;
+    }
+  }
+}
+
+function failureOf(error: unknown): { type: string | undefined; reason: string } {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  return {
+    type: cause instanceof ApplicationFailure ? (cause.type ?? undefined) : undefined,
+    reason: cause instanceof Error ? cause.message : "The step failed without saying why.",
+  };
+}

@@ -1,0 +1,2 @@
+/** The one list of what a worker serves. */
+export { packageBuild, packageLine, packageSweep } from "./packages/index.ts";

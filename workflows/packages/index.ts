@@ -1,0 +1,4 @@
+export { packageSweep } from "./sweep.ts";
+export { packageBuild } from "./build.ts";
+export { packageLine, replacePackage, rollBackPackage } from "./line.ts";
+export type { PackageLine } from "./line.ts";
