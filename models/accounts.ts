@@ -1,0 +1,403 @@
+import {
+  type CreationOptional,
+  type InferAttributes,
+  type InferCreationAttributes,
+  Model,
+  Op,
+  type Sequelize,
+  type Transaction,
+} from "sequelize";
+import type { Permission, Role } from "../domain/accounts.ts";
+import { ROLES } from "../domain/accounts.ts";
+import { refusal } from "../domain/errors.ts";
+import { count, digest, flag, id, json, moment, state, text } from "./columns.ts";
+import { type Database, inTransaction } from "./database.ts";
+import { type Audit, isFirst, recordAudit } from "./operations.ts";
+
+/** A person who signs in. */
+export class Account extends Model<InferAttributes<Account>, InferCreationAttributes<Account>> {
+  declare id: string;
+  declare username: string;
+  declare email: CreationOptional<string | null>;
+  declare phone: CreationOptional<string | null>;
+  /** Argon2id, with its parameters. */
+  declare passwordHash: string;
+  declare role: Role;
+  declare isActive: CreationOptional<boolean>;
+  declare avatar: CreationOptional<string | null>;
+  declare memberLevel: CreationOptional<number>;
+  declare lastLoginAt: CreationOptional<Date | null>;
+  declare createdAt: CreationOptional<Date>;
+  declare updatedAt: CreationOptional<Date>;
+}
+
+/** One sign-in: the family of all refresh tokens that follow from it. It ends at `expiresAt`, however often it is used. */
+export class Session extends Model<InferAttributes<Session>, InferCreationAttributes<Session>> {
+  declare id: string;
+  declare accountId: string;
+  declare address: string;
+  declare userAgent: string;
+  declare lastUsedAt: Date;
+  declare expiresAt: Date;
+  declare revokedAt: CreationOptional<Date | null>;
+  declare createdAt: CreationOptional<Date>;
+}
+
+/** One refresh token of a session, by the sha256 of what the client holds. It is good for one use. */
+export class RefreshToken extends Model<
+  InferAttributes<RefreshToken>,
+  InferCreationAttributes<RefreshToken>
+> {
+  declare hash: string;
+  declare sessionId: string;
+  declare usedAt: CreationOptional<Date | null>;
+  declare createdAt: CreationOptional<Date>;
+}
+
+/** A program's way in, by the sha256 of what it holds; it may do what its scopes say and its maker may do. */
+export class ApiKey extends Model<InferAttributes<ApiKey>, InferCreationAttributes<ApiKey>> {
+  declare id: string;
+  declare accountId: string;
+  declare name: string;
+  /** The part of the key that may be shown, by which it is found. */
+  declare prefix: string;
+  declare lastFour: string;
+  declare hash: string;
+  declare scopes: Permission[];
+  declare expiresAt: CreationOptional<Date | null>;
+  declare revokedAt: CreationOptional<Date | null>;
+  declare lastUsedAt: CreationOptional<Date | null>;
+  declare createdAt: CreationOptional<Date>;
+}
+
+/** Where a change came from: what an audit entry says beside the change. */
+export type Origin = Pick<Audit, "actor" | "address" | "requestId">;
+
+/** Makes the first administrator of the platform. False when there has ever been one: then nothing changes. */
+export async function createFirstAdministrator(
+  database: Database,
+  account: { id: string; username: string; passwordHash: string },
+): Promise<boolean> {
+  return inTransaction(database, async (transaction) => {
+    if (!(await isFirst("administrator", transaction))) return false;
+    await Account.create({ ...account, role: "admin" }, { transaction });
+    await audit(null, "accounts.created", account.id, transaction, {
+      after: { username: account.username, role: "admin" },
+    });
+    return true;
+  });
+}
+
+/** Sets a new password and ends every session of the account. Answers false when there is no such account. */
+export async function setPassword(
+  database: Database,
+  accountId: string,
+  passwordHash: string,
+  origin: Origin | null,
+): Promise<boolean> {
+  return inTransaction(database, async (transaction) => {
+    const [changed] = await Account.update(
+      { passwordHash },
+      { where: { id: accountId }, transaction },
+    );
+    if (changed !== 1) return false;
+    const open = { accountId, revokedAt: null };
+    await Session.update({ revokedAt: new Date() }, { where: open, transaction });
+    await audit(origin, "accounts.password-set", accountId, transaction);
+    return true;
+  });
+}
+
+/** Stores a better hash of the same password; nothing when the password has changed meanwhile. */
+export async function rehashPassword(
+  database: Database,
+  account: Pick<Account, "id" | "passwordHash">,
+  passwordHash: string,
+): Promise<void> {
+  await inTransaction(database, (transaction) =>
+    Account.update(
+      { passwordHash },
+      { where: { id: account.id, passwordHash: account.passwordHash }, transaction },
+    ),
+  );
+}
+
+/** What a sign-in begins with. */
+export interface NewSession {
+  id: string;
+  refreshHash: string;
+  userAgent: string;
+  expiresAt: Date;
+}
+
+/** Begins a session with its first refresh token. */
+export async function openSession(
+  database: Database,
+  account: Account,
+  session: NewSession,
+  origin: Origin & { address: string },
+): Promise<void> {
+  const now = new Date();
+  await inTransaction(database, async (transaction) => {
+    await Session.create(
+      {
+        id: session.id,
+        accountId: account.id,
+        address: origin.address,
+        userAgent: session.userAgent,
+        lastUsedAt: now,
+        expiresAt: session.expiresAt,
+      },
+      { transaction },
+    );
+    await RefreshToken.create(
+      { hash: session.refreshHash, sessionId: session.id },
+      { transaction },
+    );
+    await Account.update({ lastLoginAt: now }, { where: { id: account.id }, transaction });
+    await audit(origin, "accounts.signed-in", account.id, transaction);
+  });
+}
+
+/**
+ * Trades a refresh token for the next one of its session. Exactly one of any number of uses succeeds; every other
+ * use ends the session, since either its holder or we were robbed (RFC 9700 §4.14.2). Undefined when it was no use.
+ */
+export async function consumeRefreshToken(
+  database: Database,
+  { hash, nextHash }: { hash: string; nextHash: string },
+  now = new Date(),
+): Promise<{ account: Account; session: Session } | undefined> {
+  return inTransaction(database, async (transaction) => {
+    const [used] = await RefreshToken.update(
+      { usedAt: now },
+      { where: { hash, usedAt: null }, transaction },
+    );
+    const token = await RefreshToken.findOne({ where: { hash }, transaction });
+    if (!token) return undefined;
+    const { sessionId } = token;
+    if (used !== 1) {
+      await endSession(sessionId, null, "accounts.refresh-token-reused", transaction);
+      return undefined;
+    }
+    const [alive] = await Session.update(
+      { lastUsedAt: now },
+      { where: { id: sessionId, revokedAt: null, expiresAt: { [Op.gt]: now } }, transaction },
+    );
+    const session = await Session.findOne({ where: { id: sessionId }, transaction });
+    const account = session && (await Account.findByPk(session.accountId, { transaction }));
+    if (alive !== 1 || !session || !account?.isActive) return undefined;
+    await RefreshToken.create({ hash: nextHash, sessionId }, { transaction });
+    return { account, session };
+  });
+}
+
+/** Ends the session of a refresh token. False when nobody was ever given that token, or its session has ended. */
+export async function signOut(
+  database: Database,
+  hash: string,
+  origin: Omit<Origin, "actor">,
+): Promise<boolean> {
+  return inTransaction(database, async (transaction) => {
+    const token = await RefreshToken.findOne({ where: { hash }, transaction });
+    if (!token) return false;
+    return endSession(token.sessionId, origin, "accounts.signed-out", transaction);
+  });
+}
+
+/** Ends one session at once. False when it had ended before. */
+export async function revokeSession(
+  database: Database,
+  sessionId: string,
+  origin: Origin,
+): Promise<boolean> {
+  return inTransaction(database, (transaction) =>
+    endSession(sessionId, origin, "accounts.session-revoked", transaction),
+  );
+}
+
+async function endSession(
+  sessionId: string,
+  origin: Partial<Origin> | null,
+  action: string,
+  transaction: Transaction,
+): Promise<boolean> {
+  const [ended] = await Session.update(
+    { revokedAt: new Date() },
+    { where: { id: sessionId, revokedAt: null }, transaction },
+  );
+  if (ended !== 1) return false;
+  const session = await Session.findOne({
+    where: { id: sessionId },
+    transaction,
+    rejectOnEmpty: true,
+  });
+  const account = await Account.findByPk(session.accountId, { transaction });
+  const actor = account && { accountId: account.id, name: account.username };
+  await audit({ actor, ...origin }, action, session.accountId, transaction, {
+    after: { session: sessionId },
+  });
+  return true;
+}
+
+/** Removes sessions that ended before `before`, with their refresh tokens; answers how many. */
+export async function forgetEndedSessions(database: Database, before: Date): Promise<number> {
+  return inTransaction(database, (transaction) =>
+    Session.destroy({
+      where: { [Op.or]: [{ expiresAt: { [Op.lt]: before } }, { revokedAt: { [Op.lt]: before } }] },
+      transaction,
+    }),
+  );
+}
+
+/** What is stored of a new API key. */
+export type NewApiKey = Pick<
+  ApiKey,
+  "id" | "accountId" | "name" | "prefix" | "lastFour" | "hash" | "scopes"
+> & { expiresAt: Date | null };
+
+/** Stores a new API key. */
+export async function issueApiKey(
+  database: Database,
+  key: NewApiKey,
+  origin: Origin,
+): Promise<ApiKey> {
+  return inTransaction(database, async (transaction) => {
+    const row = await ApiKey.create(key, { transaction });
+    await recordAudit(
+      {
+        ...origin,
+        action: "accounts.api-key-issued",
+        subjectKind: "api-key",
+        subjectId: key.id,
+        after: {
+          name: key.name,
+          prefix: key.prefix,
+          scopes: key.scopes,
+          expires_at: key.expiresAt,
+        },
+      },
+      transaction,
+    );
+    return row;
+  });
+}
+
+/** Ends an API key of the account for ever. Refuses `accounts/api-key-not-found`; a stranger's looks the same. */
+export async function revokeApiKey(
+  database: Database,
+  { id: keyId, accountId }: { id: string; accountId: string },
+  origin: Origin,
+): Promise<void> {
+  await inTransaction(database, async (transaction) => {
+    const [revoked] = await ApiKey.update(
+      { revokedAt: new Date() },
+      { where: { id: keyId, accountId, revokedAt: null }, transaction },
+    );
+    if (revoked !== 1) throw refusal("accounts/api-key-not-found", "There is no such API key.");
+    await recordAudit(
+      {
+        ...origin,
+        action: "accounts.api-key-revoked",
+        subjectKind: "api-key",
+        subjectId: keyId,
+      },
+      transaction,
+    );
+  });
+}
+
+/** Notes that a key was used; at most one write a minute, however many processes see it. */
+export async function touchApiKey(
+  database: Database,
+  key: ApiKey,
+  now = new Date(),
+): Promise<void> {
+  const before = new Date(now.getTime() - 60_000);
+  if (key.lastUsedAt && key.lastUsedAt > before) return;
+  await inTransaction(database, (transaction) =>
+    ApiKey.update(
+      { lastUsedAt: now },
+      {
+        where: {
+          id: key.id,
+          [Op.or]: [{ lastUsedAt: null }, { lastUsedAt: { [Op.lte]: before } }],
+        },
+        transaction,
+      },
+    ),
+  );
+}
+
+function audit(
+  origin: Partial<Origin> | null,
+  action: string,
+  accountId: string,
+  transaction: Transaction,
+  change: Pick<Audit, "before" | "after"> = {},
+): Promise<void> {
+  return recordAudit(
+    { actor: null, ...origin, action, subjectKind: "account", subjectId: accountId, ...change },
+    transaction,
+  );
+}
+
+/** Binds this domain's tables. */
+export function defineAccounts(sequelize: Sequelize): void {
+  const once = { sequelize, updatedAt: false } as const;
+  Account.init(
+    {
+      id: id({ primaryKey: true }),
+      username: text(50),
+      email: text(255, { allowNull: true }),
+      phone: text(20, { allowNull: true }),
+      passwordHash: text(255),
+      role: state(Object.keys(ROLES)),
+      isActive: flag({ defaultValue: true }),
+      avatar: text(255, { allowNull: true }),
+      memberLevel: count({ defaultValue: 0 }),
+      lastLoginAt: moment({ allowNull: true }),
+      createdAt: moment(),
+      updatedAt: moment(),
+    },
+    { sequelize, tableName: "accounts" },
+  );
+  Session.init(
+    {
+      id: id({ primaryKey: true }),
+      accountId: id(),
+      address: text(64),
+      userAgent: text(255),
+      lastUsedAt: moment(),
+      expiresAt: moment(),
+      revokedAt: moment({ allowNull: true }),
+      createdAt: moment(),
+    },
+    { ...once, tableName: "sessions" },
+  );
+  RefreshToken.init(
+    {
+      hash: digest({ primaryKey: true }),
+      sessionId: id(),
+      usedAt: moment({ allowNull: true }),
+      createdAt: moment(),
+    },
+    { ...once, tableName: "refresh_tokens" },
+  );
+  ApiKey.init(
+    {
+      id: id({ primaryKey: true }),
+      accountId: id(),
+      name: text(100),
+      prefix: text(32),
+      lastFour: text(4),
+      hash: digest(),
+      scopes: json(),
+      expiresAt: moment({ allowNull: true }),
+      revokedAt: moment({ allowNull: true }),
+      lastUsedAt: moment({ allowNull: true }),
+      createdAt: moment(),
+    },
+    { ...once, tableName: "api_keys" },
+  );
+}

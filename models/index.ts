@@ -1,0 +1,6 @@
+import type { Define } from "./database.ts";
+import { defineAccounts } from "./accounts.ts";
+import { defineOperations } from "./operations.ts";
+
+/** All models of the product, for `openDatabase`. */
+export const MODELS: readonly Define[] = [defineAccounts, defineOperations];

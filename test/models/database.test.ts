@@ -1,0 +1,167 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { expect, test, vi } from "vitest";
+import { checkDatabase, inTransaction, isTaken } from "../../models/database.ts";
+import { Counter, nextSerial } from "../../models/operations.ts";
+import { describeDatabases, openPlace } from "../support/database.ts";
+import { migrate } from "../../models/schema.ts";
+
+describeDatabases(({ open, place }) => {
+  test("fifty transactions at once all succeed, and none loses another's change", async () => {
+    const database = await open();
+
+    const numbers = await Promise.all(
+      Array.from({ length: 50 }, () =>
+        inTransaction(database, (transaction) => nextSerial("test", transaction)),
+      ),
+    );
+
+    expect(numbers.sort((a, b) => a - b)).toEqual(Array.from({ length: 50 }, (_, n) => 1001 + n));
+  });
+
+  test("two processes that write at the same time both succeed", async () => {
+    const where = await place();
+    await migrate(await openPlace(where));
+    const writer = fileURLToPath(new URL("../support/writer.ts", import.meta.url));
+
+    const ends = await Promise.all(
+      [1, 2].map(async () => {
+        const child = fork(writer, [JSON.stringify(where), "100"], {
+          execArgv: ["--import", "tsx"],
+        });
+        return once(child, "exit");
+      }),
+    );
+
+    expect(ends.map(([code]) => code as number)).toEqual([0, 0]);
+    const counter = await Counter.findByPk("shared");
+    expect(counter?.value).toBe(1000 + 200);
+  });
+
+  test("single writes and transactions mix without blocking each other", async () => {
+    const database = await open();
+
+    await Promise.all(
+      Array.from({ length: 20 }, (_, n) =>
+        n % 2
+          ? Counter.create({ name: `single ${n}`, value: n })
+          : inTransaction(database, (transaction) =>
+              Counter.create({ name: `whole ${n}`, value: n }, { transaction }),
+            ),
+      ),
+    );
+
+    expect(await Counter.count()).toBe(20);
+  });
+
+  test("a failed transaction leaves nothing, and the next one goes on", async () => {
+    const database = await open();
+
+    const failed = inTransaction(database, async (transaction) => {
+      await Counter.create({ name: "half", value: 1 }, { transaction });
+      throw new Error("changed my mind");
+    });
+
+    await expect(failed).rejects.toThrow("changed my mind");
+    expect(await Counter.count()).toBe(0);
+    await inTransaction(database, (transaction) =>
+      Counter.create({ name: "whole", value: 1 }, { transaction }),
+    );
+    expect(await Counter.count()).toBe(1);
+  });
+
+  test("a transaction inside a transaction throws instead of waiting for itself", async () => {
+    const database = await open();
+
+    const nested = inTransaction(database, () =>
+      inTransaction(database, (transaction) => nextSerial("inner", transaction)),
+    );
+
+    await expect(nested).rejects.toThrow("hand it on");
+  });
+
+  test("a statement that forgot the transaction around it throws instead of waiting for it", async () => {
+    const database = await open();
+
+    const forgot = inTransaction(database, () => Counter.create({ name: "lost", value: 1 }));
+
+    await expect(forgot).rejects.toThrow("must be handed the transaction");
+    expect(await Counter.count()).toBe(0);
+  });
+
+  test("a transaction that does not go through inTransaction is refused", async () => {
+    const database = await open();
+
+    await expect(database.sequelize.transaction()).rejects.toThrow("inTransaction");
+  });
+
+  test("an update counts the rows it matched, changed or not", async () => {
+    await open();
+    await Counter.create({ name: "same", value: 7 });
+
+    const [matched] = await Counter.update({ value: 7 }, { where: { name: "same" } });
+
+    expect(matched).toBe(1);
+  });
+
+  test("names are compared exactly: letter case, accents, emoji and trailing spaces count", async () => {
+    await open();
+    const names = [
+      "a",
+      "A",
+      "e",
+      "é",
+      "e\u0301",
+      "a ",
+      " a",
+      "ß",
+      "ss",
+      "😀",
+      "😁",
+      "名",
+      "名 ",
+      "ﬀ",
+    ];
+
+    for (const name of names) await Counter.create({ name, value: 1 });
+
+    expect(await Counter.count()).toBe(names.length);
+    for (const name of names) {
+      const found = await Counter.findAll({ where: { name } });
+      expect(found.map((row) => row.name)).toEqual([name]);
+    }
+    await expect(Counter.create({ name: "é", value: 2 })).rejects.toSatisfy(isTaken);
+  });
+
+  test("text that is too long is refused and not cut", async () => {
+    await open();
+
+    await expect(Counter.create({ name: "x".repeat(51), value: 1 })).rejects.toThrow(/len/);
+  });
+
+  test("numbers up to 2^53 come back as numbers", async () => {
+    await open();
+
+    await Counter.create({ name: "large", value: Number.MAX_SAFE_INTEGER });
+
+    const row = await Counter.findByPk("large");
+    expect(row?.value).toBe(Number.MAX_SAFE_INTEGER);
+  });
+
+  test("readiness asks the database itself", async () => {
+    const database = await openPlace(await place());
+
+    await expect(checkDatabase(database)).resolves.toBeUndefined();
+  });
+
+  test("no statement and no value is printed", async () => {
+    const printed = vi.spyOn(console, "log");
+    await open();
+
+    await Counter.create({ name: "secret", value: 1 });
+
+    expect(printed).not.toHaveBeenCalled();
+    printed.mockRestore();
+  });
+});

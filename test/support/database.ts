@@ -1,0 +1,74 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createConnection } from "mysql2/promise";
+import { describe, inject, onTestFinished } from "vitest";
+import { type Database, type DatabasePlace, openDatabase } from "../../models/database.ts";
+import { MODELS } from "../../models/index.ts";
+import { migrate } from "../../models/schema.ts";
+
+/** Opens a new database with all tables; it is dropped when the test has finished. */
+export async function openTestDatabase(): Promise<Database> {
+  return openMigrated(await sqlitePlace());
+}
+
+/** What a test of the models may ask for. */
+export interface Bench {
+  dialect: Database["dialect"];
+  /** A new, empty database: its place only. */
+  place: () => Promise<DatabasePlace>;
+  /** A new database, opened, with all tables. */
+  open: () => Promise<Database>;
+}
+
+/** Describes the same behaviour once for SQLite, and once for MariaDB where the run provides a server. */
+export function describeDatabases(body: (bench: Bench) => void): void {
+  describe("on SQLite", () => {
+    body({
+      dialect: "sqlite",
+      place: sqlitePlace,
+      open: async () => openMigrated(await sqlitePlace()),
+    });
+  });
+  const server = inject("mysql");
+  if (!server) return;
+  describe("on MariaDB", () => {
+    const place = () => mysqlPlace(server.url);
+    body({ dialect: "mysql", place, open: async () => openMigrated(await place()) });
+  });
+}
+
+/** Opens a place once more, as another process would; closed when the test has finished. */
+export async function openPlace(place: DatabasePlace): Promise<Database> {
+  const database = await openDatabase({ ...place, define: MODELS });
+  onTestFinished(() => database.close());
+  return database;
+}
+
+async function openMigrated(place: DatabasePlace): Promise<Database> {
+  const database = await openPlace(place);
+  await migrate(database);
+  return database;
+}
+
+async function sqlitePlace(): Promise<DatabasePlace> {
+  const folder = await mkdtemp(join(tmpdir(), "longhaul-database-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return { file: join(folder, "longhaul.sqlite") };
+}
+
+async function mysqlPlace(serverUrl: string): Promise<DatabasePlace> {
+  const url = new URL(serverUrl);
+  const name = `${url.pathname.slice(1) || "longhaul"}_${randomUUID().slice(-12)}`;
+  await onServer(serverUrl, `CREATE DATABASE ${name}`);
+  onTestFinished(() => onServer(serverUrl, `DROP DATABASE ${name}`));
+  url.pathname = `/${name}`;
+  return { url: url.href };
+}
+
+async function onServer(url: string, statement: string): Promise<void> {
+  const connection = await createConnection(url);
+  await connection.query(statement);
+  await connection.end();
+}
