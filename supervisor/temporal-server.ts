@@ -1,6 +1,7 @@
-import { chmod, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { chmod, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { withLock } from "./lock.ts";
+import { type OnProgress, whileReporting } from "./progress.ts";
 import { findProgram, type Inherited, runProgram } from "./programs.ts";
 import { type Route, ROUTES, TEMPORAL_VERSION } from "./temporal-routes.ts";
 
@@ -14,8 +15,7 @@ export interface TemporalSearch {
   cacheFolder: string;
   /** The repository's folder. */
   projectFolder: string;
-  /** One line for the screen, again and again while a step lasts. */
-  onProgress?: (line: string) => void;
+  onProgress?: OnProgress;
   signal?: AbortSignal | undefined;
   /** For tests: other ways to a binary, another kind of machine. */
   routes?: readonly Route[];
@@ -62,13 +62,14 @@ export async function findTemporal(search: TemporalSearch): Promise<FoundTempora
   tried.push(`  - cache: nothing usable at ${cached}`);
 
   return withLock(
-    `${cached}.lock`,
+    search.cacheFolder,
+    basename(cached),
     async () => {
       const madeMeanwhile = await versionOf(cached, search, [], "cache");
       if (madeMeanwhile) return { path: cached, route: "cache", version: madeMeanwhile };
       return fetchInto(cached, machine, search, tried);
     },
-    () => search.onProgress?.("Another process is fetching Temporal; waiting for it"),
+    () => search.onProgress?.({ step: "fetching-temporal-elsewhere", seconds: 0 }),
   );
 }
 
@@ -79,21 +80,16 @@ async function fetchInto(
   tried: string[],
 ): Promise<FoundTemporal> {
   const { env, projectFolder, signal, onProgress = () => {} } = search;
+  await removeDrafts(search.cacheFolder);
   for (const route of search.routes ?? ROUTES) {
-    await mkdir(search.cacheFolder, { recursive: true });
-    const folder = await mkdtemp(join(search.cacheFolder, "fetching-"));
-    const started = Date.now();
-    let stand = "";
-    const say = () => {
-      const seconds = Math.round((Date.now() - started) / 1000);
-      onProgress(`Temporal: ${route.name}, ${seconds} s${stand && `, ${stand}`}`);
-    };
-    const clock = setInterval(say, 1_000);
+    const folder = await mkdtemp(join(search.cacheFolder, DRAFT));
     try {
-      say();
-      const report = (words: string) => (stand = words);
-      const fetching = { folder, projectFolder, machine, env, signal, onProgress: report };
-      const binary = await route.fetch(fetching);
+      const binary = await whileReporting("fetching-temporal", onProgress, (say) => {
+        say(route.name);
+        const report = (stand: string) => say(`${route.name}, ${stand}`);
+        const fetching = { folder, projectFolder, machine, env, signal, onProgress: report };
+        return route.fetch(fetching);
+      });
       await chmod(binary, 0o755);
       const version = await versionOf(binary, search, tried, route.name);
       if (!version) continue;
@@ -103,11 +99,20 @@ async function fetchInto(
       signal?.throwIfAborted();
       tried.push(`  - ${route.name}: ${(error as Error).message}`);
     } finally {
-      clearInterval(clock);
       await rm(folder, { recursive: true, force: true });
     }
   }
   throw new NoTemporal(`No Temporal server was found. Tried:\n${tried.join("\n")}\n${EASIEST_WAY}`);
+}
+
+const DRAFT = "fetching-";
+
+/** What a killed process left. */
+async function removeDrafts(cacheFolder: string): Promise<void> {
+  const drafts = (await readdir(cacheFolder)).filter((name) => name.startsWith(DRAFT));
+  await Promise.all(
+    drafts.map((name) => rm(join(cacheFolder, name), { recursive: true, force: true })),
+  );
 }
 
 /** Priorities, eager starts and the worker list are on by themselves from here. */
