@@ -30,3 +30,12 @@ export interface Actor {
 export function may(actor: Actor, permission: Permission): boolean {
   return actor.permissions.includes(permission);
 }
+
+/** Who asked for a piece of work, and in which request: it travels with the work, for logs. */
+export interface Caller {
+  actor: string;
+  requestId: string;
+}
+
+/** The Temporal header that carries the caller. */
+export const CALLER_HEADER = "longhaul-caller";

@@ -1,5 +1,6 @@
 /** Every event: name → payload. Payloads hold ids, numbers and the row's version, never a whole view. */
 export interface Events {
+  "outbox.filled": Record<string, never>;
   "package.run-changed": { packageId: string; runId: string };
   "package.log-grew": { runId: string };
   "package.published": { packageId: string; number: number };

@@ -1,10 +1,5 @@
 import { AsyncLocalStorage } from "@temporalio/workflow";
-
-/** Who asked for what is being done, and in which request: for logs and audit. */
-export interface Caller {
-  actor: string;
-  requestId: string;
-}
+import type { Caller } from "../../domain/accounts.ts";
 
 const callers = new AsyncLocalStorage<Caller>();
 

@@ -13,11 +13,11 @@ import {
 } from "@temporalio/workflow";
 import type { PackageActivities } from "../../activities/packages/index.ts";
 import type { RunOrder } from "../../activities/packages/contract.ts";
+import type { Caller } from "../../domain/accounts.ts";
 import { workflowId } from "../../domain/ids.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { SEARCH_ATTRIBUTES } from "../../domain/search-attributes.ts";
 import { currentCaller, onBehalfOf } from "../helpers/caller.ts";
-import type { Caller } from "../helpers/caller.ts";
 import { openParking } from "../helpers/parking.ts";
 import { enterStage } from "../helpers/stage.ts";
 import { packageBuild } from "./build.ts";
