@@ -1,6 +1,7 @@
 import type { Define } from "./database.ts";
 import { defineAccounts } from "./accounts.ts";
 import { defineOperations } from "./operations.ts";
+import { definePackages } from "./packages/index.ts";
 
 /** All models of the product, for `openDatabase`. */
-export const MODELS: readonly Define[] = [defineAccounts, defineOperations];
+export const MODELS: readonly Define[] = [defineAccounts, defineOperations, definePackages];

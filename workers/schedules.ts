@@ -26,7 +26,7 @@ export async function applySchedules({ schedule }: Client): Promise<void> {
   for (const { name, workflow, every, summary } of SWEEPS) {
     const wanted = {
       spec: { intervals: [{ every }] },
-      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: "1 hour" },
+      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: "1 hour" as const },
       action: {
         type: "startWorkflow" as const,
         workflowType: workflow,

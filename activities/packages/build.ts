@@ -2,7 +2,7 @@ import { activityInfo } from "@temporalio/activity";
 import { LIMITS } from "../../domain/limits.ts";
 import { BUILD_STEPS } from "../../domain/packages.ts";
 import { inTransaction } from "../../models/database.ts";
-import { appendLog, beginStep, endStep } from "../../models/packages.ts";
+import { appendLog, beginStep, endStep } from "../../models/packages/index.ts";
 import { lasting, stepFailureIn } from "./attempt.ts";
 import type { Artefact, StepOrder } from "./contract.ts";
 import { runChecksums } from "./steps/checksums.ts";

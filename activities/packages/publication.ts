@@ -12,7 +12,7 @@ import {
   PackageRun,
   PackageVersion,
   recordLiveVersion,
-} from "../../models/packages.ts";
+} from "../../models/packages/index.ts";
 import { lasting, StepFailure, stepFailureIn } from "./attempt.ts";
 import type { LinkTarget, PublicationPlan, PublicationStepOrder, RunOrder } from "./contract.ts";
 import { checkEdge } from "./edge.ts";
@@ -97,13 +97,14 @@ export function createPublicationActivities(tools: PackageTools) {
         if (!(await moveRun(runId, "succeeded", ended, transaction))) return;
         await appendLog(runId, `--- ${target.version} is live\n`, transaction);
         const run = await PackageRun.findByPk(runId, { transaction, rejectOnEmpty: true });
+        const owner = await Package.findByPk(packageId, { transaction, rejectOnEmpty: true });
         await recordAudit(
           {
             actor: { accountId: run.requestedById, name: run.requestedBy },
 
             action: "packages.published",
             subjectKind: "package",
-            subjectId: packageId,
+            subjectId: String(owner.serial),
             requestId: run.requestId,
             before: previous && { version: previous.version, number: previous.number },
             after: { version: target.version, number: target.number },

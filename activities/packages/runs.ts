@@ -10,7 +10,7 @@ import {
   PackageRun,
   PackageVersion,
   readLog,
-} from "../../models/packages.ts";
+} from "../../models/packages/index.ts";
 import { lasting } from "./attempt.ts";
 import type { BuildPlan, ParkOrder, RunEnd, RunIds, RunOrder } from "./contract.ts";
 import type { PackageTools } from "./tools.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { packageKeys } from "../../../domain/packages.ts";
 import { inTransaction } from "../../../models/database.ts";
-import { keepArtefact } from "../../../models/packages.ts";
+import { keepArtefact } from "../../../models/packages/index.ts";
 import { StepFailure } from "../attempt.ts";
 import type { Artefact } from "../contract.ts";
 import type { StepWork } from "./work.ts";

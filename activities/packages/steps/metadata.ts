@@ -1,5 +1,5 @@
 import { inTransaction } from "../../../models/database.ts";
-import { addFacts } from "../../../models/packages.ts";
+import { addFacts } from "../../../models/packages/index.ts";
 import { StepFailure } from "../attempt.ts";
 import type { Artefact } from "../contract.ts";
 import { fetchInput, runTool, toolFailure } from "./work.ts";

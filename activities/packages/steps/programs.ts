@@ -1,6 +1,6 @@
 import { dirname, isAbsolute } from "node:path";
 import { inTransaction } from "../../../models/database.ts";
-import { addFacts } from "../../../models/packages.ts";
+import { addFacts } from "../../../models/packages/index.ts";
 import { StepFailure } from "../attempt.ts";
 import type { Artefact } from "../contract.ts";
 import { fetchInput, keepOutput, runTool, toolFailure } from "./work.ts";

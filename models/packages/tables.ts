@@ -1,11 +1,9 @@
 import {
   Model,
-  Op,
   type CreationOptional,
   type InferAttributes,
   type InferCreationAttributes,
   type Sequelize,
-  type Transaction,
 } from "sequelize";
 import {
   RUN_KINDS,
@@ -13,8 +11,7 @@ import {
   STEP_STATES,
   VERSION_STATES,
   PACKAGE_TYPES,
-  statesBefore,
-} from "../domain/packages.ts";
+} from "../../domain/packages.ts";
 import type {
   PackageType,
   RunKind,
@@ -22,7 +19,7 @@ import type {
   RunStep,
   StepState,
   VersionState,
-} from "../domain/packages.ts";
+} from "../../domain/packages.ts";
 import {
   bytes,
   count,
@@ -36,7 +33,7 @@ import {
   state,
   text,
   times,
-} from "./columns.ts";
+} from "../columns.ts";
 
 /** One package: a name, a link that never changes, and which version the link shows. */
 export class Package extends Model<InferAttributes<Package>, InferCreationAttributes<Package>> {
@@ -219,156 +216,5 @@ export function definePackages(sequelize: Sequelize): void {
       text: longText(),
     },
     { sequelize, tableName: "package_log_chunks", timestamps: false },
-  );
-}
-
-/** Gives out the package's next publication number: one UPDATE, so no two orders ever get the same. */
-export async function takeNumber(packageId: string, transaction: Transaction): Promise<number> {
-  await Package.increment("lastNumber", { where: { id: packageId }, transaction });
-  const { lastNumber } = await Package.findByPk(packageId, {
-    attributes: ["lastNumber"],
-    transaction,
-    rejectOnEmpty: true,
-  });
-  return lastNumber;
-}
-
-/** Moves a run to `to` if its state allows; false when it does not, so a late retry changes nothing. */
-export async function moveRun(
-  runId: string,
-  to: RunState,
-  fields: Partial<Pick<PackageRun, "reason" | "parkedIn" | "startedAt" | "endedAt">>,
-  transaction: Transaction,
-): Promise<boolean> {
-  const [moved] = await PackageRun.update(
-    { ...fields, state: to },
-    { where: { id: runId, state: { [Op.in]: statesBefore(to) } }, transaction },
-  );
-  return moved > 0;
-}
-
-/** Declares that `number` is going to the link; false when a higher one has been there before. */
-export async function claimLink(
-  packageId: string,
-  number: number,
-  transaction: Transaction,
-): Promise<boolean> {
-  const [claimed] = await Package.update(
-    { publishingNumber: number },
-    { where: { id: packageId, publishingNumber: { [Op.lte]: number } }, transaction },
-  );
-  return claimed > 0;
-}
-
-/** Records what the link shows now; false when a higher number is there already. Twice writes the same. */
-export async function recordLiveVersion(
-  packageId: string,
-  live: { number: number; versionId: string },
-  transaction: Transaction,
-): Promise<boolean> {
-  const [recorded] = await Package.update(
-    { liveNumber: live.number, liveVersionId: live.versionId },
-    { where: { id: packageId, liveNumber: { [Op.lte]: live.number } }, transaction },
-  );
-  return recorded > 0;
-}
-
-/** Notes that a step has begun, again if it was begun before. */
-export async function beginStep(
-  step: { runId: string; position: number; name: RunStep },
-  transaction: Transaction,
-): Promise<void> {
-  const again = {
-    state: "running",
-    startedAt: new Date(),
-    endedAt: null,
-    reason: null,
-    exitCode: null,
-  } as const;
-  const where = { runId: step.runId, name: step.name };
-  const [begun] = await PackageStep.update(again, { where, transaction });
-  if (begun > 0) await PackageStep.increment("attempts", { where, transaction });
-  else await PackageStep.create({ ...step, ...again, attempts: 1 }, { transaction });
-}
-
-/** Notes how a step ended. */
-export async function endStep(
-  runId: string,
-  name: RunStep,
-  end: { state: StepState; reason?: string; exitCode?: number | null; outputSha256?: string },
-  transaction: Transaction,
-): Promise<void> {
-  await PackageStep.update(
-    { ...end, endedAt: new Date() },
-    { where: { runId, name }, transaction },
-  );
-}
-
-/** Appends to a run's log. The unique sequence number keeps two writers from the same place: one of them throws. */
-export async function appendLog(
-  runId: string,
-  text: string,
-  transaction: Transaction,
-): Promise<void> {
-  const last = await PackageLogChunk.findOne({
-    where: { runId },
-    order: [["sequence", "DESC"]],
-    attributes: ["sequence", "offset", "bytes"],
-    transaction,
-  });
-  await PackageLogChunk.create(
-    {
-      runId,
-      sequence: (last?.sequence ?? 0) + 1,
-      offset: last ? last.offset + last.bytes : 0,
-      bytes: Buffer.byteLength(text),
-      text,
-    },
-    { transaction },
-  );
-}
-
-/** The pieces of a running run's log that reach beyond the first `after` bytes, oldest first. */
-export async function readLog(
-  runId: string,
-  after: number,
-  limit: number,
-): Promise<PackageLogChunk[]> {
-  const first = await PackageLogChunk.findOne({
-    where: { runId, offset: { [Op.lte]: after } },
-    order: [["sequence", "DESC"]],
-    attributes: ["sequence"],
-  });
-  return PackageLogChunk.findAll({
-    where: { runId, sequence: { [Op.gte]: first?.sequence ?? 1 } },
-    order: [["sequence", "ASC"]],
-    limit,
-  });
-}
-
-/** Adds facts that a step read out of a version's file. */
-export async function addFacts(
-  versionId: string,
-  facts: Record<string, unknown>,
-  transaction: Transaction,
-): Promise<void> {
-  const version = await PackageVersion.findByPk(versionId, { transaction, rejectOnEmpty: true });
-  await version.update({ facts: { ...version.facts, ...facts } }, { transaction });
-}
-
-/** Makes a version ready: its published form lies under `key`. A version that failed stays failed. */
-export async function keepArtefact(
-  versionId: string,
-  artefact: { key: string; bytes: number; sha256: string },
-  transaction: Transaction,
-): Promise<void> {
-  await PackageVersion.update(
-    {
-      state: "ready",
-      artefactKey: artefact.key,
-      artefactBytes: artefact.bytes,
-      artefactSha256: artefact.sha256,
-    },
-    { where: { id: versionId, state: { [Op.ne]: "failed" } }, transaction },
   );
 }

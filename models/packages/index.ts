@@ -1,0 +1,17 @@
+export {
+  acceptPackage,
+  acceptRollback,
+  acceptVersion,
+  type ReceivedOriginal,
+} from "./acceptance.ts";
+export { claimLink, recordLiveVersion } from "./link.ts";
+export { appendLog, readLog } from "./log.ts";
+export { addFacts, beginStep, endStep, keepArtefact, moveRun } from "./runs.ts";
+export {
+  definePackages,
+  Package,
+  PackageLogChunk,
+  PackageRun,
+  PackageStep,
+  PackageVersion,
+} from "./tables.ts";

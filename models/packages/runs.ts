@@ -1,0 +1,76 @@
+import { Op, type Transaction } from "sequelize";
+import { statesBefore } from "../../domain/packages.ts";
+import type { RunState, RunStep, StepState } from "../../domain/packages.ts";
+import { PackageRun, PackageStep, PackageVersion } from "./tables.ts";
+
+/** Moves a run to `to` if its state allows; false when it does not, so a late retry changes nothing. */
+export async function moveRun(
+  runId: string,
+  to: RunState,
+  fields: Partial<Pick<PackageRun, "reason" | "parkedIn" | "startedAt" | "endedAt">>,
+  transaction: Transaction,
+): Promise<boolean> {
+  const [moved] = await PackageRun.update(
+    { ...fields, state: to },
+    { where: { id: runId, state: { [Op.in]: statesBefore(to) } }, transaction },
+  );
+  return moved > 0;
+}
+
+/** Notes that a step has begun, again if it was begun before. */
+export async function beginStep(
+  step: { runId: string; position: number; name: RunStep },
+  transaction: Transaction,
+): Promise<void> {
+  const again = {
+    state: "running",
+    startedAt: new Date(),
+    endedAt: null,
+    reason: null,
+    exitCode: null,
+  } as const;
+  const where = { runId: step.runId, name: step.name };
+  const [begun] = await PackageStep.update(again, { where, transaction });
+  if (begun > 0) await PackageStep.increment("attempts", { where, transaction });
+  else await PackageStep.create({ ...step, ...again, attempts: 1 }, { transaction });
+}
+
+/** Notes how a step ended. */
+export async function endStep(
+  runId: string,
+  name: RunStep,
+  end: { state: StepState; reason?: string; exitCode?: number | null; outputSha256?: string },
+  transaction: Transaction,
+): Promise<void> {
+  await PackageStep.update(
+    { ...end, endedAt: new Date() },
+    { where: { runId, name }, transaction },
+  );
+}
+
+/** Adds facts that a step read out of a version's file. */
+export async function addFacts(
+  versionId: string,
+  facts: Record<string, unknown>,
+  transaction: Transaction,
+): Promise<void> {
+  const version = await PackageVersion.findByPk(versionId, { transaction, rejectOnEmpty: true });
+  await version.update({ facts: { ...version.facts, ...facts } }, { transaction });
+}
+
+/** Makes a version ready: its published form lies under `key`. A version that failed stays failed. */
+export async function keepArtefact(
+  versionId: string,
+  artefact: { key: string; bytes: number; sha256: string },
+  transaction: Transaction,
+): Promise<void> {
+  await PackageVersion.update(
+    {
+      state: "ready",
+      artefactKey: artefact.key,
+      artefactBytes: artefact.bytes,
+      artefactSha256: artefact.sha256,
+    },
+    { where: { id: versionId, state: { [Op.ne]: "failed" } }, transaction },
+  );
+}
