@@ -6,6 +6,7 @@ import type { Bus } from "../platform/bus.ts";
 import type { Env } from "../platform/env.ts";
 import type { Limiter } from "../platform/limiter.ts";
 import type { ObjectStore } from "../platform/objects/index.ts";
+import type { Passwords } from "../platform/passwords.ts";
 
 /** Whether the platform can do its work now, and what stands in the way. */
 export interface Readiness {
@@ -26,8 +27,13 @@ export interface Services {
   metrics: Registry;
   readiness(): Promise<Readiness>;
   database: Database;
+  /** Signs tokens and links, seals columns: `deriveKey` makes one key per purpose out of it. */
+  secretKey: string;
+  passwords: Passwords;
   objects: ObjectStore;
   limiter: Limiter;
   bus: Bus;
   temporal: Client;
+  /** Signs links that are good for a while without signing in. */
+  linkKey: Buffer;
 }

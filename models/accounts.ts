@@ -130,66 +130,106 @@ export interface NewSession {
   expiresAt: Date;
 }
 
-/** Begins a session with its first refresh token. */
+/**
+ * Begins a session with its first refresh token; answers the account as it is then. Undefined when the account was
+ * switched off or got a new password since `account` was read: then nobody is signed in.
+ */
 export async function openSession(
   database: Database,
   account: Account,
   session: NewSession,
   origin: Origin & { address: string },
-): Promise<void> {
+): Promise<Account | undefined> {
   const now = new Date();
-  await inTransaction(database, async (transaction) => {
+  const { id: sessionId, refreshHash, userAgent, expiresAt } = session;
+  const { id: accountId, passwordHash } = account;
+  return inTransaction(database, async (transaction) => {
+    const [unchanged] = await Account.update(
+      { lastLoginAt: now },
+      { where: { id: accountId, passwordHash, isActive: true }, transaction },
+    );
+    if (unchanged !== 1) return undefined;
+    const { address } = origin;
     await Session.create(
-      {
-        id: session.id,
-        accountId: account.id,
-        address: origin.address,
-        userAgent: session.userAgent,
-        lastUsedAt: now,
-        expiresAt: session.expiresAt,
-      },
+      { id: sessionId, accountId, address, userAgent, lastUsedAt: now, expiresAt },
       { transaction },
     );
-    await RefreshToken.create(
-      { hash: session.refreshHash, sessionId: session.id },
-      { transaction },
-    );
-    await Account.update({ lastLoginAt: now }, { where: { id: account.id }, transaction });
-    await audit(origin, "accounts.signed-in", account.id, transaction);
+    await RefreshToken.create({ hash: refreshHash, sessionId }, { transaction });
+    await audit(origin, "accounts.signed-in", accountId, transaction);
+    return account.reload({ transaction });
   });
 }
 
+/** What became of a refresh token that was shown to us. */
+export type Refreshed =
+  | { outcome: "refreshed"; account: Account; session: Session }
+  | { outcome: "unknown" | "reused" | "ended" | "expired" | "inactive" };
+
 /**
  * Trades a refresh token for the next one of its session. Exactly one of any number of uses succeeds; every other
- * use ends the session, since either its holder or we were robbed (RFC 9700 §4.14.2). Undefined when it was no use.
+ * use ends the session, since either its holder or we were robbed (RFC 9700 §4.14.2).
  */
 export async function consumeRefreshToken(
   database: Database,
   { hash, nextHash }: { hash: string; nextHash: string },
   now = new Date(),
-): Promise<{ account: Account; session: Session } | undefined> {
+): Promise<Refreshed> {
   return inTransaction(database, async (transaction) => {
     const [used] = await RefreshToken.update(
       { usedAt: now },
       { where: { hash, usedAt: null }, transaction },
     );
     const token = await RefreshToken.findOne({ where: { hash }, transaction });
-    if (!token) return undefined;
+    if (!token) return { outcome: "unknown" };
     const { sessionId } = token;
     if (used !== 1) {
       await endSession(sessionId, null, "accounts.refresh-token-reused", transaction);
-      return undefined;
+      return { outcome: "reused" };
     }
     const [alive] = await Session.update(
       { lastUsedAt: now },
       { where: { id: sessionId, revokedAt: null, expiresAt: { [Op.gt]: now } }, transaction },
     );
-    const session = await Session.findOne({ where: { id: sessionId }, transaction });
-    const account = session && (await Account.findByPk(session.accountId, { transaction }));
-    if (alive !== 1 || !session || !account?.isActive) return undefined;
+    const session = await Session.findByPk(sessionId, { transaction, rejectOnEmpty: true });
+    if (alive !== 1) return { outcome: session.revokedAt ? "ended" : "expired" };
+    const account = await Account.findByPk(session.accountId, { transaction });
+    if (!account?.isActive) return { outcome: "inactive" };
     await RefreshToken.create({ hash: nextHash, sessionId }, { transaction });
-    return { account, session };
+    return { outcome: "refreshed", account, session };
   });
+}
+
+/** The account of a session that has not ended, as it is now; undefined when nobody is signed in by it any more. */
+export async function findSignedIn(
+  { accountId, sessionId }: { accountId: string; sessionId: string },
+  now = new Date(),
+): Promise<Account | undefined> {
+  const [session, account] = await Promise.all([
+    Session.findOne({
+      attributes: ["id"],
+      where: { id: sessionId, accountId, revokedAt: null, expiresAt: { [Op.gt]: now } },
+    }),
+    Account.findByPk(accountId),
+  ]);
+  return session && account?.isActive ? account : undefined;
+}
+
+/** The key with this prefix and its maker, while both may act; whether the secret is right is for the caller to see. */
+export async function findLiveApiKey(
+  prefix: string,
+  now = new Date(),
+): Promise<{ key: ApiKey; account: Account } | undefined> {
+  const alive = { [Op.or]: [{ expiresAt: null }, { expiresAt: { [Op.gt]: now } }] };
+  const key = await ApiKey.findOne({ where: { prefix, revokedAt: null, ...alive } });
+  const account = key && (await Account.findByPk(key.accountId));
+  return key && account?.isActive ? { key, account } : undefined;
+}
+
+/** The account that a person means by what they sign in with: 11 digits are a phone number, an address has an @. */
+export async function findByLogin(login: string): Promise<Account | null> {
+  if (/^\d{11}$/.test(login)) return Account.findOne({ where: { phone: login } });
+  if (login.includes("@")) return Account.findOne({ where: { email: login.toLowerCase() } });
+  return Account.findOne({ where: { username: login } });
 }
 
 /** Ends the session of a refresh token. False when nobody was ever given that token, or its session has ended. */
@@ -227,11 +267,7 @@ async function endSession(
     { where: { id: sessionId, revokedAt: null }, transaction },
   );
   if (ended !== 1) return false;
-  const session = await Session.findOne({
-    where: { id: sessionId },
-    transaction,
-    rejectOnEmpty: true,
-  });
+  const session = await Session.findByPk(sessionId, { transaction, rejectOnEmpty: true });
   const account = await Account.findByPk(session.accountId, { transaction });
   const actor = account && { accountId: account.id, name: account.username };
   await audit({ actor, ...origin }, action, session.accountId, transaction, {

@@ -51,7 +51,8 @@ export interface KeptAnswer {
   fingerprint: string;
   status: number;
   headers: Record<string, string>;
-  body: string;
+  /** The finished text; null for none. */
+  body: string | null;
 }
 
 /** Exactly one of several calls with the same key gets `claimed`; it then finishes or forgets the key. */
@@ -100,7 +101,7 @@ export async function claimIdempotencyKey(
     fingerprint: row.fingerprint!,
     status: row.status!,
     headers: row.headers!,
-    body: row.body!,
+    body: row.body,
   };
 }
 

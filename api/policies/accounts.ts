@@ -1,0 +1,72 @@
+import { type Actor, type Permission, ROLES } from "../../domain/accounts.ts";
+import { refusal } from "../../domain/errors.ts";
+import {
+  type Account,
+  type ApiKey,
+  findLiveApiKey,
+  findSignedIn,
+  touchApiKey,
+} from "../../models/accounts.ts";
+import type { Database } from "../../models/database.ts";
+import { createAccessTokens } from "../../platform/access-tokens.ts";
+import { sameDigest, secretPrefix, sha256 } from "../../platform/crypto.ts";
+import type { Authenticate } from "../middleware/sign-in.ts";
+
+/**
+ * Who a token or key speaks for. A signature is checked once, but whether the session, the key and the account
+ * still stand is asked of the database every time: what was ended is ended at once, in every process.
+ */
+export function createAuthenticator({
+  database,
+  secretKey,
+}: {
+  database: Database;
+  secretKey: string;
+}): Authenticate {
+  const accessTokens = createAccessTokens(secretKey);
+
+  async function bearerOf(token: string): Promise<Actor> {
+    if (secretPrefix("refresh", token)) throw notSignedIn("Invalid token type");
+    const claims = await accessTokens.verify(token);
+    const account = claims && (await findSignedIn(claims));
+    if (!account) throw notSignedIn("Could not validate credentials");
+    return { ...actorOf(account), sessionId: claims.sessionId };
+  }
+
+  async function keyHolder(secret: string): Promise<Actor> {
+    const prefix = secretPrefix("key", secret);
+    const found = prefix && (await findLiveApiKey(prefix));
+    if (!found || !sameDigest(found.key.hash, sha256(secret))) {
+      throw refusal("accounts/api-key-invalid", "Invalid API Key");
+    }
+    const { key, account } = found;
+    await touchApiKey(database, key);
+    const { permissions } = actorOf(account);
+    return {
+      accountId: account.id,
+      name: keyName(key),
+      permissions: permissions.filter((permission) => key.scopes.includes(permission)),
+      keyId: key.id,
+    };
+  }
+
+  return async ({ bearer, apiKey }) => {
+    if (bearer) return bearerOf(bearer);
+    if (apiKey) return keyHolder(apiKey);
+    throw notSignedIn("Not authenticated");
+  };
+}
+
+/** What an account may do, by the role that it has now. */
+export function actorOf({ id, username, role }: Account): Actor {
+  const permissions: readonly Permission[] = ROLES[role] ?? [];
+  return { accountId: id, name: username, permissions };
+}
+
+function keyName({ prefix, lastFour }: ApiKey): string {
+  return `key ${prefix}…${lastFour}`;
+}
+
+function notSignedIn(message: string): Error {
+  return refusal("accounts/not-signed-in", message);
+}

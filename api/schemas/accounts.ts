@@ -1,0 +1,103 @@
+import { z } from "zod";
+import { PERMISSIONS } from "../../domain/accounts.ts";
+import { LIMITS } from "../../domain/limits.ts";
+import type { Account, ApiKey } from "../../models/accounts.ts";
+
+/** A moment on the wire. */
+const Moment = z.iso.datetime({ offset: true });
+
+export const LoginBody = z.strictObject({
+  username: z.string().min(3).max(50),
+  password: z.string().min(6).max(200),
+});
+
+export const RefreshBody = z.strictObject({ refresh_token: z.string().min(1).max(4096) });
+
+/** The account of the one who signed in. */
+export const UserOut = z.strictObject({
+  id: z.uuid(),
+  username: z.string(),
+  email: z.string().nullable(),
+  phone: z.string().nullable(),
+  avatar: z.string().nullable(),
+  balance: z.number(),
+  member_level: z.int(),
+  is_active: z.boolean(),
+  created_at: Moment,
+  last_login_at: Moment.nullable(),
+});
+
+const Tokens = {
+  access_token: z.string(),
+  refresh_token: z.string(),
+  token_type: z.literal("bearer"),
+  expires_in: z.int(),
+};
+
+export const LoginOut = z.strictObject({ user: UserOut, ...Tokens });
+export const RefreshOut = z.strictObject(Tokens);
+export const Done = z.strictObject({ message: z.string(), success: z.literal(true) });
+
+export const ApiKeyBody = z.strictObject({
+  name: z.string().trim().min(1).max(100),
+  scopes: z.array(z.enum(PERMISSIONS)).min(1).max(PERMISSIONS.length),
+  expires_at: Moment.nullish(),
+});
+
+export const KeyId = z.strictObject({ id: z.string().max(64) });
+
+export const PageQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(LIMITS.listItems).default(20),
+  after: z.string().max(1000).optional(),
+});
+
+export const ApiKeyOut = z.strictObject({
+  id: z.uuid(),
+  name: z.string(),
+  prefix: z.string(),
+  last_four: z.string(),
+  scopes: z.array(z.enum(PERMISSIONS)),
+  created_at: Moment,
+  expires_at: Moment.nullable(),
+  last_used_at: Moment.nullable(),
+  revoked_at: Moment.nullable(),
+});
+
+/** The only answer that ever holds the key itself. */
+export const NewApiKeyOut = ApiKeyOut.extend({ key: z.string() });
+export const ApiKeysOut = z.strictObject({
+  items: z.array(ApiKeyOut),
+  next: z.string().nullable(),
+});
+
+const wire = (moment: Date | null | undefined) => moment?.toISOString() ?? null;
+
+/** Without a ledger everybody's balance is nothing. */
+export function presentUser(account: Account): z.input<typeof UserOut> {
+  return {
+    id: account.id,
+    username: account.username,
+    email: account.email,
+    phone: account.phone,
+    avatar: account.avatar,
+    balance: 0,
+    member_level: account.memberLevel,
+    is_active: account.isActive,
+    created_at: account.createdAt.toISOString(),
+    last_login_at: wire(account.lastLoginAt),
+  };
+}
+
+export function presentApiKey(key: ApiKey): z.input<typeof ApiKeyOut> {
+  return {
+    id: key.id,
+    name: key.name,
+    prefix: key.prefix,
+    last_four: key.lastFour,
+    scopes: key.scopes,
+    created_at: key.createdAt.toISOString(),
+    expires_at: wire(key.expiresAt),
+    last_used_at: wire(key.lastUsedAt),
+    revoked_at: wire(key.revokedAt),
+  };
+}
