@@ -1,4 +1,14 @@
-import type { OpenedObject } from "../platform/objects/index.ts";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import type { ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import contentDisposition from "content-disposition";
+import { refusal } from "../domain/errors.ts";
+import { type ByteRange, ObjectReplaced, type OpenedObject } from "../platform/objects/index.ts";
+import { contentRange, lengthOf, parseRanges } from "./byte-ranges.ts";
+import type { Context } from "./context.ts";
+import { evaluateConditions, rangeApplies } from "./preconditions.ts";
 
 /** An opened object on its way to a client (RFC 9110 ranges and conditions). */
 export interface Delivery {
@@ -10,4 +20,169 @@ export interface Delivery {
   cacheControl: string;
   /** Opens the object anew when the store says that it was replaced before the first byte was sent. */
   reopen?: () => Promise<Delivery>;
+}
+
+/** How often an object may be replaced under our hands before we give up. */
+const MOST_OPENINGS = 5;
+
+/**
+ * Answers GET or HEAD with an opened object: conditions, one or many ranges, back-pressure. The object is closed
+ * exactly once, however the request ends; a HEAD reads no byte. An answer is one whole version: an object that was
+ * replaced before its first byte is opened anew, after it the connection breaks off.
+ */
+export async function deliver(ctx: Context, first: Delivery): Promise<void> {
+  let delivery = first;
+  for (let openings = 1; ; openings++) {
+    try {
+      return await send(ctx, delivery);
+    } catch (error) {
+      const isStale = error instanceof ObjectReplaced && !ctx.res.headersSent;
+      if (!isStale || !delivery.reopen) throw error;
+      if (openings === MOST_OPENINGS) {
+        throw refusal("platform/not-ready", "This file is changing right now. Try again.");
+      }
+    } finally {
+      await delivery.object.close();
+    }
+    delivery = await delivery.reopen();
+  }
+}
+
+async function send(ctx: Context, delivery: Delivery): Promise<void> {
+  const { object, etag, cacheControl } = delivery;
+  const { bytes, modifiedAt } = object.facts;
+  const validators = {
+    ETag: `"${etag}"`,
+    "Last-Modified": modifiedAt.toUTCString(),
+    "Cache-Control": cacheControl,
+  };
+  const verdict = evaluateConditions(ctx.req.headers, { etag, modifiedAt });
+  if (verdict === "failed") {
+    throw refusal("request/precondition-failed", "This file is not the one you mean.", {
+      headers: validators,
+    });
+  }
+  if (verdict === "not-modified") {
+    ctx.set(validators);
+    ctx.status = 304;
+    return;
+  }
+  const ranges = rangesOf(ctx, delivery);
+  if (ranges?.length === 0) {
+    throw refusal("request/range-not-satisfiable", `This file has ${bytes} bytes.`, {
+      headers: { ...validators, "Content-Range": `bytes */${bytes}` },
+    });
+  }
+  ctx.set(validators);
+  await sendBytes(ctx, delivery, ranges);
+}
+
+/** The ranges to send, undefined for the whole. A Range means something in a GET alone. */
+function rangesOf(ctx: Context, { object, etag }: Delivery): ByteRange[] | undefined {
+  const { range } = ctx.req.headers;
+  const { bytes, modifiedAt } = object.facts;
+  if (ctx.method !== "GET" || range === undefined) return undefined;
+  return rangeApplies(ctx.get("If-Range") || undefined, { etag, modifiedAt }, new Date())
+    ? parseRanges(range, bytes)
+    : undefined;
+}
+
+async function sendBytes(
+  ctx: Context,
+  { object, fileName }: Delivery,
+  ranges: ByteRange[] | undefined,
+): Promise<void> {
+  const { length, headers, open } = bodyOf(object, ranges);
+  const isSilent = ctx.method === "HEAD" || length === 0;
+  const source = isSilent ? undefined : await open(ctx.state.signal);
+  ctx.respond = false;
+  ctx.status = ranges ? 206 : 200;
+  ctx.set({
+    ...headers,
+    "Content-Length": `${length}`,
+    "Accept-Ranges": "bytes",
+    "Content-Disposition": attachment(fileName),
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+  });
+  if (source) await pour(source, ctx.res, length);
+  ctx.res.end();
+}
+
+/** Sends `source` with back-pressure. One that ends before its time breaks the answer off instead of completing it. */
+async function pour(source: Readable, res: ServerResponse, length: number): Promise<void> {
+  let sent = 0;
+  source.on("data", (chunk: Buffer | string) => {
+    sent += chunk.length;
+  });
+  await pipeline(source, res, { end: false });
+  if (sent !== length) throw new Error(`the store gave ${sent} of ${length} bytes`);
+}
+
+/** A body that is opened when it is wanted. */
+interface Body {
+  length: number;
+  headers: Record<string, string>;
+  open: (signal: AbortSignal) => Promise<Readable>;
+}
+
+function bodyOf(object: OpenedObject, ranges: ByteRange[] | undefined): Body {
+  if (ranges && ranges.length > 1) return multipart(object, ranges);
+  const { bytes, contentType } = object.facts;
+  const range = ranges?.[0] ?? { start: 0, end: bytes - 1 };
+  return {
+    length: lengthOf(range),
+    headers: {
+      "Content-Type": contentType,
+      ...(ranges && { "Content-Range": contentRange(range, bytes) }),
+    },
+    open: async (signal) => started(await object.read(range), signal),
+  };
+}
+
+/** RFC 9110 §14.6: each range under a header of its own; one is read after the other. */
+function multipart(object: OpenedObject, ranges: ByteRange[]): Body {
+  const { bytes, contentType } = object.facts;
+  const boundary = randomUUID();
+  const headOf = (range: ByteRange) =>
+    `\r\n--${boundary}\r\nContent-Type: ${contentType}\r\nContent-Range: ${contentRange(range, bytes)}\r\n\r\n`;
+  const end = `\r\n--${boundary}--\r\n`;
+  const [first, ...more] = ranges as [ByteRange, ...ByteRange[]];
+
+  async function* write(opened: Readable) {
+    yield headOf(first);
+    yield* opened;
+    for (const range of more) {
+      yield headOf(range);
+      yield* await object.read(range);
+    }
+    yield end;
+  }
+  return {
+    length: ranges.reduce((sum, range) => sum + headOf(range).length + lengthOf(range), end.length),
+    headers: { "Content-Type": `multipart/byteranges; boundary=${boundary}` },
+    open: async (signal) => {
+      const opened = await started(await object.read(first), signal);
+      const parts = Readable.from(write(opened), { objectMode: false });
+      // A generator that nobody began runs no `finally`.
+      return parts.once("close", () => opened.destroy());
+    },
+  };
+}
+
+/** Waits for the first bytes, so that a source which cannot give any becomes a proper "no". */
+async function started(source: Readable, signal: AbortSignal): Promise<Readable> {
+  try {
+    if (source.readableLength === 0) await once(source, "readable", { signal });
+    return source;
+  } catch (error) {
+    source.destroy();
+    throw error;
+  }
+}
+
+/** With an ASCII name for clients that know no other; lone surrogates, which no URL can carry, are replaced. */
+function attachment(fileName: string): string {
+  const name = Buffer.from(fileName).toString();
+  return contentDisposition(name, { fallback: name.replaceAll(/[^\x20-\x7e]/gu, "_") });
 }

@@ -63,10 +63,10 @@ export interface Call<P, Q, B, F, A extends Access> {
   /** Aborted when the client is gone. */
   signal: AbortSignal;
   /** Sets a header of the answer. */
-  header(name: string, value: string): void;
-  requestHeader(name: string): string | undefined;
+  header: (name: string, value: string) => void;
+  requestHeader: (name: string) => string | undefined;
   /** The offer that the client likes best, by its Accept or Accept-Language; undefined when it likes none. */
-  prefers(header: "accept" | "accept-language", offers: string[]): string | undefined;
+  prefers: (header: "accept" | "accept-language", offers: string[]) => string | undefined;
 }
 
 interface Declaration<P, Q, B, F, A extends Access, R extends Returns> {

@@ -34,6 +34,4 @@ export interface Services {
   limiter: Limiter;
   bus: Bus;
   temporal: Client;
-  /** Signs links that are good for a while without signing in. */
-  linkKey: Buffer;
 }

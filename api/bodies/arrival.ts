@@ -1,0 +1,57 @@
+import type { IncomingMessage } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Context, Middleware } from "../context.ts";
+
+/** How long and how much a client may go on sending after it was answered. */
+const LINGER = { bytes: 64 * 1024 * 1024, ms: 5000 };
+
+/** A rest this small is read to its end, and the connection kept. */
+const SMALL_BYTES = 64 * 1024;
+
+/** True when the request says that it has a body. */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
+}
+
+/** Tells a client that waits with its body (`Expect: 100-continue`) to send it. Call before reading. */
+export function letBodyCome({ req, res }: Context): void {
+  if (req.headers.expect?.toLowerCase() === "100-continue") res.writeContinue();
+}
+
+/**
+ * Answers a client that is still sending so that it hears the answer. Closing at once would reset the connection,
+ * and a reset can destroy an answer that was not read yet; reading 20 GiB to its end to say no is no way either.
+ * So: answer, say `Connection: close`, go on reading for a while, close.
+ */
+export function answerBeforeBodyEnds(): Middleware {
+  return async (ctx, next) => {
+    await next();
+    const { req, res } = ctx;
+    const waiting = req.headers.expect !== undefined;
+    if (!hasBody(req) || req.complete || ctx.respond === false || res.destroyed) return;
+    if (!waiting && Number(req.headers["content-length"] ?? Infinity) <= SMALL_BYTES) {
+      req.resume();
+      return;
+    }
+    ctx.respond = false;
+    ctx.set("Connection", "close");
+    if (typeof ctx.body === "string") res.write(ctx.body);
+    else res.flushHeaders();
+    await linger(req);
+    res.end();
+  };
+}
+
+async function linger(req: IncomingMessage): Promise<void> {
+  const over = new AbortController();
+  let bytes = 0;
+  const end = () => over.abort();
+  req.on("data", (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > LINGER.bytes) end();
+  });
+  for (const event of ["end", "close", "error"]) req.once(event, end);
+  req.resume();
+  await sleep(LINGER.ms, undefined, { signal: over.signal }).catch(() => undefined);
+  req.pause();
+}

@@ -1,0 +1,79 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { BadConfiguration } from "../platform/env.ts";
+import type { App } from "./app.ts";
+
+/** An API that accepts connections. */
+export interface Listening {
+  /** `http://127.0.0.1:3000`: where it really listens, also when the port was given as 0. */
+  address: string;
+  /** Stops accepting, lets requests in flight end, and cuts what lasts longer than `deadlineMs`. */
+  close(deadlineMs: number): Promise<void>;
+}
+
+/** Milliseconds. An upload may last for days, but not fall silent. */
+const TIMEOUTS = { headers: 30_000, idle: 120_000, keepAlive: 75_000 };
+
+/** Starts to listen. Throws `BadConfiguration` naming the port when it cannot be had. */
+export async function listen(
+  app: App,
+  { host, port }: { host: string; port: number },
+): Promise<Listening> {
+  const answer = app.callback();
+  const server = createServer({
+    requestTimeout: 0,
+    headersTimeout: TIMEOUTS.headers,
+    keepAlive: true,
+  });
+  server.keepAliveTimeout = TIMEOUTS.keepAlive;
+  server.timeout = TIMEOUTS.idle;
+  server.on("request", (req, res) => void answer(req, res));
+  // Nobody needs to send a body that will be refused: reading it is what asks for it (api/bodies/arrival.ts).
+  server.on("checkContinue", (req, res) => void answer(req, res));
+  await bind(server, host, port);
+  const { address, family, port: actual } = server.address() as AddressInfo;
+  return {
+    address: `http://${family === "IPv6" ? `[${address}]` : address}:${actual}`,
+    close: (deadlineMs) => close(server, deadlineMs),
+  };
+}
+
+async function bind(server: Server, host: string, port: number): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port }, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  }).catch((error: unknown) => {
+    const { code } = error as NodeJS.ErrnoException;
+    const why = REASONS[code ?? ""];
+    throw why ? new BadConfiguration([`PORT: ${port} on ${host} ${why}`]) : error;
+  });
+}
+
+const REASONS: Record<string, string> = {
+  EADDRINUSE: "is in use by another program; end it or choose another port",
+  EACCES: "may not be used without more rights; choose one above 1023",
+  EADDRNOTAVAIL: "cannot be used: HOST is no address of this machine",
+  ENOTFOUND: "cannot be used: HOST is no address of this machine",
+};
+
+async function close(server: Server, deadlineMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  // A connection that was busy becomes idle, and would be kept for the next request.
+  server.prependListener("request", (_, res) => res.setHeader("Connection", "close"));
+  const idleSweep = setInterval(() => server.closeIdleConnections(), 50);
+  const deadline = new AbortController();
+  try {
+    await Promise.race([closed, sleep(deadlineMs, undefined, { signal: deadline.signal })]);
+    server.closeAllConnections();
+    await closed;
+  } finally {
+    deadline.abort();
+    clearInterval(idleSweep);
+  }
+}

@@ -1,0 +1,39 @@
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import type { Middleware } from "../context.ts";
+
+/** Counts and times requests by route; paths that no route has count as one. */
+export function countRequests(registry: Registry): Middleware {
+  const registers = [registry];
+  const seconds = new Histogram({
+    name: "longhaul_http_request_seconds",
+    help: "Time from a request's headers to the end of its answer",
+    labelNames: ["operation", "method", "status"],
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10, 60, 600],
+    registers,
+  });
+  const aborted = new Counter({
+    name: "longhaul_http_aborted_total",
+    help: "Requests whose client was gone before the end of the answer",
+    labelNames: ["operation"],
+    registers,
+  });
+  const inFlight = new Gauge({
+    name: "longhaul_http_requests_in_flight",
+    help: "Requests that are being answered",
+    registers,
+  });
+  return async (ctx, next) => {
+    const startedAt = performance.now();
+    inFlight.inc();
+    ctx.res.once("close", () => {
+      const operation = ctx.state.found.operationId ?? "none";
+      inFlight.dec();
+      if (ctx.state.signal.aborted) aborted.inc({ operation });
+      seconds.observe(
+        { operation, method: ctx.method, status: ctx.res.statusCode },
+        (performance.now() - startedAt) / 1000,
+      );
+    });
+    await next();
+  };
+}

@@ -1,0 +1,42 @@
+import { isIPv6 } from "node:net";
+import type { Env } from "../../platform/env.ts";
+import type { Limiter } from "../../platform/limiter.ts";
+import { refusal } from "../../domain/errors.ts";
+import type { Context, Middleware } from "../context.ts";
+
+/** Counts requests per key, account or address (draft-ietf-httpapi-ratelimit-headers) and refuses those beyond. */
+export function limitRequests(limiter: Limiter, { LIMIT_REQUESTS }: Env): Middleware {
+  const rule = { name: "requests", ...LIMIT_REQUESTS };
+  return async (ctx, next) => {
+    if (ctx.state.found.route?.unlimited) return next();
+    const budget = await limiter.take(rule, caller(ctx)).catch((error: unknown) => {
+      // Better uncounted than unanswered: the limiter protects the API, it is no reason to stop it.
+      ctx.state.log.warn({ err: error }, "requests are not being counted");
+    });
+    if (budget) {
+      ctx.set("RateLimit-Policy", `"requests";q=${rule.points};w=${rule.seconds}`);
+      ctx.set("RateLimit", `"requests";r=${budget.remaining};t=${budget.resetSeconds}`);
+      if (!budget.allowed) {
+        throw refusal("request/too-many", `Try again in ${budget.resetSeconds} seconds.`, {
+          headers: { "Retry-After": `${Math.max(1, budget.resetSeconds)}` },
+        });
+      }
+    }
+    return next();
+  };
+}
+
+function caller({ state: { actor, address } }: Context): string {
+  if (actor?.keyId) return `key:${actor.keyId}`;
+  return actor ? `account:${actor.accountId}` : `address:${network(address)}`;
+}
+
+/** One IPv6 customer has at least a /64 of addresses: they share one budget. */
+function network(address: string): string {
+  if (!isIPv6(address)) return address;
+  const [head = "", tail] = address.split("::");
+  const groups = head.split(":").filter(Boolean);
+  const rest = tail?.split(":").filter(Boolean) ?? [];
+  const zeros = Array.from({ length: 8 - groups.length - rest.length }, () => "0");
+  return [...groups, ...zeros, ...rest].slice(0, 4).join(":");
+}

@@ -1,0 +1,46 @@
+import cors from "@koa/cors";
+import helmet from "helmet";
+import type { Middleware } from "../context.ts";
+
+/** What a browser may do with our answers. Pages that show something set a policy of their own. */
+export function secureHeaders(publicUrl: string): Middleware {
+  const set = helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+    },
+    strictTransportSecurity: publicUrl.startsWith("https:"),
+    xFrameOptions: { action: "deny" },
+  });
+  return async (ctx, next) => {
+    await new Promise<void>((resolve, reject) => {
+      set(ctx.req, ctx.res, (error?: unknown) => (error ? reject(error) : resolve()));
+    });
+    await next();
+  };
+}
+
+/** Lets pages of these origins call the API; `*` is any page. Tokens come in headers, so no cookies are let through. */
+export function allowOrigins(origins: readonly string[]): Middleware {
+  if (origins.length === 0) return (_, next) => next();
+  return cors({
+    origin: (ctx) =>
+      origins.includes("*") ? "*" : (origins.find((o) => o === ctx.get("Origin")) ?? ""),
+    allowMethods: "GET,HEAD,POST,PUT,PATCH,DELETE",
+    exposeHeaders: EXPOSED.join(","),
+    maxAge: 3600,
+  }) as Middleware;
+}
+
+const EXPOSED = [
+  "Accept-Ranges",
+  "Content-Disposition",
+  "Content-Range",
+  "ETag",
+  "Idempotency-Replayed",
+  "Location",
+  "RateLimit",
+  "RateLimit-Policy",
+  "Retry-After",
+  "X-Request-ID",
+];

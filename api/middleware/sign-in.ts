@@ -1,0 +1,52 @@
+import { type Actor, may } from "../../domain/accounts.ts";
+import { refusal, refusalIn } from "../../domain/errors.ts";
+import type { Context, Middleware } from "../context.ts";
+import type { Route } from "../route.ts";
+
+/** What a client shows to say who it is: one of both. */
+export interface Credentials {
+  bearer?: string;
+  apiKey?: string;
+}
+
+/** Who these credentials belong to. Refuses `accounts/not-signed-in` or `accounts/api-key-invalid`. */
+export type Authenticate = (credentials: Credentials, address: string) => Promise<Actor>;
+
+/** Finds out who is asking. Nobody is refused here: whether somebody must be there is for the guard to say. */
+export function signIn(authenticate: Authenticate): Middleware {
+  return async (ctx, next) => {
+    const credentials = credentialsOf(ctx);
+    if (credentials) {
+      try {
+        ctx.state.actor = await authenticate(credentials, ctx.state.address);
+      } catch (error) {
+        if (!refusalIn(error)) throw error;
+        ctx.state.signInFault = error as Error;
+      }
+    }
+    await next();
+  };
+}
+
+/** True when the route takes an API key alone and the client sent none: a fault of the request, told with the others. */
+export function lacksApiKey(ctx: Context, route: Route): boolean {
+  return route.credential === "api-key" && !ctx.get("X-API-Key");
+}
+
+/** Refuses who may not call `route`. A bad credential does no harm where none is needed. */
+export function guard(ctx: Context, { access }: Route): void {
+  if (access === "public") return;
+  const { actor, signInFault } = ctx.state;
+  if (signInFault) throw signInFault;
+  if (!actor) throw refusal("accounts/not-signed-in", "Sign in first: this needs a valid token.");
+  if (access !== "signed-in" && !may(actor, access)) {
+    throw refusal("accounts/not-allowed", `This needs the permission ${access}.`);
+  }
+}
+
+function credentialsOf(ctx: Context): Credentials | undefined {
+  const apiKey = ctx.get("X-API-Key");
+  const bearer = /^Bearer +(\S+)$/i.exec(ctx.get("Authorization"))?.[1];
+  if (bearer && ctx.state.found.route?.credential !== "api-key") return { bearer };
+  return apiKey ? { apiKey } : undefined;
+}

@@ -1,0 +1,17 @@
+import type { Routes } from "../route.ts";
+import * as accounts from "./accounts.ts";
+import { documentationRoutes } from "./documentation.ts";
+import * as operations from "./operations.ts";
+import * as packages from "./packages/index.ts";
+import * as packages from "./packages/index.ts";
+import * as platform from "./platform.ts";
+
+/** Every route of the product, by operation id. */
+export const routes: Routes = {
+  ...platform,
+  ...accounts,
+  ...operations,
+  ...packages,
+  ...packages,
+  ...documentationRoutes(() => routes),
+};

@@ -1,0 +1,157 @@
+import { createHash } from "node:crypto";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { z } from "zod";
+import { type Issue, refusal } from "../domain/errors.ts";
+import { LIMITS } from "../domain/limits.ts";
+import { onBehalfOf } from "../platform/temporal.ts";
+import { type Outcome, sendJson, sendPage, sendText } from "./answers.ts";
+import { type Form, receiveForm } from "./bodies/form.ts";
+import { readJson } from "./bodies/json.ts";
+import type { Context, Middleware } from "./context.ts";
+import { type Delivery, deliver } from "./delivery.ts";
+import { DIALECTS } from "./dialects/index.ts";
+import { doOnce, fingerprintOf, idempotentCall } from "./idempotency.ts";
+import { guard, lacksApiKey } from "./middleware/sign-in.ts";
+import type { Access, Call, Page, Route } from "./route.ts";
+import type { Services } from "./services.ts";
+import { check, invalid, MISSING } from "./validation.ts";
+
+/** A call with its types forgotten. */
+type AnyCall = Call<unknown, unknown, unknown, unknown, Access>;
+
+/** Answers the request by its route: guard, check everything that was declared, handle, present. */
+export function serveRoutes(services: Services): Middleware {
+  return async (ctx) => {
+    const { route } = ctx.state.found;
+    if (!route) return answerWithoutRoute(ctx);
+
+    const issues: Issue[] = [];
+    if (lacksApiKey(ctx, route)) issues.push({ path: "X-API-Key", in: "header", message: MISSING });
+    else guard(ctx, route);
+    const once = idempotentCall(ctx, route, issues);
+    const { given, ...checked } = await checkRequest(ctx, route, issues);
+    if (issues.length > 0) throw invalid(issues);
+
+    const headers: Record<string, string> = {};
+    const form = createFormReader(ctx, route, services);
+    const call: AnyCall = {
+      ...aboutRequest(ctx),
+      ...checked,
+      services,
+      receive: form.receive,
+      header: (name, value) => void (headers[name] = value),
+    };
+    const caller = { actor: ctx.state.actor?.name ?? "anonymous", requestId: ctx.state.requestId };
+    const handle = async (): Promise<unknown> => onBehalfOf(caller, () => route.handle(call));
+    if (!Array.isArray(route.returns)) return sendOther(ctx, route, await handle(), headers);
+
+    const work = async () => present(ctx, route, await handle(), headers, services);
+    const fingerprint = async () =>
+      fingerprintOf({ url: ctx.url, body: route.form ? await form.content() : given });
+    const keeping = { database: services.database, log: ctx.state.log, fingerprint };
+    sendJson(ctx, await (once ? doOnce(once, keeping, work) : work()));
+  };
+}
+
+/** OPTIONS is answered for every path that is known; else the method or the path is unknown. */
+function answerWithoutRoute(ctx: Context): void {
+  const { allowed } = ctx.state.found;
+  if (allowed.length === 0) {
+    throw refusal(
+      "request/not-found",
+      "There is nothing at this address. See /docs for what there is.",
+    );
+  }
+  const Allow = [...allowed, "OPTIONS"].join(", ");
+  if (ctx.method !== "OPTIONS") {
+    throw refusal("request/method-not-allowed", `This address knows ${Allow}.`, {
+      headers: { Allow },
+    });
+  }
+  ctx.set({ Allow });
+  ctx.status = 204;
+}
+
+async function checkRequest(ctx: Context, route: Route, issues: Issue[]) {
+  const given = route.body && (await readJson(ctx));
+  return {
+    params: check(route.params, ctx.state.found.params, "path", issues),
+    query: check(route.query, { ...ctx.query }, "query", issues),
+    body: check(route.body, given, "body", issues),
+    given,
+  };
+}
+
+function aboutRequest(ctx: Context) {
+  const { actor, requestId, address, signal } = ctx.state;
+  return {
+    actor,
+    requestId,
+    address,
+    signal,
+    requestHeader: (name: string) => ctx.get(name) || undefined,
+    prefers: (header: "accept" | "accept-language", offers: string[]) =>
+      (header === "accept" ? ctx.accepts(offers) : ctx.acceptsLanguages(offers)) || undefined,
+  };
+}
+
+/** Reads the form once: for the handler, or, when an outcome is replayed, only to compare it. */
+function createFormReader(ctx: Context, route: Route, { env }: Services) {
+  const fileBytes = route.fileBytes?.(env) ?? LIMITS.packageBytes;
+  let received: Form<{ sha256: string }> | undefined;
+  const receive = async <T extends { sha256: string }>(
+    store: (file: Readable, fileName: string) => Promise<T>,
+    discard: (file: T) => Promise<unknown>,
+  ) => {
+    if (!route.form) throw new Error("a route that receives a form must declare it");
+    const form = await receiveForm(ctx, { fields: route.form, fileBytes }, { store, discard });
+    received = form;
+    return form as Form<T> & { fields: never };
+  };
+  const content = async () => {
+    const { texts, file } = received ?? (await receive(digest, async () => undefined));
+    return { texts, sha256: file.sha256 };
+  };
+  return { receive, content };
+}
+
+async function digest(file: Readable): Promise<{ sha256: string }> {
+  const hash = createHash("sha256");
+  await pipeline(file, hash);
+  return { sha256: hash.digest("hex") };
+}
+
+/** The JSON of an answer in the client's dialect. A shape that was not declared is a bug, found before production. */
+function present(
+  ctx: Context,
+  route: Route,
+  value: unknown,
+  headers: Record<string, string>,
+  { env }: Services,
+): Outcome {
+  const [status, shape] = route.returns as [number, z.ZodType];
+  const { error } = shape.safeParse(value);
+  if (error) {
+    const mismatch = new Error(
+      `${ctx.state.found.operationId} answers what it does not declare:\n${z.prettifyError(error)}`,
+    );
+    if (!env.production) throw mismatch;
+    ctx.state.log.error({ err: mismatch }, "an answer has another shape");
+  }
+  const dialect = DIALECTS[route.dialect ?? "native"];
+  const body = status === 204 ? null : JSON.stringify(dialect.success(value, status));
+  return { status, headers, body };
+}
+
+function sendOther(
+  ctx: Context,
+  { returns }: Route,
+  value: unknown,
+  headers: Record<string, string>,
+): Promise<void> | void {
+  ctx.set(headers);
+  if (returns === "delivery") return deliver(ctx, value as Delivery);
+  if (returns === "text") return sendText(ctx, value as Readable);
+  sendPage(ctx, value as Page);
+}

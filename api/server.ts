@@ -1,0 +1,50 @@
+import { Registry, collectDefaultMetrics } from "prom-client";
+import { openDatabase } from "../models/database.ts";
+import { MODELS } from "../models/index.ts";
+import { readEnv } from "../platform/env.ts";
+import { openLimiter } from "../platform/limiter.ts";
+import { createPasswords } from "../platform/passwords.ts";
+import { openRedis } from "../platform/redis.ts";
+import { databasePlace, openResources } from "../platform/resources.ts";
+import { runProcess } from "../platform/shutdown.ts";
+import { tellReady } from "../platform/supervised.ts";
+import { readVersion } from "../platform/version.ts";
+import { createApp } from "./app.ts";
+import { listen } from "./listen.ts";
+import { createAuthenticator } from "./policies/accounts.ts";
+import { checkReadiness } from "./readiness.ts";
+import { routes } from "./routes/index.ts";
+import type { Services } from "./services.ts";
+
+/** How long requests in flight may go on after the API was asked to stop. */
+const DRAIN_MS = 5_000;
+
+await runProcess("api", async (onStop) => {
+  const env = readEnv();
+  const resources = await openResources(env, "api");
+  onStop(() => resources.close());
+  const database = await openDatabase({ ...databasePlace(env), define: MODELS });
+  onStop(() => database.close());
+  const { secretKey } = resources.keys;
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+
+  const services: Services = {
+    ...resources,
+    database,
+    metrics,
+    version: readVersion(),
+    limiter: openLimiter(env.REDIS_URL ? openRedis(env.REDIS_URL) : undefined),
+    secretKey,
+    passwords: createPasswords(),
+    readiness: () => checkReadiness({ ...resources, database }),
+  };
+  const app = createApp(routes, services, {
+    authenticate: createAuthenticator({ database, secretKey }),
+  });
+  const { address, close } = await listen(app, { host: env.HOST, port: env.PORT });
+  onStop(() => close(DRAIN_MS));
+  resources.log.info({ address }, "api listens");
+  tellReady();
+  await new Promise(() => {});
+});

@@ -1,0 +1,179 @@
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { Registry } from "prom-client";
+import { onTestFinished } from "vitest";
+import { createApp } from "../../api/app.ts";
+import { listen } from "../../api/listen.ts";
+import type { Authenticate } from "../../api/middleware/sign-in.ts";
+import type { Routes } from "../../api/route.ts";
+import type { Services } from "../../api/services.ts";
+import { type Actor, PERMISSIONS } from "../../domain/accounts.ts";
+import { refusal } from "../../domain/errors.ts";
+import type { Database } from "../../models/database.ts";
+import type { Bus } from "../../platform/bus.ts";
+import { createPasswords } from "../../platform/passwords.ts";
+import { readEnv } from "../../platform/env.ts";
+import { openObjectStore } from "../../platform/objects/index.ts";
+import { openTestDatabase } from "./database.ts";
+import { countingLimiter } from "./fakes/limiter.ts";
+import { fakeTemporal, type TemporalFake } from "./fakes/temporal.ts";
+
+/** May do everything. */
+export const ADMIN: Actor = {
+  accountId: "00000000-0000-7000-8000-000000000001",
+  name: "admin",
+  permissions: PERMISSIONS,
+};
+
+/** Is signed in and may do nothing. */
+export const STRANGER: Actor = {
+  accountId: "00000000-0000-7000-8000-000000000002",
+  name: "stranger",
+  permissions: [],
+};
+
+const SILENT_BUS: Bus = {
+  announce: async () => undefined,
+  subscribe: () => () => undefined,
+  close: async () => undefined,
+};
+
+/** Stands in where nothing is kept: any use is a mistake of the test. */
+const NO_DATABASE: Database = {
+  dialect: "sqlite",
+  get sequelize(): never {
+    throw new Error("this test has no database: give `services.database`");
+  },
+  transact: () => Promise.reject(new Error("this test has no database: give `services.database`")),
+  close: async () => undefined,
+};
+
+/** What a test changes of the API that it starts. */
+export interface ApiGiven {
+  /** All routes of the product when not given. */
+  routes?: Routes;
+  /** Variables of platform/env.ts. */
+  env?: Record<string, string>;
+  services?: Partial<Services>;
+  /** Who a credential belongs to, when it is not one that `call` made up for its actor. */
+  authenticate?: (services: Services) => Authenticate;
+}
+
+/** What came back from `call`: JSON as a value, anything else as text. */
+export interface Answer {
+  status: number;
+  headers: Headers;
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into bodies of every shape
+  body: any;
+}
+
+/** What a call carries beside its method and path. */
+export interface CallGiven {
+  json?: unknown;
+  form?: FormData;
+  headers?: Record<string, string>;
+}
+
+/** A running API with an address of its own; it ends with the test. */
+export interface StartedApi {
+  address: string;
+  services: Services;
+  temporal: TemporalFake;
+  /** Every line that was logged. */
+  logged: Record<string, unknown>[];
+  /** Calls as this actor, signed in by a token made up for it; as nobody when undefined. */
+  call(actor: Actor | undefined, method: string, path: string, given?: CallGiven): Promise<Answer>;
+  /** The bearer token by which `actor` is known here. */
+  tokenOf(actor: Actor): string;
+  close(deadlineMs?: number): Promise<void>;
+}
+
+/** Starts the API on a free port, with SQLite and objects in temporary folders and a Temporal client that remembers. */
+export async function startApi(given: ApiGiven = {}): Promise<StartedApi> {
+  const temporal = fakeTemporal();
+  const logged: Record<string, unknown>[] = [];
+  const services = await openServices(given, temporal, logged);
+  const tokens = new Map<string, Actor>();
+  const otherwise = given.authenticate?.(services);
+  const authenticate: Authenticate = async (credentials, address) => {
+    const actor = tokens.get(credentials.bearer ?? credentials.apiKey ?? "");
+    if (actor) return actor;
+    if (otherwise) return otherwise(credentials, address);
+    throw credentials.apiKey
+      ? refusal("accounts/api-key-invalid", "Invalid API Key")
+      : refusal("accounts/not-signed-in", "Could not validate credentials");
+  };
+  const routes = given.routes ?? (await import("../../api/routes/index.ts")).routes;
+  const listening = await listen(createApp(routes, services, { authenticate }), {
+    host: "127.0.0.1",
+    port: 0,
+  });
+  const close = async (deadlineMs = 0) => listening.close(deadlineMs);
+  onTestFinished(() => close());
+
+  const tokenOf = (actor: Actor) => {
+    const token = randomUUID();
+    tokens.set(token, actor);
+    return token;
+  };
+  const call: StartedApi["call"] = async (actor, method, path, { json, form, headers } = {}) => {
+    const response = await fetch(new URL(path, listening.address), {
+      method,
+      redirect: "manual",
+      headers: {
+        ...(actor && { Authorization: `Bearer ${tokenOf(actor)}` }),
+        ...(json !== undefined && { "Content-Type": "application/json" }),
+        ...headers,
+      },
+      body: json === undefined ? (form ?? null) : JSON.stringify(json),
+    });
+    const text = await response.text();
+    const isJson = /json/.test(response.headers.get("Content-Type") ?? "") && text !== "";
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: isJson ? (JSON.parse(text) as unknown) : text,
+    };
+  };
+  return { address: listening.address, services, temporal, logged, call, tokenOf, close };
+}
+
+async function openServices(
+  { env: variables, services, routes }: ApiGiven,
+  temporal: TemporalFake,
+  logged: Record<string, unknown>[],
+): Promise<Services> {
+  const folder = await mkdtemp(join(tmpdir(), "longhaul-api-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const env = readEnv({
+    NODE_ENV: "test",
+    LONGHAUL_DATA: folder,
+    SECRET_KEY: "a secret key for tests, long enough",
+    ...variables,
+  });
+  const write = (line: string) => {
+    logged.push(JSON.parse(line) as Record<string, unknown>);
+  };
+  return {
+    env,
+    version: "0.0.0-test",
+    log: pino({ level: "debug" }, { write }),
+    metrics: new Registry(),
+    readiness: async () => ({ ready: true, checks: {}, warnings: [] }),
+    // Routes of the kernel's own tests keep nothing: opening a database for each would only cost time.
+    secretKey: env.SECRET_KEY!,
+    linkKey: Buffer.from(env.SECRET_KEY!),
+    passwords: createPasswords(),
+    database: services?.database ?? (routes ? NO_DATABASE : await openTestDatabase()),
+    objects:
+      services?.objects ??
+      (await openObjectStore({ s3: undefined, folder: join(folder, "objects") })),
+    limiter: countingLimiter(),
+    bus: SILENT_BUS,
+    temporal: temporal.client,
+    ...services,
+  };
+}
