@@ -9,7 +9,7 @@ export interface Listening {
   /** `http://127.0.0.1:3000`: where it really listens, also when the port was given as 0. */
   address: string;
   /** Stops accepting, lets requests in flight end, and cuts what lasts longer than `deadlineMs`. */
-  close(deadlineMs: number): Promise<void>;
+  close: (deadlineMs: number) => Promise<void>;
 }
 
 /** Milliseconds. An upload may last for days, but not fall silent. */

@@ -3,7 +3,6 @@ import * as accounts from "./accounts.ts";
 import { documentationRoutes } from "./documentation.ts";
 import * as operations from "./operations.ts";
 import * as packages from "./packages/index.ts";
-import * as packages from "./packages/index.ts";
 import * as platform from "./platform.ts";
 
 /** Every route of the product, by operation id. */
@@ -11,7 +10,6 @@ export const routes: Routes = {
   ...platform,
   ...accounts,
   ...operations,
-  ...packages,
   ...packages,
   ...documentationRoutes(() => routes),
 };
