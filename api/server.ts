@@ -42,9 +42,9 @@ await runProcess("api", async (onStop) => {
   const app = createApp(routes, services, {
     authenticate: createAuthenticator({ database, secretKey }),
   });
-  const { address, close } = await listen(app, { host: env.HOST, port: env.PORT });
-  onStop(() => close(DRAIN_MS));
-  resources.log.info({ address }, "api listens");
+  const listening = await listen(app, { host: env.HOST, port: env.PORT });
+  onStop(() => listening.close(DRAIN_MS));
+  resources.log.info({ address: listening.address }, "api listens");
   tellReady();
   await new Promise(() => {});
 });

@@ -4,12 +4,14 @@ import { defineCounters } from "./operations/counters.ts";
 import { defineIdempotency } from "./operations/idempotency.ts";
 import { defineOutbox } from "./operations/outbox.ts";
 import { defineStaging } from "./operations/staging.ts";
+import { defineWorkers } from "./operations/workers.ts";
 
 export * from "./operations/audit.ts";
 export * from "./operations/counters.ts";
 export * from "./operations/idempotency.ts";
 export * from "./operations/outbox.ts";
 export * from "./operations/staging.ts";
+export * from "./operations/workers.ts";
 
 /** Binds this domain's tables: what every other domain leans on. */
 export function defineOperations(sequelize: Sequelize): void {
@@ -19,6 +21,7 @@ export function defineOperations(sequelize: Sequelize): void {
     defineIdempotency,
     defineOutbox,
     defineStaging,
+    defineWorkers,
   ]) {
     define(sequelize);
   }

@@ -80,12 +80,21 @@ export const createOperations: Migration = {
       [{ columns: ["leased_until"] }],
     );
 
+    await createTable("worker_reports", {
+      id: text(200, { primaryKey: true }),
+      queues: json(),
+      builds_apks: flag(),
+      warnings: json(),
+      seen_at: moment(),
+    });
+
     await createTable("counters", { name: text(50, { primaryKey: true }), value: serial() });
   },
 
   async down({ dropTable }) {
     for (const table of [
       "counters",
+      "worker_reports",
       "staged_objects",
       "idempotency_keys",
       "outbox_entries",

@@ -1,0 +1,64 @@
+import type { Actor } from "../../../domain/accounts.ts";
+import { workflowId } from "../../../domain/ids.ts";
+import { LIMITS } from "../../../domain/limits.ts";
+import {
+  Package,
+  PackageRun,
+  PackageVersion,
+  type ReceivedOriginal,
+} from "../../../models/packages/index.ts";
+import { deriveKey, signLink } from "../../../platform/crypto.ts";
+import { viewPackage } from "../../policies/packages.ts";
+import { presentPackage, presentRunSummary } from "../../schemas/packages.ts";
+import type { Services } from "../../services.ts";
+
+interface Asked {
+  actor: Actor;
+  services: Services;
+}
+
+/** A package as this actor may see it. */
+export async function showPackage({ actor, services }: Asked, row: Package) {
+  const view = await viewPackage(actor, row, (owner, version) =>
+    originalAddress(services, owner, version),
+  );
+  return presentPackage(view, services.env.publicUrl);
+}
+
+/** The answer to what was accepted: the package and the run, with the run's address as `Location`. */
+export async function answerAccepted(
+  call: Asked & { header(name: string, value: string): void },
+  { packageId, runId }: Pick<ReceivedOriginal, "packageId" | "runId">,
+) {
+  const row = await Package.findByPk(packageId, { rejectOnEmpty: true });
+  const run = await PackageRun.findByPk(runId, { rejectOnEmpty: true });
+  const version = await PackageVersion.findByPk(run.versionId, { rejectOnEmpty: true });
+  call.header("Location", runPath(row, run));
+  return { ...(await showPackage(call, row)), run: presentRunSummary(run, version.version) };
+}
+
+export function runPath(owner: Package, run: PackageRun): string {
+  return `/api/v1/packages/${owner.serial}/runs/${run.id}`;
+}
+
+/** The address of an original that is good for some minutes without signing in. */
+function originalAddress(
+  { env, secretKey }: Services,
+  owner: Package,
+  { version }: PackageVersion,
+): string {
+  const path = `/api/v1/packages/${owner.serial}/versions/${version}/original`;
+  const expiresAt = Math.floor(Date.now() / 1000) + LIMITS.originalLinkSeconds;
+  const signature = signLink(deriveKey(secretKey, "links"), { method: "GET", path, expiresAt });
+  return `${env.publicUrl}${path}?expires=${expiresAt}&signature=${signature}`;
+}
+
+/** Where an operator looks at a run in Temporal's Web UI. */
+export function temporalAddress({ env }: Services, owner: Package, run: PackageRun): string {
+  const id =
+    run.kind === "upload"
+      ? workflowId("package", owner.id, "build", run.id)
+      : workflowId("package", owner.id);
+  const { temporalUiUrl, TEMPORAL_NAMESPACE } = env;
+  return `${temporalUiUrl}/namespaces/${TEMPORAL_NAMESPACE}/workflows/${encodeURIComponent(id)}`;
+}

@@ -1,0 +1,174 @@
+import type { z } from "zod";
+import { may } from "../../../domain/accounts.ts";
+import { refusal } from "../../../domain/errors.ts";
+import { NEWEST_FIRST, page } from "../../../models/paging.ts";
+import {
+  Package,
+  PackageRun,
+  PackageStep,
+  PackageVersion,
+} from "../../../models/packages/index.ts";
+import { followLog } from "../../log-stream.ts";
+import { findPackage, findRun } from "../../policies/packages.ts";
+import { route } from "../../route.ts";
+import {
+  ListQuery,
+  LogQuery,
+  PackageAnswer,
+  PackageId,
+  PackageOut,
+  PackageQuestion,
+  PackagesOut,
+  presentRunSummary,
+  presentStep,
+  presentVersion,
+  RunId,
+  RunOut,
+  RunsOut,
+  VersionsOut,
+} from "../../schemas/packages.ts";
+import { runPath, showPackage, temporalAddress } from "./answers.ts";
+
+export const listPackages = route({
+  method: "get",
+  path: "/api/v1/packages",
+  summary: "List packages, newest first",
+  access: "packages:read",
+  query: ListQuery,
+  returns: [200, PackagesOut],
+  async handle(call) {
+    const { items, next } = await page(Package, call.query);
+    return { items: await Promise.all(items.map((row) => showPackage(call, row))), next };
+  },
+});
+
+export const readPackage = route({
+  method: "get",
+  path: "/api/v1/packages/:id",
+  summary: "Show one package",
+  access: "packages:read",
+  params: PackageId,
+  returns: [200, PackageOut],
+  handle: async (call) => showPackage(call, await findPackage(call.params.id)),
+});
+
+export const listVersions = route({
+  method: "get",
+  path: "/api/v1/packages/:id/versions",
+  summary: "List a package's versions, newest first",
+  access: "packages:read",
+  params: PackageId,
+  query: ListQuery,
+  returns: [200, VersionsOut],
+  async handle({ params, query, services }) {
+    const owner = await findPackage(params.id);
+    const { items, next } = await page(PackageVersion, {
+      where: { packageId: owner.id },
+      ...query,
+    });
+    return { items: items.map((row) => presentVersion(row, owner, services.env.publicUrl)), next };
+  },
+});
+
+export const listRuns = route({
+  method: "get",
+  path: "/api/v1/packages/:id/runs",
+  summary: "List a package's history: every upload and rollback, newest first",
+  access: "packages:read",
+  params: PackageId,
+  query: ListQuery,
+  returns: [200, RunsOut],
+  async handle({ params, query }) {
+    const owner = await findPackage(params.id);
+    const { items, next } = await page(PackageRun, {
+      where: { packageId: owner.id },
+      order: NEWEST_FIRST,
+      ...query,
+    });
+    const versions = await PackageVersion.findAll({
+      where: { id: items.map(({ versionId }) => versionId) },
+      attributes: ["id", "version"],
+    });
+    const names = new Map(versions.map(({ id, version }) => [id, version]));
+    return { items: items.map((run) => presentRunSummary(run, names.get(run.versionId)!)), next };
+  },
+});
+
+export const readRun = route({
+  method: "get",
+  path: "/api/v1/packages/:id/runs/:run",
+  summary: "Show one run with its steps",
+  access: "packages:read",
+  params: RunId,
+  returns: [200, RunOut],
+  async handle({ actor, params, services }) {
+    const owner = await findPackage(params.id);
+    const run = await findRun(owner, params.run);
+    const version = await PackageVersion.findByPk(run.versionId, { rejectOnEmpty: true });
+    const steps = await PackageStep.findAll({
+      where: { runId: run.id },
+      order: [["position", "ASC"]],
+    });
+    return {
+      ...presentRunSummary(run, version.version),
+      steps: steps.map(presentStep),
+      log_url: `${services.env.publicUrl}${runPath(owner, run)}/log`,
+      temporal_url: may(actor, "packages:administer")
+        ? temporalAddress(services, owner, run)
+        : null,
+    };
+  },
+});
+
+export const readRunLog = route({
+  method: "get",
+  path: "/api/v1/packages/:id/runs/:run/log",
+  summary: "Read a run's log from byte `after` on; with `follow`, as it grows, until the run ends",
+  access: "packages:read",
+  params: RunId,
+  query: LogQuery,
+  returns: "text",
+  async handle({ params, query, services, signal }) {
+    const run = await findRun(await findPackage(params.id), params.run);
+    return followLog(services, run.id, { ...query, signal });
+  },
+});
+
+export const queryPackage = route({
+  method: "get",
+  path: "/api/v1/package/query",
+  summary: "Ask for a package by id or name, as clients do",
+  access: "packages:query",
+  credential: "api-key",
+  dialect: "coded",
+  query: PackageQuestion,
+  returns: [200, PackageAnswer],
+  async handle(call) {
+    const { package_id: id, package_name: name } = call.query;
+    if (!id && !name) {
+      throw refusal("packages/which-one", "Either package_id or package_name must be provided");
+    }
+    const row = await Package.findOne({ where: id ? { serial: Number(id) } : { name: name! } });
+    if (!row) throw refusal("packages/not-found", "Package not found");
+    const shown = await showPackage(call, row);
+    if (shown.status === "processed_failed") {
+      throw refusal("packages/processing-failed", "包处理失败，暂无可用下载链接");
+    }
+    if (!shown.is_distributing) {
+      throw refusal("packages/not-distributing", "Package distribution is disabled");
+    }
+    return {
+      package_id: shown.id,
+      package_name: shown.name,
+      package_type: shown.type,
+      version: shown.current_version,
+      status: shown.status,
+      download_url: shown.download_url!,
+      original_download_url: shown.original_download_url,
+      file_size: shown.file_size!,
+      sha256: shown.sha256!,
+      original_package_version: shown.current_version,
+      expire_time: "",
+    } satisfies z.input<typeof PackageAnswer>;
+  },
+});

@@ -1,0 +1,142 @@
+import { refusal } from "../../../domain/errors.ts";
+import { packageKeys, shownFileName } from "../../../domain/packages.ts";
+import type { PackageType } from "../../../domain/packages.ts";
+import { apkBuilderExists } from "../../../models/operations.ts";
+import {
+  acceptPackage,
+  acceptVersion,
+  type ReceivedOriginal,
+} from "../../../models/packages/index.ts";
+import { archiveType } from "../../../platform/archive.ts";
+import { newId } from "../../../platform/crypto.ts";
+import { findPackage } from "../../policies/packages.ts";
+import { route } from "../../route.ts";
+import type { ReceivedForm } from "../../route.ts";
+import { AcceptedOut, NewPackage, NewVersion, PackageId } from "../../schemas/packages.ts";
+import type { Services } from "../../services.ts";
+import { stage, unstage, type Staged } from "../../staging.ts";
+import { answerAccepted } from "./answers.ts";
+
+export const uploadPackage = route({
+  method: "post",
+  path: "/api/v1/packages",
+  summary: "Upload the first version of a new package",
+  access: "packages:upload",
+  form: NewPackage,
+  fileBytes: (env) => env.MAX_PACKAGE_BYTES,
+  returns: [202, AcceptedOut],
+  async handle(call) {
+    const { services } = call;
+    const ids = { packageId: newId(), versionId: newId(), runId: newId() };
+    const received = await call.receive(
+      (file) => stageOriginal(services, ids, file),
+      ({ key }) => unstage(services, key),
+    );
+    await orUnstage(services, received.file, async () => {
+      const original = await inspect(services, ids, received);
+      await acceptPackage(services.database, received.fields.name, original, call);
+    });
+    return answerAccepted(call, ids);
+  },
+});
+
+export const uploadVersion = route({
+  method: "post",
+  path: "/api/v1/packages/:id/versions",
+  summary: "Replace what a package's link shows by a new version",
+  access: "packages:upload",
+  params: PackageId,
+  form: NewVersion,
+  fileBytes: (env) => env.MAX_PACKAGE_BYTES,
+  returns: [202, AcceptedOut],
+  async handle(call) {
+    const { services } = call;
+    const owner = await findPackage(call.params.id);
+    const ids = { packageId: owner.id, versionId: newId(), runId: newId() };
+    const received = await call.receive(
+      (file) => stageOriginal(services, ids, file),
+      ({ key }) => unstage(services, key),
+    );
+    await orUnstage(services, received.file, async () => {
+      const original = await inspect(services, ids, received);
+      await acceptVersion(services.database, owner, original, call);
+    });
+    return answerAccepted(call, ids);
+  },
+});
+
+type Ids = Pick<ReceivedOriginal, "packageId" | "versionId" | "runId">;
+type Fields = { version: string; description?: string | undefined; sha256?: string | undefined };
+
+function stageOriginal(
+  services: Services,
+  { packageId, versionId }: Ids,
+  file: Parameters<typeof stage>[2],
+): Promise<Staged> {
+  const key = packageKeys.original(packageId, versionId);
+  return stage(services, key, file, services.env.MAX_PACKAGE_BYTES);
+}
+
+/** Nothing stays stored of what is refused. */
+async function orUnstage(
+  services: Services,
+  { key }: Staged,
+  accept: () => Promise<void>,
+): Promise<void> {
+  try {
+    await accept();
+  } catch (error) {
+    await unstage(services, key);
+    throw error;
+  }
+  await services.bus.announce({ type: "outbox.filled", data: {} });
+}
+
+/** Looks into a stored original: its length, its digest, and by its ZIP directory its type. */
+async function inspect(
+  services: Services,
+  ids: Ids,
+  { fields, file, fileName }: ReceivedForm<Fields, Staged>,
+): Promise<ReceivedOriginal> {
+  if (file.bytes === 0) throw refusal("packages/empty-file", "The file is empty. Upload it again.");
+  if (fields.sha256 && fields.sha256 !== file.sha256) {
+    throw refusal(
+      "packages/digest-mismatch",
+      "The file does not have the sha256 that was given. Upload it again.",
+      { fields: { received_sha256: file.sha256 } },
+    );
+  }
+  const type = await readType(services, file.key);
+  if (type !== "apk" && /\.apk$/i.test(fileName)) {
+    throw refusal(
+      "packages/no-manifest",
+      "The file is named .apk but has no AndroidManifest.xml. Build the APK again.",
+    );
+  }
+  if (type === "apk" && !(await apkBuilderExists())) {
+    throw refusal(
+      "packages/tools-missing",
+      "No worker has the Android tools. Install aapt, zipalign and apksigner, and restart the worker.",
+    );
+  }
+  return {
+    ...ids,
+    type,
+    version: fields.version,
+    description: fields.description ?? null,
+    fileName: shownFileName(fileName),
+    key: file.key,
+    bytes: file.bytes,
+    sha256: file.sha256,
+  };
+}
+
+async function readType({ objects }: Services, key: string): Promise<PackageType> {
+  const object = await objects.open(key);
+  if (!object) throw new Error("the staged original is gone");
+  try {
+    return await archiveType(object);
+  } finally {
+    await object.close();
+  }
+}

@@ -1,0 +1,243 @@
+import { z } from "zod";
+import {
+  fixedPath,
+  nameIssues,
+  packageStatus,
+  PACKAGE_TYPES,
+  RUN_KINDS,
+  RUN_STATES,
+  STEP_STATES,
+  VERSION_STATES,
+  versionIssues,
+  versionPath,
+} from "../../domain/packages.ts";
+import type { Issue } from "../../domain/errors.ts";
+import { LIMITS } from "../../domain/limits.ts";
+import type {
+  Package,
+  PackageRun,
+  PackageStep,
+  PackageVersion,
+} from "../../models/packages/index.ts";
+
+const checked = (issues: (text: string) => Issue[]) =>
+  z.string().superRefine((text, context) => {
+    for (const { message } of issues(text)) context.addIssue(message);
+  });
+
+/** A package's public id: a decimal string. */
+const Serial = z.string().regex(/^\d{1,15}$/, "must be a package id, a whole number");
+const Version = checked(versionIssues);
+const Description = z.string().max(LIMITS.descriptionCharacters);
+const Sha256 = z
+  .string()
+  .regex(/^[0-9a-fA-F]{64}$/, "must be a sha256 of 64 hexadecimal digits")
+  .transform((text) => text.toLowerCase());
+const Moment = z.iso.datetime({ offset: true });
+
+export const PackageId = z.strictObject({ id: Serial });
+export const RunId = z.strictObject({ id: Serial, run: z.uuid() });
+export const VersionOf = z.strictObject({ id: Serial, version: Version });
+
+export const NewPackage = z.strictObject({
+  name: checked(nameIssues),
+  version: Version,
+  description: Description.optional(),
+  sha256: Sha256.optional(),
+});
+export const NewVersion = NewPackage.omit({ name: true });
+export const Rollback = z.strictObject({ version: Version });
+export const Resolve = z.strictObject({
+  action: z.enum(["retry", "abort"]),
+  reason: z.string().trim().min(1).max(500),
+});
+export const ListQuery = z.strictObject({
+  after: z.string().max(500).optional(),
+  limit: z.coerce.number().int().min(1).max(LIMITS.listItems).default(20),
+});
+export const LogQuery = z.strictObject({
+  follow: z.stringbool().default(false),
+  after: z.coerce.number().int().min(0).default(0),
+});
+export const PackageQuestion = z.object({
+  package_id: Serial.optional(),
+  package_name: z.string().max(LIMITS.packageNameBytes).optional(),
+});
+export const SignedQuery = z.strictObject({
+  expires: z.coerce.number().int(),
+  signature: z.string().max(200),
+});
+export const FixedLink = z.strictObject({ id: Serial, file: z.string() });
+export const VersionLink = z.strictObject({ id: Serial, version: Version, file: z.string() });
+
+const RunSummary = z.strictObject({
+  id: z.uuid(),
+  kind: z.enum(RUN_KINDS),
+  version: z.string(),
+  status: z.enum(RUN_STATES),
+  reason: z.string().nullable(),
+  requested_by: z.string(),
+  created_at: Moment,
+  started_at: Moment.nullable(),
+  ended_at: Moment.nullable(),
+});
+
+const StepOut = z.strictObject({
+  name: z.string(),
+  status: z.enum(STEP_STATES),
+  attempts: z.number().int(),
+  exit_code: z.number().int().nullable(),
+  reason: z.string().nullable(),
+  output_sha256: z.string().nullable(),
+  started_at: Moment,
+  ended_at: Moment.nullable(),
+});
+
+export const RunOut = RunSummary.extend({
+  steps: z.array(StepOut),
+  log_url: z.string(),
+  /** Where an operator looks at it in Temporal's Web UI; null for those who may not administer. */
+  temporal_url: z.string().nullable(),
+});
+
+export const VersionOut = z.strictObject({
+  version: z.string(),
+  description: z.string().nullable(),
+  status: z.enum(VERSION_STATES),
+  live: z.boolean(),
+  file_name: z.string(),
+  file_size: z.number().int().nullable(),
+  sha256: z.string().nullable(),
+  original_size: z.number().int(),
+  original_sha256: z.string(),
+  metadata: z.record(z.string(), z.unknown()),
+  download_url: z.string().nullable(),
+  created_at: Moment,
+});
+
+export const PackageOut = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  description: z.string().nullable(),
+  type: z.enum(PACKAGE_TYPES),
+  current_version: z.string(),
+  status: z.enum(["pending", "processing", "processed_success", "processed_failed"]),
+  download_url: z.string().nullable(),
+  original_download_url: z.string().nullable(),
+  file_size: z.number().int().nullable(),
+  sha256: z.string().nullable(),
+  is_distributing: z.boolean(),
+  live_version: z.string().nullable(),
+  latest_run: RunSummary.nullable(),
+  created_at: Moment,
+  updated_at: Moment,
+});
+
+/** What 202 answers: the package, and the run that was started. */
+export const AcceptedOut = PackageOut.extend({ run: RunSummary });
+
+export const PackagesOut = z.strictObject({
+  items: z.array(PackageOut),
+  next: z.string().nullable(),
+});
+export const VersionsOut = z.strictObject({
+  items: z.array(VersionOut),
+  next: z.string().nullable(),
+});
+export const RunsOut = z.strictObject({ items: z.array(RunSummary), next: z.string().nullable() });
+
+/** The answer that package clients rely on, field for field. */
+export const PackageAnswer = z.strictObject({
+  package_id: z.string(),
+  package_name: z.string(),
+  package_type: z.enum(PACKAGE_TYPES),
+  version: z.string(),
+  status: z.string(),
+  download_url: z.string(),
+  original_download_url: z.string().nullable(),
+  file_size: z.number().int(),
+  sha256: z.string(),
+  original_package_version: z.string(),
+  expire_time: z.literal(""),
+});
+
+/** A package with what is told beside it. */
+export interface PackageView {
+  row: Package;
+  live: PackageVersion | undefined;
+  newest: PackageVersion;
+  latestRun: { run: PackageRun; version: string } | undefined;
+  originalUrl: string | null;
+}
+
+export function presentPackage(
+  { row, live, newest, latestRun, originalUrl }: PackageView,
+  publicUrl: string,
+): z.input<typeof PackageOut> {
+  return {
+    id: String(row.serial),
+    name: row.name,
+    description: row.description,
+    type: row.type,
+    current_version: (live ?? newest).version,
+    status: packageStatus(live !== undefined, latestRun?.run.state),
+    download_url: live ? publicUrl + fixedPath(String(row.serial), row.type) : null,
+    original_download_url: originalUrl,
+    file_size: live?.artefactBytes ?? null,
+    sha256: live?.artefactSha256 ?? null,
+    is_distributing: live !== undefined && row.isDistributing,
+    live_version: live?.version ?? null,
+    latest_run: latestRun ? presentRunSummary(latestRun.run, latestRun.version) : null,
+    created_at: row.createdAt.toISOString(),
+    updated_at: row.updatedAt.toISOString(),
+  };
+}
+
+export function presentVersion(
+  version: PackageVersion,
+  owner: Package,
+  publicUrl: string,
+): z.input<typeof VersionOut> {
+  const path = versionPath(String(owner.serial), version.version, version.fileName);
+  return {
+    version: version.version,
+    description: version.description,
+    status: version.state,
+    live: owner.liveVersionId === version.id,
+    file_name: version.fileName,
+    file_size: version.artefactBytes,
+    sha256: version.artefactSha256,
+    original_size: version.originalBytes,
+    original_sha256: version.originalSha256,
+    metadata: version.facts ?? {},
+    download_url: version.state === "ready" ? publicUrl + path : null,
+    created_at: version.createdAt.toISOString(),
+  };
+}
+
+export function presentRunSummary(run: PackageRun, version: string): z.input<typeof RunSummary> {
+  return {
+    id: run.id,
+    kind: run.kind,
+    version,
+    status: run.state,
+    reason: run.reason,
+    requested_by: run.requestedBy,
+    created_at: run.createdAt.toISOString(),
+    started_at: run.startedAt?.toISOString() ?? null,
+    ended_at: run.endedAt?.toISOString() ?? null,
+  };
+}
+
+export function presentStep(step: PackageStep): z.input<typeof StepOut> {
+  return {
+    name: step.name,
+    status: step.state,
+    attempts: step.attempts,
+    exit_code: step.exitCode,
+    reason: step.reason,
+    output_sha256: step.outputSha256,
+    started_at: step.startedAt.toISOString(),
+    ended_at: step.endedAt?.toISOString() ?? null,
+  };
+}

@@ -1,0 +1,48 @@
+import { join } from "node:path";
+import type { Client } from "@temporalio/client";
+import type { Logger } from "pino";
+import { openLocalBus, openRedisBus, type Bus } from "./bus.ts";
+import type { Env } from "./env.ts";
+import { ensureKeys, type Keys } from "./keys.ts";
+import { openLog } from "./log.ts";
+import { openObjectStore, type ObjectStore } from "./objects/index.ts";
+import { openTemporalClient } from "./temporal.ts";
+
+/** What every process opens once and closes at its end. */
+export interface Resources {
+  env: Env;
+  log: Logger;
+  keys: Keys;
+  objects: ObjectStore;
+  bus: Bus;
+  temporal: Client;
+  close(): Promise<void>;
+}
+
+/** Opens what the configuration names: each backend is external exactly when its variable is set. */
+export async function openResources(env: Env, part: string): Promise<Resources> {
+  const log = openLog(part, env.LOG_LEVEL);
+  const keys = await ensureKeys(env);
+  const objects = await openObjectStore({ s3: env.s3, folder: join(env.dataFolder, "objects") });
+  const bus = env.REDIS_URL
+    ? await openRedisBus(env.REDIS_URL, `${env.TEMPORAL_NAMESPACE}:`)
+    : openLocalBus();
+  const temporal = openTemporalClient(env);
+  return {
+    env,
+    log,
+    keys,
+    objects,
+    bus,
+    temporal: temporal.client,
+    async close() {
+      await bus.close();
+      await temporal.close();
+    },
+  };
+}
+
+/** The place of the database: a server when one is named, else a file in the data folder. */
+export function databasePlace(env: Env): { url?: string | undefined; file: string } {
+  return { url: env.DATABASE_URL, file: join(env.dataFolder, "db", "longhaul.sqlite") };
+}

@@ -1,0 +1,47 @@
+import type { Logger } from "pino";
+import type { Database } from "../models/database.ts";
+import {
+  claimExpired,
+  expiredStaged,
+  forgetExpiredKeys,
+  forgetStaged,
+  reportWorker,
+  type WorkerReport,
+} from "../models/operations.ts";
+import type { ObjectStore } from "../platform/objects/index.ts";
+
+const REPORT_MS = 15_000;
+const TIDY_MS = 60_000;
+
+interface ChoreTools {
+  database: Database;
+  objects: ObjectStore;
+  log: Logger;
+}
+
+/** What a worker does beside its queues: says that it is there, and removes what nobody finished. */
+export async function startChores(
+  tools: ChoreTools,
+  report: Pick<WorkerReport, "id" | "queues" | "buildsApks" | "warnings">,
+): Promise<() => void> {
+  const attempt = (chore: () => Promise<unknown>) =>
+    chore().catch((error: unknown) => tools.log.warn({ err: error }, "chore failed"));
+  await reportWorker(tools.database, report);
+  await attempt(() => tidy(tools));
+  const timers = [
+    setInterval(() => void attempt(() => reportWorker(tools.database, report)), REPORT_MS),
+    setInterval(() => void attempt(() => tidy(tools)), TIDY_MS),
+  ];
+  return () => timers.forEach(clearInterval);
+}
+
+/** Removes staged objects whose lease ran out: their upload died with its process. */
+async function tidy({ database, objects }: ChoreTools): Promise<void> {
+  for (const key of await expiredStaged(database)) {
+    if (!(await claimExpired(database, key))) continue;
+    await objects.discardUnfinished(key);
+    await objects.delete(key);
+    await forgetStaged(database, key);
+  }
+  await forgetExpiredKeys(database);
+}

@@ -1,0 +1,166 @@
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Runtime, Worker, type NativeConnection, type RuntimeOptions } from "@temporalio/worker";
+import { createActivities } from "../activities/index.ts";
+import { QUEUES, type Queue } from "../domain/queues.ts";
+import { openDatabase } from "../models/database.ts";
+import { MODELS } from "../models/index.ts";
+import { readArchive } from "../platform/archive.ts";
+import { readEnv, type Env } from "../platform/env.ts";
+import { databasePlace, openResources, type Resources } from "../platform/resources.ts";
+import { openShell } from "../platform/shell.ts";
+import { openStepLog } from "../platform/step-log.ts";
+import { runProcess } from "../platform/shutdown.ts";
+import { tellReady } from "../platform/supervised.ts";
+import { openWorkerConnection } from "../platform/temporal.ts";
+import { findCapabilities } from "./capabilities.ts";
+import { startChores } from "./chores.ts";
+import { nameCaller } from "./interceptors/activity.ts";
+import { startRelay } from "./relay.ts";
+import { applySchedules } from "./schedules.ts";
+
+/** Fits a worker of about one GiB; a workflow that is not cached is replayed. */
+const CACHED_WORKFLOWS = 300;
+/** Beyond the grace, how long a cancelled activity may take to say so. */
+const FORCE_SECONDS = 3;
+
+await runProcess("worker", async (onStop) => {
+  const env = readEnv();
+  const resources = await openResources(env, "worker");
+  const { log } = resources;
+  onStop(() => resources.close());
+  const database = await openDatabase({ ...databasePlace(env), define: MODELS });
+  onStop(() => database.close());
+
+  const runFolder = join(env.dataFolder, "run");
+  const shell = await openShell({ scratchFolder: join(env.dataFolder, "scratch"), runFolder });
+  const capabilities = await findCapabilities(env, resources.keys, shell);
+
+  installRuntime(env, resources);
+  const connection = await openWorkerConnection(env);
+  onStop(() => connection.close());
+  const activities = createActivities({
+    ...resources,
+    database,
+    shell,
+    openStepLog,
+    readArchive,
+    settings: {
+      scanSignatures: env.SCAN_SIGNATURES,
+      hardenCommand: env.HARDEN_COMMAND,
+      signing: resources.keys.signing,
+      publicUrl: env.publicUrl,
+      publicationCheckUrl: env.publicationCheckUrl,
+      purgeUrl: env.PURGE_URL,
+      secrets: secretsOf(env, resources),
+    },
+  });
+  const workers = await Promise.all(
+    env.WORKER_QUEUES.map((queue) => openWorker(queue, env, connection, activities)),
+  );
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  onStop(async () => {
+    for (const worker of workers) if (worker.getState() === "RUNNING") worker.shutdown();
+    await running;
+  });
+
+  const queues = env.WORKER_QUEUES;
+  const builds = queues.includes(QUEUES.build);
+  const id = `${hostname()}/${queues.join(",")}`;
+  onStop(
+    await startChores(
+      { ...resources, database },
+      { ...capabilities, id, queues, buildsApks: builds && capabilities.buildsApks },
+    ),
+  );
+  if (queues.includes(QUEUES.orchestrator)) {
+    await applySchedules(resources.temporal);
+    onStop(startRelay({ ...resources, database }));
+  }
+  log.info({ queues, sandbox: shell.sandbox }, "worker is ready");
+  tellReady();
+  await running;
+});
+
+/** One queue: workflows run on the orchestrator alone, activities on the others. */
+function openWorker(
+  queue: Queue,
+  env: Env,
+  connection: NativeConnection,
+  activities: ReturnType<typeof createActivities>,
+): Promise<Worker> {
+  const options = {
+    connection,
+    namespace: env.TEMPORAL_NAMESPACE,
+    taskQueue: queue,
+    shutdownGraceTime: env.SHUTDOWN_GRACE * 1000,
+    shutdownForceTime: (env.SHUTDOWN_GRACE + FORCE_SECONDS) * 1000,
+    interceptors: { activity: [nameCaller] },
+  };
+  switch (queue) {
+    case "orchestrator":
+      return Worker.create({
+        ...options,
+        workflowBundle: {
+          codePath: fileURLToPath(new URL("../workflow-bundle.js", import.meta.url)),
+        },
+        maxCachedWorkflows: CACHED_WORKFLOWS,
+        stickyQueueScheduleToStartTimeout: "2 seconds",
+      });
+    case "io":
+      return Worker.create({ ...options, activities });
+    case "build":
+      return Worker.create({
+        ...options,
+        activities,
+        maxConcurrentActivityTaskExecutions: env.BUILD_SLOTS,
+      });
+  }
+}
+
+function installRuntime(env: Env, { log }: Resources): void {
+  const { WORKER_METRICS_PORT: port, HOST: host } = env;
+  const telemetryOptions: RuntimeOptions["telemetryOptions"] = {
+    logging: { forward: {}, filter: { core: "WARN", other: "WARN" } },
+    ...(port !== undefined && {
+      metrics: {
+        prometheus: {
+          bindAddress: `${host}:${port}`,
+          countersTotalSuffix: true,
+          useSecondsForDurations: true,
+        },
+      },
+    }),
+  };
+  const at =
+    (level: "trace" | "debug" | "info" | "warn" | "error") =>
+    (message: string, fields: object = {}) =>
+      log[level](fields, message);
+  Runtime.install({
+    telemetryOptions,
+    // Signals are ours to handle: the supervisor may send them twice.
+    shutdownSignals: [],
+    logger: {
+      log: (level, message, fields = {}) => at(level.toLowerCase() as "info")(message, fields),
+      trace: at("trace"),
+      debug: at("debug"),
+      info: at("info"),
+      warn: at("warn"),
+      error: at("error"),
+    },
+  });
+}
+
+/** The values that must never stand in a step's log. */
+function secretsOf(env: Env, { keys }: Resources): string[] {
+  const secrets = [
+    keys.secretKey,
+    keys.signing?.password,
+    env.S3_SECRET_ACCESS_KEY,
+    env.ADMIN_PASSWORD,
+    env.DATABASE_URL,
+    env.REDIS_URL,
+  ];
+  return secrets.filter((secret) => secret !== undefined);
+}
