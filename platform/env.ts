@@ -183,6 +183,9 @@ const VARIABLES = {
 } as const satisfies Record<string, { rule: z.ZodType; doc: string; secret?: boolean }>;
 
 type Name = keyof typeof VARIABLES;
+/** The names of all variables the product reads. */
+export const VARIABLE_NAMES = Object.keys(VARIABLES) as Name[];
+
 type Values = { [N in Name]: z.output<(typeof VARIABLES)[N]["rule"]> };
 
 /** Where the S3 server is and how to sign in to it. */
