@@ -26,6 +26,7 @@ export const REFUSALS = {
   "packages/type-changed": 422,
   "packages/digest-mismatch": 422,
   "packages/not-an-archive": 422,
+  "packages/too-many-entries": 422,
   "packages/no-manifest": 422,
   "packages/empty-file": 422,
   "packages/tools-missing": 503,

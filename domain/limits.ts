@@ -5,6 +5,7 @@ const GiB = 1024 * MiB;
 /** Every number a user can run into. */
 export const LIMITS = {
   packageBytes: 20 * GiB,
+  archiveEntries: 200_000,
   packageNameCharacters: 100,
   packageNameBytes: 255,
   descriptionCharacters: 5000,
