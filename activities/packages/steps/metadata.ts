@@ -23,7 +23,21 @@ async function readStructure({ tools, input, say }: StepWork): Promise<Record<st
   try {
     const archive = await tools.readArchive(object);
     say(`${archive.entries} entries, ${archive.uncompressedBytes} bytes when unpacked`);
-    return { entries: archive.entries, uncompressed_bytes: archive.uncompressedBytes };
+    for (const { finding, count, names } of archive.findings) {
+      say(`${finding}: ${count} entries, as ${names.slice(0, 3).join(", ")}`);
+      if (finding === "unsafe-name") {
+        throw new StepFailure(
+          "content",
+          `The archive would write outside its folder: ${names[0]}.`,
+        );
+      }
+    }
+    const findings = archive.findings.map(({ finding, count }) => ({ finding, count }));
+    return {
+      entries: archive.entries,
+      uncompressed_bytes: archive.uncompressedBytes,
+      ...(findings.length > 0 && { findings }),
+    };
   } finally {
     await object.close();
   }
