@@ -1,9 +1,8 @@
 import type { IncomingMessage } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Context, Middleware } from "../context.ts";
 
-/** How long and how much a client may go on sending after it was answered. */
-const LINGER = { bytes: 64 * 1024 * 1024, ms: 5000 };
+/** How much a client may go on sending after it was answered, for how long, and how long it may be silent. */
+const LINGER = { bytes: 64 * 1024 * 1024, ms: 10_000, silentMs: 1000 };
 
 /** A rest this small is read to its end, and the connection kept. */
 const SMALL_BYTES = 64 * 1024;
@@ -42,16 +41,23 @@ export function answerBeforeBodyEnds(): Middleware {
   };
 }
 
-async function linger(req: IncomingMessage): Promise<void> {
-  const over = new AbortController();
-  let bytes = 0;
-  const end = () => over.abort();
-  req.on("data", (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > LINGER.bytes) end();
+function linger(req: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    let bytes = 0;
+    const end = () => {
+      clearTimeout(deadline);
+      clearTimeout(silence);
+      req.off("data", take).pause();
+      resolve();
+    };
+    const take = (chunk: Buffer) => {
+      bytes += chunk.length;
+      silence.refresh();
+      if (bytes > LINGER.bytes) end();
+    };
+    const deadline = setTimeout(end, LINGER.ms);
+    const silence = setTimeout(end, LINGER.silentMs);
+    for (const event of ["end", "close", "error"]) req.once(event, end);
+    req.on("data", take).resume();
   });
-  for (const event of ["end", "close", "error"]) req.once(event, end);
-  req.resume();
-  await sleep(LINGER.ms, undefined, { signal: over.signal }).catch(() => undefined);
-  req.pause();
 }

@@ -58,7 +58,7 @@ export interface ApiGiven {
   /** Variables of platform/env.ts. */
   env?: Record<string, string>;
   services?: Partial<Services>;
-  /** Who a credential belongs to, when it is not one that `call` made up for its actor. */
+  /** Who a credential belongs to that `call` did not make up; the product's own answer with its own routes. */
   authenticate?: (services: Services) => Authenticate;
 }
 
@@ -97,7 +97,8 @@ export async function startApi(given: ApiGiven = {}): Promise<StartedApi> {
   const logged: Record<string, unknown>[] = [];
   const services = await openServices(given, temporal, logged);
   const tokens = new Map<string, Actor>();
-  const otherwise = given.authenticate?.(services);
+  const otherwise =
+    given.authenticate?.(services) ?? (given.routes ? undefined : await real(services));
   const authenticate: Authenticate = async (credentials, address) => {
     const actor = tokens.get(credentials.bearer ?? credentials.apiKey ?? "");
     if (actor) return actor;
@@ -141,6 +142,11 @@ export async function startApi(given: ApiGiven = {}): Promise<StartedApi> {
   return { address: listening.address, services, temporal, logged, call, tokenOf, close };
 }
 
+async function real({ database, secretKey }: Services): Promise<Authenticate> {
+  const { createAuthenticator } = await import("../../api/policies/accounts.ts");
+  return createAuthenticator({ database, secretKey });
+}
+
 async function openServices(
   { env: variables, services, routes }: ApiGiven,
   temporal: TemporalFake,
@@ -165,7 +171,6 @@ async function openServices(
     readiness: async () => ({ ready: true, checks: {}, warnings: [] }),
     // Routes of the kernel's own tests keep nothing: opening a database for each would only cost time.
     secretKey: env.SECRET_KEY!,
-    linkKey: Buffer.from(env.SECRET_KEY!),
     passwords: createPasswords(),
     database: services?.database ?? (routes ? NO_DATABASE : await openTestDatabase()),
     objects:
