@@ -8,19 +8,15 @@ import {
 } from "yauzl";
 import { refusal, refusalIn } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
+import type { PackageType } from "../domain/packages.ts";
 import type { OpenedObject } from "./objects/index.ts";
 
-/** What a ZIP archive is to those who install it: an Android package, an iOS package, or just an archive. */
-export const ARCHIVE_TYPES = ["apk", "ipa", "zip"] as const;
-export type ArchiveType = (typeof ARCHIVE_TYPES)[number];
-
 /** What a careful reader wants to know of an archive's entries; none of it makes the archive unreadable. */
-export const ARCHIVE_FINDINGS = ["encrypted", "unsafe-name", "symlink"] as const;
-export type ArchiveFinding = (typeof ARCHIVE_FINDINGS)[number];
+export type ArchiveFinding = "encrypted" | "unsafe-name" | "symlink";
 
 /** What the directory of a ZIP archive says; the entries themselves are not read. */
 export interface ArchiveListing {
-  type: ArchiveType;
+  type: PackageType;
   entries: number;
   compressedBytes: number;
   uncompressedBytes: number;
@@ -62,7 +58,7 @@ export async function readArchive(object: OpenedObject): Promise<ArchiveListing>
 }
 
 /** Only the type of what `readArchive` reads; refuses the same. */
-export async function archiveType(object: OpenedObject): Promise<ArchiveType> {
+export async function archiveType(object: OpenedObject): Promise<PackageType> {
   return (await readArchive(object)).type;
 }
 
