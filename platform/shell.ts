@@ -96,6 +96,9 @@ const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /** How long output is awaited that was written before the tool ended. */
 const DRAIN_MS = 1000;
 
+/** What is longer would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** Opens the shell: ends and removes what dead processes left, and tries which fence works here. */
 export async function openShell(settings: ShellSettings): Promise<Shell> {
   const { runFolder, path = PATH, log = () => {} } = settings;
@@ -130,10 +133,11 @@ async function runTool(ground: Ground, tool: ToolRun): Promise<ToolEnd> {
   if (tool.signal?.aborted)
     return { exitCode: null, signal: null, ended: "cancelled", durationMs: sinceStart() };
 
-  const mark = `LONGHAUL_TOOL=${randomUUID()}`;
+  const runId = randomUUID();
+  const mark = `LONGHAUL_TOOL=${runId}`;
   const child = spawn(file!, args, {
     cwd: directory,
-    env: { ...environmentOf({ ...tool, directory }, ground.path), LONGHAUL_TOOL: mark.slice(14) },
+    env: { ...environmentOf({ ...tool, directory }, ground.path), LONGHAUL_TOOL: runId },
     stdio: ["ignore", "pipe", "pipe"],
     detached: true,
   });
@@ -190,7 +194,7 @@ function guardRun(child: ChildProcess, tool: ToolRun, fence: Fence["kind"]) {
     else void terminateBehind(child.pid!);
   }
 
-  const timer = setTimeout(() => end("timed-out"), tool.timeoutMs);
+  const timer = setTimeout(() => end("timed-out"), Math.min(tool.timeoutMs, LONGEST_TIMER_MS));
   const cancel = () => end("cancelled");
   tool.signal?.addEventListener("abort", cancel);
   const dismiss = () => {
