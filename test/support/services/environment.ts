@@ -13,3 +13,9 @@ export function withoutProductVariables(source: NodeJS.ProcessEnv): NodeJS.Proce
     }),
   );
 }
+
+/** Takes those variables from this process, and so from everything it starts. */
+export function forgetProductVariables(): void {
+  const kept = withoutProductVariables(process.env);
+  for (const name of Object.keys(process.env)) if (!(name in kept)) delete process.env[name];
+}

@@ -1,13 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { mkdir, mkdtemp } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { findProgram } from "../../../supervisor/programs.ts";
+import { choosePorts } from "../../../supervisor/ports.ts";
+import { tether } from "../../../supervisor/tether.ts";
 import { withoutProductVariables } from "./environment.ts";
 
+const HOST = "127.0.0.1";
 const READY_MS = 60_000;
 
 /** A server of this process, on the loopback address. */
@@ -46,14 +48,15 @@ export async function serverFolder(name: string): Promise<string> {
 /** Starts a server that lives as long as this process, and waits until it does its work. */
 export async function startServer(server: ServerStart): Promise<void> {
   const log = openSync(logOf(server.folder), "a");
-  const [command, ...args] = await boundToParent([server.command, ...server.args]);
-  const child = spawn(command!, args, {
+  const [command, ...args] = await tether([server.command, ...server.args], process.env);
+  const child = spawn(command, args, {
     cwd: server.folder,
     env: { ...withoutProductVariables(process.env), ...server.env },
-    stdio: ["ignore", log, log],
+    stdio: ["pipe", log, log],
   });
   closeSync(log);
   child.unref();
+  (child.stdin as Socket).unref();
   process.once("exit", (code) => end(child, server, code));
   await untilReady(child, server);
 }
@@ -71,24 +74,13 @@ function end(child: ChildProcess, server: ServerStart, exitCode: number): void {
 
 /** A free port of the loopback address. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  const [port] = await freePorts(1);
+  return port!;
 }
 
 /** `count` different free ports of the loopback address. */
-export async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) ports.add(await freePort());
-  return [...ports];
-}
-
-/** Where the system can, the child ends with this process however it ends. */
-async function boundToParent(command: string[]): Promise<string[]> {
-  const setpriv = await findProgram("setpriv", process.env);
-  return setpriv ? [setpriv, "--pdeathsig", "KILL", "--", ...command] : command;
+export function freePorts(count: number): Promise<number[]> {
+  return choosePorts(Array.from({ length: count }, () => ({ variable: "", host: HOST, port: 0 })));
 }
 
 async function untilReady(

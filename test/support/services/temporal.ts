@@ -1,8 +1,10 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Connection } from "@temporalio/client";
-import { encodeSearchAttributeIndexedValueType } from "@temporalio/common/lib/search-attributes.js";
 import type { TestProject } from "vitest/node";
-import { SEARCH_ATTRIBUTES } from "../../../domain/search-attributes.ts";
+import { ensureNamespace } from "../../../platform/namespaces.ts";
+import { dynamicValues } from "../../../supervisor/dev-server.ts";
 import { findTemporal } from "../../../supervisor/temporal-server.ts";
 import { runName } from "./runs.ts";
 import { freePort, serverAddress, serverFolder, startServer } from "./servers.ts";
@@ -12,15 +14,9 @@ import { cacheFolder } from "./wheels.ts";
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const address = await temporalAddress();
   const namespace = runName("-");
-  await withConnection(address, async (connection) => {
-    await createNamespace(connection, namespace);
-    await addSearchAttributes(connection, namespace);
-  });
+  await createNamespace(address, namespace);
   project.provide("temporal", { address, namespace });
-  return () =>
-    withConnection(address, async ({ operatorService }) => {
-      await operatorService.deleteNamespace({ namespace });
-    });
+  return () => deleteNamespace(address, namespace);
 }
 
 /** The address of a Temporal server, whose namespaces may be made and deleted. */
@@ -29,12 +25,17 @@ export function temporalAddress(): Promise<string> {
 }
 
 async function startTemporal(): Promise<string> {
+  const projectFolder = fileURLToPath(new URL("../../..", import.meta.url));
   const { path } = await findTemporal({
     cli: process.env["TEMPORAL_CLI"] || undefined,
     env: process.env,
     cacheFolder: cacheFolder(),
-    projectFolder: fileURLToPath(new URL("../../..", import.meta.url)),
+    projectFolder,
   });
+  const settings = await readFile(
+    join(projectFolder, "temporal-config/dynamic-config.yaml"),
+    "utf8",
+  );
   const folder = await serverFolder("temporal");
   const port = await freePort();
   const address = `127.0.0.1:${port}`;
@@ -45,6 +46,7 @@ async function startTemporal(): Promise<string> {
     args: [
       ...["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", `${port}`],
       ...["--db-filename", `${folder}/data/temporal.db`, "--log-level", "warn"],
+      ...dynamicValues(settings).flatMap((value) => ["--dynamic-config-value", value]),
     ],
     probe: () =>
       withConnection(address, ({ workflowService }) =>
@@ -54,27 +56,17 @@ async function startTemporal(): Promise<string> {
   return address;
 }
 
-/** A fresh namespace, known to every part of the server when this resolves. */
-export async function createNamespace(connection: Connection, namespace: string): Promise<void> {
-  const { workflowService } = connection;
-  await workflowService.registerNamespace({
-    namespace,
-    workflowExecutionRetentionPeriod: { seconds: 24 * 3600 },
-  });
+/** Makes a namespace as the product's own is made. */
+export async function createNamespace(address: string, namespace: string): Promise<void> {
+  const wish = { namespace, retentionDays: 1 };
+  const warnings = await withConnection(address, (services) => ensureNamespace(services, wish));
+  if (warnings.length > 0) throw new Error(warnings.join("\n"));
 }
 
-/** The product's search attributes in a namespace that has none of them. */
-export async function addSearchAttributes(
-  { operatorService }: Connection,
-  namespace: string,
-): Promise<void> {
-  const searchAttributes = Object.fromEntries(
-    Object.values(SEARCH_ATTRIBUTES).map(({ name, type }) => [
-      name,
-      encodeSearchAttributeIndexedValueType(type),
-    ]),
+export async function deleteNamespace(address: string, namespace: string): Promise<void> {
+  await withConnection(address, ({ operatorService }) =>
+    operatorService.deleteNamespace({ namespace }),
   );
-  await operatorService.addSearchAttributes({ namespace, searchAttributes });
 }
 
 async function withConnection<T>(

