@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { access, constants } from "node:fs/promises";
 import { delimiter, isAbsolute, join } from "node:path";
 import { createInterface } from "node:readline";
+import { signalGroup } from "../platform/process-table.ts";
 
 /** The variables of the process that started us, as they are handed on to programs. */
 export type Inherited = Readonly<Record<string, string | undefined>>;
@@ -28,26 +29,29 @@ export async function runProgram(
 ): Promise<string> {
   const lines: string[] = [];
   const limit = AbortSignal.timeout(timeoutMs);
+  const ends = signal ? AbortSignal.any([signal, limit]) : limit;
+  ends.throwIfAborted();
   const child = spawn(command, args, {
     cwd: folder,
     env,
+    detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    signal: signal ? AbortSignal.any([signal, limit]) : limit,
-    killSignal: "SIGKILL",
   });
+  const kill = () => child.pid && signalGroup(child.pid, "SIGKILL");
+  ends.addEventListener("abort", kill);
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on("line", (line) => {
       lines.push(line);
       onLine?.(line);
     });
   }
-  const code = await new Promise<number | string | null>((resolve, reject) => {
-    child.on("error", (error: NodeJS.ErrnoException) => {
-      if (signal?.aborted) reject(signal.reason as Error);
-      else resolve(limit.aborted ? `took longer than ${timeoutMs / 1000} s` : `${error.code}`);
-    });
+  const code = await new Promise<number | string | null>((resolve) => {
+    child.on("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
     child.on("close", (code, killedBy) => resolve(code ?? killedBy));
   });
+  ends.removeEventListener("abort", kill);
+  signal?.throwIfAborted();
+  if (limit.aborted) throw new ProgramFailed(`${command} took longer than ${timeoutMs / 1000} s`);
   if (code === 0) return lines.join("\n");
   if (code === "ENOENT") throw new ProgramFailed(`${command} is not on PATH`);
   const words = lines.filter((line) => line.trim()).slice(-3);
