@@ -73,8 +73,7 @@ async function send(ctx: Context, delivery: Delivery): Promise<void> {
       headers: { ...validators, "Content-Range": `bytes */${bytes}` },
     });
   }
-  ctx.set(validators);
-  await sendBytes(ctx, delivery, ranges);
+  await sendBytes(ctx, delivery, validators, ranges);
 }
 
 /** The ranges to send, undefined for the whole. A Range means something in a GET alone. */
@@ -90,6 +89,7 @@ function rangesOf(ctx: Context, { object, etag }: Delivery): ByteRange[] | undef
 async function sendBytes(
   ctx: Context,
   { object, fileName }: Delivery,
+  validators: Record<string, string>,
   ranges: ByteRange[] | undefined,
 ): Promise<void> {
   const { length, headers, open } = bodyOf(object, ranges);
@@ -98,6 +98,7 @@ async function sendBytes(
   ctx.respond = false;
   ctx.status = ranges ? 206 : 200;
   ctx.set({
+    ...validators,
     ...headers,
     "Content-Length": `${length}`,
     "Accept-Ranges": "bytes",

@@ -26,9 +26,9 @@ export function answerBeforeBodyEnds(): Middleware {
   return async (ctx, next) => {
     await next();
     const { req, res } = ctx;
-    const waiting = req.headers.expect !== undefined;
-    if (!hasBody(req) || req.complete || ctx.respond === false || res.destroyed) return;
-    if (!waiting && Number(req.headers["content-length"] ?? Infinity) <= SMALL_BYTES) {
+    if (!hasBody(req) || ctx.respond === false || res.destroyed) return;
+    const bytes = Number(req.headers["content-length"] ?? Infinity);
+    if (req.complete || (bytes <= SMALL_BYTES && req.headers.expect === undefined)) {
       req.resume();
       return;
     }

@@ -51,6 +51,9 @@ const NO_DATABASE: Database = {
   close: async () => undefined,
 };
 
+/** Nobody is signed in. */
+export const NOBODY = undefined;
+
 /** What a test changes of the API that it starts. */
 export interface ApiGiven {
   /** All routes of the product when not given. */
