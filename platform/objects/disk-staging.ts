@@ -12,11 +12,17 @@ export type Intent =
 const ID = /^[0-9a-f]{16}$/;
 
 /** Begins a write: a folder for its bytes and a note for which key. Answers its id. */
-export async function stage({ staged }: DiskFolders, intent: Intent): Promise<string> {
+export async function stage(folders: DiskFolders, intent: Intent): Promise<string> {
+  const { staged } = folders;
   const id = randomBytes(8).toString("hex");
   // The folder first: a note without a folder means that the write was placed.
   await mkdir(join(staged, id));
-  await writeFile(notePath(staged, id), JSON.stringify(intent), { flag: "wx" });
+  try {
+    await writeFile(notePath(staged, id), JSON.stringify(intent), { flag: "wx" });
+  } catch (error) {
+    await unstage(folders, id);
+    throw error;
+  }
   return id;
 }
 
