@@ -64,6 +64,10 @@ const VARIABLES = {
     rule: z.coerce.number().int().min(0).max(9).default(0),
     doc: "How many reverse proxies stand before the API; their X-Forwarded-For is believed",
   },
+  PATH: {
+    rule: z.string().default("/usr/local/bin:/usr/bin:/bin"),
+    doc: "Folders where programs are looked for",
+  },
   LOG_LEVEL: {
     rule: z.enum(["trace", "debug", "info", "warn", "error"]).default("info"),
     doc: "Least level that is logged",

@@ -34,7 +34,13 @@ await runProcess("worker", async (onStop) => {
   onStop(() => database.close());
 
   const runFolder = join(env.dataFolder, "run");
-  const shell = await openShell({ scratchFolder: join(env.dataFolder, "scratch"), runFolder });
+  const shell = await openShell({
+    scratchFolder: join(env.dataFolder, "scratch"),
+    runFolder,
+    path: env.PATH,
+    hidden: [env.dataFolder],
+    log: (message, fields) => log.warn(fields, message),
+  });
   const capabilities = await findCapabilities(env, resources.keys, shell);
 
   installRuntime(env, resources);

@@ -8,7 +8,7 @@ import type { Parking } from "../helpers/parking.ts";
 import { persistently } from "../helpers/persistence.ts";
 import { enterStage } from "../helpers/stage.ts";
 
-const { openPublication, recordLive, endRun, parkRun, resumeRun } =
+const { openPublication, recordLive, keepLog, endRun, parkRun, resumeRun } =
   proxyActivities<PackageActivities>({
     taskQueue: QUEUES.io,
     startToCloseTimeout: "10 seconds",
@@ -73,6 +73,7 @@ export async function publish(
     }
   }
   await recordLive({ ...order, plan });
+  await keepLog(ids);
 }
 
 function runStep(order: RunOrder, plan: PublicationPlan, step: PublicationStep): Promise<void> {

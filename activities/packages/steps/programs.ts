@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { dirname, isAbsolute } from "node:path";
 import { inTransaction } from "../../../models/database.ts";
 import { addFacts } from "../../../models/packages/index.ts";
@@ -33,9 +34,12 @@ export async function runHarden(work: StepWork): Promise<Artefact> {
   const [command, ...args] = work.tools.settings.hardenCommand!.map((word) =>
     word.replaceAll("{input}", input).replaceAll("{output}", output),
   ) as [string, ...string[]];
-  const readable = [command, ...args].filter(isAbsolute).map(dirname);
   const end = await runTool(work, command, args, {
-    readable: readable.filter((folder) => folder !== work.directory && folder !== "/"),
+    readable: [
+      // A tool may need what lies beside it; of its arguments it needs the files that are named.
+      ...(isAbsolute(command) ? [dirname(command)] : []),
+      ...args.filter((word) => isAbsolute(word) && existsSync(word)),
+    ].filter((path) => !path.startsWith(work.directory)),
   });
   if (end.exitCode !== 0) throw toolFailure("broken", command.split("/").at(-1)!, end);
   return keepOutput(work, output);

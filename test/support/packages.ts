@@ -1,0 +1,85 @@
+import { createHash, randomUUID } from "node:crypto";
+import { makeZip } from "../../scripts/demo/sample-package.ts";
+import { fixedPath, packageKeys } from "../../domain/packages.ts";
+import { PackageRun, PackageVersion, Package } from "../../models/packages/index.ts";
+import { buffer } from "node:stream/consumers";
+import { ZipFile } from "yazl";
+import { inTransaction } from "../../models/database.ts";
+import type { Services } from "../../api/services.ts";
+import { ADMIN, type Answer, type StartedApi } from "./api.ts";
+
+export function digestOf(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** A ZIP archive with these entries. */
+export async function zipOf(entries: Record<string, string>): Promise<Buffer> {
+  const zip = new ZipFile();
+  for (const [name, text] of Object.entries(entries)) zip.addBuffer(Buffer.from(text), name);
+  zip.end();
+  return buffer(zip.outputStream);
+}
+
+/** The form of an upload; what is not given is made up. */
+export function uploadForm(
+  fields: Record<string, string>,
+  file?: { bytes: Uint8Array; name?: string },
+): FormData {
+  const form = new FormData();
+  if (file) form.set("file", new Blob([new Uint8Array(file.bytes)]), file.name ?? "app.zip");
+  for (const [name, value] of Object.entries(fields)) form.set(name, value);
+  return form;
+}
+
+/** Uploads a new package through the API; `bytes` is a small ZIP when not given. */
+export async function uploadPackage(
+  api: StartedApi,
+  given: { name?: string; version?: string; bytes?: Buffer; fileName?: string } = {},
+): Promise<Answer & { bytes: Buffer }> {
+  const bytes = given.bytes ?? (await makeZip(1000)).bytes;
+  const name = given.name ?? `Package ${randomUUID()}`;
+  const file = { bytes, name: given.fileName ?? "app.zip" };
+  const form = uploadForm({ name, version: given.version ?? "1.0.0" }, file);
+  const answer = await api.call(ADMIN, "POST", "/api/v1/packages", { form });
+  return { ...answer, bytes };
+}
+
+/** Does by hand what worker and workflow do: the version's bytes are kept and shown by the link. */
+export async function publishByHand(
+  { services }: Pick<StartedApi, "services">,
+  serial: string,
+  version: string,
+): Promise<{ path: string; bytes: Buffer }> {
+  const owner = await Package.findOne({ where: { serial: Number(serial) }, rejectOnEmpty: true });
+  const row = await PackageVersion.findOne({
+    where: { packageId: owner.id, version },
+    rejectOnEmpty: true,
+  });
+  const run = await PackageRun.findOne({ where: { versionId: row.id }, rejectOnEmpty: true });
+  const { originalKey, originalSha256: sha256, originalBytes } = row;
+  const key = packageKeys.version(owner.id, row.id, sha256);
+  await services.objects.copy(originalKey, key);
+  await services.objects.copy(originalKey, packageKeys.live(owner.id), {
+    metadata: { sha256, version, number: String(run.number), "file-name": row.fileName },
+  });
+  await inTransaction(services.database, async (transaction) => {
+    const artefact = { artefactKey: key, artefactBytes: originalBytes, artefactSha256: sha256 };
+    await row.update({ state: "ready", ...artefact }, { transaction });
+    const number = run.number;
+    await owner.update(
+      { liveVersionId: row.id, liveNumber: number, publishingNumber: number },
+      { transaction },
+    );
+    await run.update({ state: "succeeded" }, { transaction });
+  });
+  return { path: fixedPath(serial, owner.type), bytes: await bytesOf(services, key) };
+}
+
+async function bytesOf({ objects }: Services, key: string): Promise<Buffer> {
+  const object = await objects.open(key);
+  try {
+    return await buffer(await object!.read());
+  } finally {
+    await object!.close();
+  }
+}
