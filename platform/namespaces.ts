@@ -4,6 +4,9 @@ import { encodeSearchAttributeIndexedValueType } from "@temporalio/common/lib/se
 import { msToTs } from "@temporalio/common/lib/time.js";
 import { SEARCH_ATTRIBUTES } from "../domain/search-attributes.ts";
 
+/** How long an ended run can be inspected and reset; the history of the business lives in our database. */
+export const RETENTION_DAYS = 30;
+
 /** What the namespace of the platform must be like. */
 export interface NamespaceWish {
   namespace: string;
@@ -71,7 +74,7 @@ async function addSearchAttributes(
   const missing = Object.values(SEARCH_ATTRIBUTES).filter(({ name }) => !customAttributes?.[name]);
   if (missing.length === 0) return undefined;
   const searchAttributes = Object.fromEntries(
-    missing.map(({ name, type }) => [name, encodeSearchAttributeIndexedValueType(type)]),
+    missing.map(({ name, type }) => [name, encodeSearchAttributeIndexedValueType(type)!]),
   );
   return unlessForbidden(
     `Namespace ${namespace} lacks the search attributes ${Object.keys(searchAttributes).join(", ")}: no workflow can start until its owner adds them.`,

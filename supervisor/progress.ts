@@ -4,7 +4,6 @@ export type Step =
   | "building-elsewhere"
   | "fetching-temporal"
   | "fetching-temporal-elsewhere"
-  | "starting-temporal"
   | "preparing"
   | "starting-parts";
 

@@ -44,10 +44,12 @@ export interface Supervision {
 /** Another supervisor works in this data folder. */
 export class FolderInUse extends Error {
   override readonly name = "FolderInUse";
+  readonly folder: string;
   readonly heldBy: number;
 
   constructor(folder: string, heldBy: number) {
     super(`process ${heldBy} works in ${folder}`);
+    this.folder = folder;
     this.heldBy = heldBy;
   }
 }
