@@ -28,10 +28,10 @@ const DEPARTURES = new Set([
   "EPIPE",
 ]);
 
-/** True for the errors by which streams say that the other side has left. */
+/** True for the errors by which streams and the HTTP parser (HPE_…) say that the other side has left. */
 export function isDeparture(error: unknown): boolean {
-  const { code, name } = error as NodeJS.ErrnoException;
-  return DEPARTURES.has(code ?? "") || name === "AbortError";
+  const { code = "", name } = error as NodeJS.ErrnoException;
+  return DEPARTURES.has(code) || code.startsWith("HPE_") || name === "AbortError";
 }
 
 /** Half an answer has gone: closing the connection is the only way left to tell the client. */
