@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import driver from "@appthreat/sqlite3";
 import { type QueryOptions, QueryTypes, Sequelize, Transaction } from "sequelize";
@@ -22,15 +22,6 @@ export type Define = (sequelize: Sequelize) => void;
 export interface DatabasePlace {
   url?: string | undefined;
   file?: string | undefined;
-}
-
-/** The database that a configuration names: a server, or the file in the data folder. */
-export function databasePlace(env: {
-  DATABASE_URL?: string | undefined;
-  dataFolder: string;
-}): DatabasePlace {
-  if (env.DATABASE_URL) return { url: env.DATABASE_URL };
-  return { file: join(env.dataFolder, "database", "longhaul.sqlite") };
 }
 
 const BUSY_TIMEOUT_MS = 5000;

@@ -2,11 +2,12 @@ import { randomBytes } from "node:crypto";
 import { text } from "node:stream/consumers";
 import { parseArgs } from "node:util";
 import { Account, setPassword } from "../models/accounts.ts";
-import { databasePlace, openDatabase } from "../models/database.ts";
+import { openDatabase } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
 import { migrate } from "../models/schema.ts";
 import { BadConfiguration, EXIT_CONFIGURATION, readEnv } from "../platform/env.ts";
 import { createPasswords } from "../platform/passwords.ts";
+import { databasePlace } from "../platform/resources.ts";
 
 /**
  * `npm run admin:password` gives the administrator a new random password, ends all their sessions and shows it once;

@@ -1,8 +1,9 @@
 import { parseArgs } from "node:util";
-import { databasePlace, openDatabase } from "../models/database.ts";
+import { openDatabase } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
 import { migrate, rollbackMigrations } from "../models/schema.ts";
 import { BadConfiguration, EXIT_CONFIGURATION, readEnv } from "../platform/env.ts";
+import { databasePlace } from "../platform/resources.ts";
 
 /** `npm run migrate` brings the database up to date; `npm run migrate -- --down 1` takes back the newest migration. */
 async function main(): Promise<void> {

@@ -32,7 +32,7 @@ function caller({ state: { actor, address } }: Context): string {
 }
 
 /** One IPv6 customer has at least a /64 of addresses: they share one budget. */
-function network(address: string): string {
+export function network(address: string): string {
   if (!isIPv6(address)) return address;
   const [head = "", tail] = address.split("::");
   const groups = head.split(":").filter(Boolean);

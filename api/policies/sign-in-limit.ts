@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { refusal } from "../../domain/errors.ts";
 import type { Budget } from "../../platform/limiter.ts";
+import { network } from "../middleware/limits.ts";
 import type { Services } from "../services.ts";
 
 /** Guards one sign-in against guessing. */
@@ -22,11 +23,13 @@ export function limitSignIn(
   login: string,
 ): SignInLimit {
   const rule = { name: "sign-in", ...env.LIMIT_SIGN_IN };
-  const key = createHash("sha256").update(`${address}\n${login}`).digest("base64url");
+  const key = createHash("sha256")
+    .update(`${network(address)}\n${login}`)
+    .digest("base64url");
   return {
     admit: async () => {
       const budget = await limiter.peek(rule, key);
-      if (budget.remaining <= 0) throw tooMany(budget);
+      if (!budget.allowed) throw tooMany(budget);
     },
     countFailure: async () => {
       const budget = await limiter.take(rule, key);

@@ -1,6 +1,7 @@
 import {
   type InferAttributes,
   type InferCreationAttributes,
+  literal,
   Model,
   type Sequelize,
   type Transaction,
@@ -31,11 +32,16 @@ export async function isFirst(name: string, transaction: Transaction): Promise<b
   return begin(name, 1, transaction);
 }
 
-/** The update locks the row until the transaction ends, so that the number read after it is ours alone. */
+/**
+ * The update locks the row until the transaction ends, so that the number read after it is ours alone. Without a
+ * row to lock there is nothing to read either: another transaction may begin the counter in between.
+ */
 async function increment(name: string, transaction: Transaction): Promise<number | undefined> {
-  await Counter.increment("value", { where: { name }, transaction });
-  const counter = await Counter.findOne({ where: { name }, transaction });
-  return counter?.value;
+  const where = { name };
+  const [counted] = await Counter.update({ value: literal("value + 1") }, { where, transaction });
+  if (counted === 0) return undefined;
+  const counter = await Counter.findOne({ where, transaction, rejectOnEmpty: true });
+  return counter.value;
 }
 
 async function begin(name: string, value: number, transaction: Transaction): Promise<boolean> {

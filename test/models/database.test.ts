@@ -1,10 +1,12 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { createConnection } from "mysql2/promise";
+import { QueryTypes } from "sequelize";
 import { expect, test, vi } from "vitest";
-import { checkDatabase, inTransaction, isTaken } from "../../models/database.ts";
+import { checkDatabase, databaseWarnings, inTransaction, isTaken } from "../../models/database.ts";
 import { Counter, nextSerial } from "../../models/operations.ts";
-import { describeDatabases, openPlace } from "../support/database.ts";
+import { describeDatabases, describeMariadb, openPlace } from "../support/database.ts";
 import { migrate } from "../../models/schema.ts";
 
 describeDatabases(({ open, place }) => {
@@ -149,6 +151,21 @@ describeDatabases(({ open, place }) => {
     expect(row?.value).toBe(Number.MAX_SAFE_INTEGER);
   });
 
+  test("transactions that wait for each other in a ring both succeed in the end", async () => {
+    const database = await open();
+    for (const name of ["a", "b"]) await Counter.create({ name, value: 0 });
+    const both = (first: string, second: string) =>
+      inTransaction(database, async (transaction) => {
+        await Counter.increment("value", { where: { name: first }, transaction });
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        await Counter.increment("value", { where: { name: second }, transaction });
+      });
+
+    await Promise.all([both("a", "b"), both("b", "a"), both("a", "b"), both("b", "a")]);
+
+    expect((await Counter.findAll()).map(({ value }) => value)).toEqual([4, 4]);
+  });
+
   test("readiness asks the database itself", async () => {
     const database = await openPlace(await place());
 
@@ -163,5 +180,36 @@ describeDatabases(({ open, place }) => {
 
     expect(printed).not.toHaveBeenCalled();
     printed.mockRestore();
+  });
+});
+
+describeMariadb(({ open, place }) => {
+  test("a transaction whose connection was lost runs again on another one", async () => {
+    const where = await place();
+    const database = await openPlace(where);
+    await migrate(database);
+    const operator = await createConnection(where.url!);
+    let runs = 0;
+
+    const number = await inTransaction(database, async (transaction) => {
+      const given = await nextSerial("test", transaction);
+      if (++runs === 1) {
+        const [row] = await database.sequelize.query<{ id: number }>(
+          "SELECT CONNECTION_ID() AS id",
+          { type: QueryTypes.SELECT, transaction },
+        );
+        await operator.query(`KILL ${row!.id}`);
+        await nextSerial("test", transaction);
+      }
+      return given;
+    });
+
+    await operator.end();
+    expect([number, runs]).toEqual([1001, 2]);
+    expect((await Counter.findByPk("test"))?.value).toBe(1001);
+  });
+
+  test("a server that keeps what it acknowledged gives no cause for a warning", async () => {
+    expect(await databaseWarnings(await open())).toEqual([]);
   });
 });

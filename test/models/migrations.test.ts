@@ -42,12 +42,10 @@ describeDatabases(({ place }) => {
 
     for (const model of Object.values(database.sequelize.models)) {
       await expect(model.findAll(), model.name).resolves.toEqual([]);
-      const columns = await database.sequelize
-        .getQueryInterface()
-        .describeTable(model.getTableName() as string);
+      const columns = await database.sequelize.getQueryInterface().describeTable(model.tableName);
       const attributes = Object.values(model.getAttributes());
-      expect(attributes.map(({ field }) => field).sort(), model.name).toEqual(
-        Object.keys(columns).sort(),
+      expect(new Set(attributes.map(({ field }) => field)), model.name).toEqual(
+        new Set(Object.keys(columns)),
       );
       for (const { field, allowNull } of attributes) {
         expect(columns[field!]?.allowNull, `${model.name}.${field}`).toBe(allowNull);
@@ -61,7 +59,7 @@ describeDatabases(({ place }) => {
 
     const ran = await Promise.all([migrate(one), migrate(other)]);
 
-    expect(ran.map((list) => list.length).sort()).toEqual([0, names.length]);
+    expect(ran.map((list) => list.length).toSorted((a, b) => a - b)).toEqual([0, names.length]);
   });
 
   test("a migration that was cut short runs again to its end", async () => {

@@ -347,6 +347,7 @@ describeDatabases(({ open }) => {
       await stageObject(database, key);
 
       await adopt(database);
+      expect(await StagedObject.count()).toBe(0);
     });
   });
 
@@ -364,6 +365,21 @@ describeDatabases(({ open }) => {
 
       expect(await next("a")).toBe(1002);
       expect(await next("b")).toBe(1001);
+    });
+
+    test("gives no number twice, also to those who are the first at the same time", async () => {
+      const database = await open();
+
+      for (let round = 0; round < 10; round++) {
+        const numbers = await Promise.all(
+          Array.from({ length: 12 }, () =>
+            inTransaction(database, (transaction) => nextSerial(`round ${round}`, transaction)),
+          ),
+        );
+        expect(numbers.toSorted((a, b) => a - b)).toEqual(
+          Array.from({ length: 12 }, (_, n) => 1001 + n),
+        );
+      }
     });
 
     test("tells exactly one of many that it is the first", async () => {

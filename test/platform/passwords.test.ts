@@ -1,0 +1,59 @@
+import { hash } from "@node-rs/argon2";
+import { expect, test } from "vitest";
+import { createPasswords } from "../../platform/passwords.ts";
+
+test("a password is kept as argon2id with the parameters that OWASP recommends", async () => {
+  const kept = await createPasswords().hash("correct horse");
+
+  expect(kept).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+});
+
+test("the right password is accepted, and nothing else", async () => {
+  const passwords = createPasswords();
+  const kept = await passwords.hash("correct horse é");
+
+  expect(await passwords.verify(kept, "correct horse é")).toBe(true);
+  for (const wrong of ["correct horse e", "", "correct horse é "]) {
+    expect(await passwords.verify(kept, wrong)).toBe(false);
+  }
+});
+
+test("every byte of a long password counts", async () => {
+  const passwords = createPasswords();
+  const long = "x".repeat(199);
+  const kept = await passwords.hash(`${long}a`);
+
+  expect(await passwords.verify(kept, `${long}b`)).toBe(false);
+});
+
+test("nobody's password is refused after the same work", async () => {
+  const passwords = createPasswords();
+
+  expect(await passwords.verify(undefined, "correct horse")).toBe(false);
+});
+
+test("a hash with other parameters is told from today's", async () => {
+  const passwords = createPasswords();
+
+  expect(passwords.isOutdated(await passwords.hash("p"))).toBe(false);
+  expect(passwords.isOutdated(await hash("p", { memoryCost: 8192, timeCost: 2 }))).toBe(true);
+});
+
+test("no more passwords are hashed at once than there are slots, and a refusal frees its slot", async () => {
+  const passwords = createPasswords({ slots: 2 });
+  let inside = 0;
+  let most = 0;
+  const admit = async () => {
+    most = Math.max(most, ++inside);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    inside--;
+    throw new Error("not now");
+  };
+
+  const answers = await Promise.allSettled(
+    Array.from({ length: 10 }, () => passwords.verify(undefined, "p", admit)),
+  );
+
+  expect(answers.map(({ status }) => status)).not.toContain("fulfilled");
+  expect(most).toBe(2);
+});

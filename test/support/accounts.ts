@@ -1,0 +1,38 @@
+import { createAuthenticator } from "../../api/policies/accounts.ts";
+import { createFirstAdministrator } from "../../models/accounts.ts";
+import { newId } from "../../platform/crypto.ts";
+import { type ApiGiven, startApi, type StartedApi } from "./api.ts";
+
+/** The password of the administrator that `startWithAdmin` makes. */
+export const PASSWORD = "correct horse battery";
+
+/** An API with an administrator `admin` who signs in with `PASSWORD`. */
+export async function startWithAdmin(given: ApiGiven = {}): Promise<StartedApi> {
+  const api = await startApi({ authenticate: createAuthenticator, ...given });
+  const { database, passwords } = api.services;
+  const passwordHash = await passwords.hash(PASSWORD);
+  await createFirstAdministrator(database, { id: newId(), username: "admin", passwordHash });
+  return api;
+}
+
+/** Signs in; as the administrator when not told otherwise. */
+export const signIn = (api: StartedApi, password = PASSWORD, username = "admin") =>
+  api.call(undefined, "POST", "/api/v1/auth/login", { json: { username, password } });
+/** Trades a refresh token. */
+export const refresh = (api: StartedApi, token: string) =>
+  api.call(undefined, "POST", "/api/v1/auth/refresh", { json: { refresh_token: token } });
+/** Signs out. */
+export const signOut = (api: StartedApi, token: string) =>
+  api.call(undefined, "POST", "/api/v1/auth/logout", { json: { refresh_token: token } });
+
+/** The header that shows an access token. */
+export const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
+/** The cheapest call that needs somebody signed in. */
+export const listKeys = (api: StartedApi, token: string) =>
+  api.call(undefined, "GET", "/api/v1/api-keys", { headers: bearer(token) });
+
+/** Makes an API key as whoever holds the access token. */
+export async function makeKey(api: StartedApi, token: string, given: object = {}) {
+  const json = { name: "ci", scopes: ["packages:query"], ...given };
+  return api.call(undefined, "POST", "/api/v1/api-keys", { json, headers: bearer(token) });
+}
