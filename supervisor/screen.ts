@@ -81,8 +81,13 @@ export function openScreen(terminal: Terminal, words: Words, dataFolder: string)
   };
 }
 
+interface Paper {
+  say: (text: string) => void;
+  flash: (text: string, nowAndThen: boolean) => void;
+}
+
 /** Lines that stay, and on a terminal lines that the next one replaces; elsewhere those appear when `now and then`. */
-function openPaper(terminal: Terminal) {
+function openPaper(terminal: Terminal): Paper {
   let fleeting = false;
   const say = (text: string) => {
     terminal.write(`${fleeting ? CLEAR : ""}${text}\n`);
