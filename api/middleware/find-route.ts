@@ -1,6 +1,6 @@
 import { Router } from "@koa/router";
 import type { Middleware } from "../context.ts";
-import type { Routes } from "../route.ts";
+import type { Route, Routes } from "../route.ts";
 
 /** Finds the route that a request means, before anything else can refuse it: its dialect shapes every answer. */
 export function findRoute(routes: Routes): Middleware {
@@ -22,7 +22,11 @@ export function findRoute(routes: Routes): Middleware {
 }
 
 /** `/packages/search` is tried before `/packages/:id`, in whatever order they were listed. */
-function literalFirst(routes: Routes): [string, Routes[string]][] {
-  const rank = (path: string) => path.replaceAll(/:[^/]+/g, "\uffff");
-  return Object.entries(routes).sort(([, a], [, b]) => (rank(a.path) < rank(b.path) ? -1 : 1));
+function literalFirst(routes: Routes): [string, Route][] {
+  const rank = ({ path, method }: Route) => `${path.replaceAll(/:[^/]+/g, "\uffff")} ${method}`;
+  const ranked = Object.entries(routes).map(([id, route]) => ({ id, route, rank: rank(route) }));
+  ranked.sort((a, b) => (a.rank < b.rank ? -1 : 1));
+  const second = ranked.find(({ rank }, index) => rank === ranked[index - 1]?.rank);
+  if (second) throw new Error(`${second.id} has the method and path of another route`);
+  return ranked.map(({ id, route }) => [id, route]);
 }

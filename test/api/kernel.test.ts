@@ -94,6 +94,13 @@ describe("routing", () => {
     });
   });
 
+  test("refuses to start with two routes of one method and path", async () => {
+    const { readThing } = things;
+    const twice = { readThing, readOther: { ...readThing, path: "/things/:other" } };
+
+    await expect(startApi({ routes: twice })).rejects.toThrow(/of another route/);
+  });
+
   test("answers an unknown path with a 404 problem", async () => {
     const api = await startApi({ routes: things });
 
