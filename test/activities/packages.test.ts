@@ -74,10 +74,13 @@ async function openBench(tool: FakeTool = () => ({}), settings: Partial<PackageS
   });
   type Activities = typeof activities;
   const perform = <N extends keyof Activities>(name: N, ...args: Parameters<Activities[N]>) =>
-    new MockActivityEnvironment().run(
-      activities[name] as (...given: unknown[]) => Promise<unknown>,
-      ...args,
-    ) as ReturnType<Activities[N]>;
+    new MockActivityEnvironment().run<
+      unknown[],
+      unknown,
+      (...given: unknown[]) => Promise<unknown>
+    >(activities[name] as (...given: unknown[]) => Promise<unknown>, ...args) as ReturnType<
+      Activities[N]
+    >;
   return { database, objects, perform, runs };
 }
 
@@ -347,7 +350,7 @@ describe("publication", () => {
   });
 
   test("is checked through the public address: other bytes, tag or length do not pass", async () => {
-    let edge = { etag: "", bytes: Buffer.alloc(0) };
+    let edge: { etag: string; bytes: Buffer } = { etag: "", bytes: Buffer.alloc(0) };
     const server = createServer((req, res) => {
       const range = /bytes=(\d+)-(\d+)/.exec(req.headers.range ?? "");
       const part = range ? edge.bytes.subarray(Number(range[1]), Number(range[2]) + 1) : edge.bytes;

@@ -1,4 +1,5 @@
 import {
+  ActivityFailure,
   allHandlersFinished,
   condition,
   continueAsNew,
@@ -21,7 +22,7 @@ import { currentCaller, onBehalfOf } from "../helpers/caller.ts";
 import { openParking } from "../helpers/parking.ts";
 import { enterStage } from "../helpers/stage.ts";
 import { packageBuild } from "./build.ts";
-import { publish } from "./publication.ts";
+import { publish, type ShowPublication } from "./publication.ts";
 
 const { endRun } = proxyActivities<PackageActivities>({
   taskQueue: QUEUES.io,
@@ -87,15 +88,11 @@ export async function packageLine(line: PackageLine): Promise<void> {
     const next = takeNewest(built);
     if (next) {
       await supersede(next.older);
-      await onBehalfOf(next.newest.caller, () =>
-        publish(
-          next.newest,
-          parking,
-          () => built.some(({ number }) => number > next.newest.number),
-          (step, parked) =>
-            showStatus(line, building, `${next.newest.title}: ${step ?? "publication"}`, parked),
-        ),
-      );
+      const { newest } = next;
+      const overtaken = () => built.some(({ number }) => number > newest.number);
+      const show: ShowPublication = (step, parked) =>
+        showStatus(line, building, `${newest.title}: ${step}`, parked);
+      await onBehalfOf(newest.caller, () => publishOrEnd(newest, parking, overtaken, show));
       continue;
     }
     if (building.size === 0) enterStage("idle");
@@ -129,6 +126,21 @@ async function build({ packageId, serial }: PackageLine, order: RunOrder): Promi
     return false;
   }
 }
+
+/** A publication that fails in a way nobody thought of ends its run; the package lives on. */
+async function publishOrEnd(order: RunOrder, ...rest: Rest<typeof publish>): Promise<void> {
+  try {
+    await publish(order, ...rest);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    const { packageId, runId } = order;
+    const cause = error instanceof ActivityFailure ? error.cause : error;
+    const reason = `The publication failed: ${(cause as Error).message}`;
+    await endRun({ packageId, runId, state: "failed", reason });
+  }
+}
+
+type Rest<F> = F extends (first: never, ...rest: infer R) => unknown ? R : never;
 
 function takeNewest(
   built: AcceptedOrder[],

@@ -19,7 +19,7 @@ const { openPublication, recordLive, keepLog, endRun, parkRun, resumeRun } =
 const TRIES: Record<PublicationStep, number> = { switch: 5, purge: 8, check: 12 };
 
 /** Tells the entity's status sheet what is going on. */
-export type ShowPublication = (step: PublicationStep | undefined, parked?: string) => void;
+export type ShowPublication = (step: PublicationStep, parked?: string) => void;
 
 /**
  * Brings one built version to the fixed link: intent, switch, purge, check, record. The link only ever moves

@@ -1,0 +1,91 @@
+import { ApplicationFailure, ApplicationFailureCategory } from "@temporalio/common";
+import type {
+  Artefact,
+  BuildPlan,
+  PublicationPlan,
+  RunEnd,
+  RunOrder,
+  StepOrder,
+} from "../../../activities/packages/contract.ts";
+import type { PackageActivities } from "../../../activities/packages/index.ts";
+import { STEP_FAILURES, type BuildStep, type PackageType } from "../../../domain/packages.ts";
+
+/** What happened, in order: the name of the activity and the run it was about, `switchLink:run-1`. */
+export interface FakePackages {
+  activities: PackageActivities;
+  happened: string[];
+}
+
+/** The failure of a broken tool, as the real activities throw it. */
+export function broken(reason: string): ApplicationFailure {
+  return stepFailure(reason, STEP_FAILURES.broken);
+}
+
+/** The failure of bad content, as the real activities throw it. */
+export function badContent(reason: string): ApplicationFailure {
+  return stepFailure(reason, STEP_FAILURES.content);
+}
+
+function stepFailure(message: string, type: string): ApplicationFailure {
+  const category = ApplicationFailureCategory.BENIGN;
+  return ApplicationFailure.create({ message, type, nonRetryable: true, category });
+}
+
+/** Activities that remember what was asked of them and answer at once; `instead` puts others in their place. */
+export function fakePackages(
+  instead: Partial<PackageActivities> = {},
+  { type = "zip" as PackageType, steps = ["metadata", "checksums"] as BuildStep[] } = {},
+): FakePackages {
+  const happened: string[] = [];
+  const artefact = (key: string): Artefact => ({ key, bytes: 1, sha256: "0".repeat(64) });
+  let highest = 0;
+  const answers: PackageActivities = {
+    beginBuild: async ({ runId }): Promise<BuildPlan> => ({
+      open: true,
+      type,
+      version: "1.0.0",
+      versionId: `version-${runId}`,
+      steps,
+      original: artefact("original"),
+    }),
+    runBuildStep: async ({ step }: StepOrder) => artefact(step),
+    parkRun: async () => {},
+    resumeRun: async () => {},
+    endRun: async () => {},
+    keepLog: async () => {},
+    clearRunOutputs: async () => 0,
+    openPublication: async ({ number, runId }: RunOrder): Promise<PublicationPlan | null> => {
+      if (number < highest) return null;
+      highest = number;
+      const target = { number, versionId: `version-${runId}`, version: "1.0.0", fileName: "a.zip" };
+      return {
+        target: { ...target, artefact: artefact("version") },
+        previous: null,
+        path: "/dist/1/release.zip",
+      };
+    },
+    switchLink: async () => {},
+    purgeLink: async () => {},
+    checkLink: async () => {},
+    restoreLink: async () => {},
+    recordLive: async () => {},
+  };
+  const remembering = Object.entries({ ...answers, ...instead }).map(([name, answer]) => [
+    name,
+    async (order: Partial<StepOrder & RunEnd> = {}) => {
+      const what = order.state ?? order.step;
+      happened.push([name, order.runId, what].filter(Boolean).join(":"));
+      return (answer as (given: unknown) => Promise<unknown>)(order);
+    },
+  ]);
+  return { happened, activities: Object.fromEntries(remembering) as PackageActivities };
+}
+
+/** An order of the package `p`. */
+export function orderOf(
+  runId: string,
+  number: number,
+  kind: RunOrder["kind"] = "upload",
+): RunOrder {
+  return { packageId: "p", runId, number, kind, title: `Demo ${runId}` };
+}

@@ -1,0 +1,184 @@
+import type { Client, WorkflowHandle } from "@temporalio/client";
+import type { PackageActivities } from "../../activities/packages/index.ts";
+import { QUEUES } from "../../domain/queues.ts";
+import { resolveParked } from "../../workflows/helpers/parking.ts";
+import {
+  packageBuild,
+  packageLine,
+  packageSweep,
+  replacePackage,
+  rollBackPackage,
+} from "../../workflows/packages/index.ts";
+import { badContent, broken, fakePackages, orderOf } from "./fakes/package-activities.ts";
+import { until } from "./until.ts";
+
+/** One life of a workflow that is recorded once and replayed for ever after. */
+export interface HistoryCase {
+  /** The exported name of the workflow. */
+  workflow: string;
+  name: string;
+  activities: () => object;
+  /** Lives it; answers the execution whose history is worth keeping. */
+  live: (client: Client, workflowId: string) => Promise<WorkflowHandle>;
+}
+
+const taskQueue = QUEUES.orchestrator;
+
+const build =
+  (
+    workflow: Partial<HistoryCase> & { meanwhile?: (handle: WorkflowHandle) => Promise<void> } = {},
+  ) =>
+  async (client: Client, workflowId: string) => {
+    const args: [ReturnType<typeof orderOf>] = [orderOf("run-1", 1)];
+    const handle = await client.workflow.start(packageBuild, { taskQueue, workflowId, args });
+    await workflow.meanwhile?.(handle);
+    await handle.result();
+    return handle;
+  };
+
+const line =
+  (
+    tell: (handle: WorkflowHandle<typeof packageLine>) => Promise<void>,
+    ended: (fake: string[]) => boolean,
+    happened: () => string[],
+  ) =>
+  async (client: Client, workflowId: string) => {
+    const handle = await client.workflow.start(packageLine, {
+      taskQueue,
+      workflowId,
+      args: [{ packageId: workflowId, serial: "1001" }],
+    });
+    await tell(handle);
+    await until(() => ended(happened()));
+    await handle.cancel();
+    await handle.result().catch(() => {});
+    return handle;
+  };
+
+const decide = (handle: WorkflowHandle, action: "retry" | "abort") =>
+  until(async () => {
+    const args: [{ action: "retry" | "abort"; reason: string; by: string }] = [
+      { action, reason: "recorded", by: "admin" },
+    ];
+    return handle.executeUpdate(resolveParked, { args }).then(
+      () => true,
+      () => false,
+    );
+  });
+
+function cases(): HistoryCase[] {
+  const failing = (
+    times: number,
+    reason = "the tool is broken",
+  ): PackageActivities["runBuildStep"] => {
+    let left = times;
+    return async ({ step }) => {
+      if (left-- > 0) throw broken(reason);
+      return { key: step, bytes: 1, sha256: "0".repeat(64) };
+    };
+  };
+  const published = fakePackages();
+  const overtaken = fakePackages();
+  const stuck = fakePackages({
+    checkLink: async () => {
+      throw broken("the edge shows old bytes");
+    },
+  });
+  let batches = 2;
+  return [
+    {
+      workflow: "packageBuild",
+      name: "built",
+      activities: () =>
+        fakePackages(
+          {},
+          { type: "apk", steps: ["metadata", "scan", "harden", "align", "sign", "checksums"] },
+        ).activities,
+      live: build(),
+    },
+    {
+      workflow: "packageBuild",
+      name: "bad-content",
+      activities: () =>
+        fakePackages({
+          runBuildStep: async () => {
+            throw badContent("no manifest");
+          },
+        }).activities,
+      live: build(),
+    },
+    {
+      workflow: "packageBuild",
+      name: "parked-and-retried",
+      activities: () => fakePackages({ runBuildStep: failing(3) }).activities,
+      live: build({ meanwhile: (handle) => decide(handle, "retry") }),
+    },
+    {
+      workflow: "packageBuild",
+      name: "parked-and-aborted",
+      activities: () => fakePackages({ runBuildStep: failing(99) }).activities,
+      live: build({ meanwhile: (handle) => decide(handle, "abort") }),
+    },
+    {
+      workflow: "packageLine",
+      name: "uploaded-and-rolled-back",
+      activities: () => published.activities,
+      live: line(
+        async (handle) => {
+          await handle.executeUpdate(replacePackage, { args: [orderOf("run-1", 1)] });
+          await until(() => published.happened.includes("recordLive:run-1"));
+          await handle.executeUpdate(rollBackPackage, { args: [orderOf("run-2", 2, "rollback")] });
+        },
+        (happened) => happened.includes("keepLog:run-2"),
+        () => published.happened,
+      ),
+    },
+    {
+      workflow: "packageLine",
+      name: "superseded",
+      activities: () => overtaken.activities,
+      live: line(
+        async (handle) => {
+          await handle.executeUpdate(replacePackage, { args: [orderOf("run-2", 2)] });
+          await until(() => overtaken.happened.includes("keepLog:run-2"));
+          await handle.executeUpdate(replacePackage, { args: [orderOf("run-1", 1)] });
+        },
+        (happened) => happened.includes("endRun:run-1:superseded"),
+        () => overtaken.happened,
+      ),
+    },
+    {
+      workflow: "packageLine",
+      name: "publication-parked-and-aborted",
+      activities: () => stuck.activities,
+      live: line(
+        async (handle) => {
+          await handle.executeUpdate(replacePackage, { args: [orderOf("run-1", 1)] });
+          await until(() => stuck.happened.includes("parkRun:run-1:check"));
+          await decide(handle, "abort");
+        },
+        (happened) => happened.includes("endRun:run-1:cancelled"),
+        () => stuck.happened,
+      ),
+    },
+    {
+      workflow: "packageSweep",
+      name: "two-batches",
+      activities: () =>
+        fakePackages({ clearRunOutputs: async ({ limit }) => (--batches > 0 ? limit : 0) })
+          .activities,
+      async live(client, workflowId) {
+        const handle = await client.workflow.start(packageSweep, {
+          taskQueue,
+          workflowId,
+          args: [],
+        });
+        await handle.result();
+        return handle;
+      },
+    },
+  ];
+}
+
+/** Every recorded life, newest workflows last. */
+export const HISTORY_CASES: readonly HistoryCase[] = cases();

@@ -1,0 +1,253 @@
+import { randomUUID } from "node:crypto";
+import type { Client, WorkflowHandle } from "@temporalio/client";
+import { describe, expect, test } from "vitest";
+import { QUEUES } from "../../domain/queues.ts";
+import { SEARCH_ATTRIBUTES } from "../../domain/search-attributes.ts";
+import { resolveParked } from "../../workflows/helpers/parking.ts";
+import {
+  packageBuild,
+  packageLine,
+  replacePackage,
+  rollBackPackage,
+} from "../../workflows/packages/index.ts";
+import { badContent, broken, fakePackages, orderOf } from "../support/fakes/package-activities.ts";
+import { withWorkers } from "../support/temporal.ts";
+import { until } from "../support/until.ts";
+
+const taskQueue = QUEUES.orchestrator;
+const ALL = Object.values(QUEUES);
+
+async function startLine(client: Client): Promise<WorkflowHandle<typeof packageLine>> {
+  return client.workflow.start(packageLine, {
+    taskQueue,
+    workflowId: randomUUID(),
+    args: [{ packageId: "p", serial: "1001" }],
+  });
+}
+
+const isParked = async (handle: WorkflowHandle) => {
+  const { typedSearchAttributes } = await handle.describe();
+  return typedSearchAttributes.get(SEARCH_ATTRIBUTES.needsOperator) === true;
+};
+
+const resolve = (handle: WorkflowHandle, action: "retry" | "abort") =>
+  handle.executeUpdate(resolveParked, { args: [{ action, reason: "a test", by: "admin" }] });
+
+describe("packageBuild", () => {
+  const start = (client: Client) =>
+    client.workflow.start(packageBuild, {
+      taskQueue,
+      workflowId: randomUUID(),
+      args: [orderOf("run", 1)],
+    });
+
+  test("hands each step's output to the next, and is built in the end", async () => {
+    const inputs: string[] = [];
+    const { activities } = fakePackages(
+      {
+        runBuildStep: async ({ step, input }) => {
+          inputs.push(`${step} of ${input.key}`);
+          return { key: step, bytes: 1, sha256: "" };
+        },
+      },
+      { type: "apk", steps: ["metadata", "align", "sign", "checksums"] },
+    );
+
+    const result = await withWorkers(ALL, activities, async ({ client }) =>
+      (await start(client)).result(),
+    );
+
+    expect(result).toBe("built");
+    expect(inputs).toEqual([
+      "metadata of original",
+      "align of metadata",
+      "sign of align",
+      "checksums of sign",
+    ]);
+  });
+
+  test("fails at once when the content is bad", async () => {
+    const { activities, happened } = fakePackages({
+      runBuildStep: async () => {
+        throw badContent("The malware scan found Eicar.");
+      },
+    });
+
+    const result = await withWorkers(ALL, activities, async ({ client }) =>
+      (await start(client)).result(),
+    );
+
+    expect(result).toBe("ended");
+    expect(happened).toEqual(["beginBuild:run", "runBuildStep:run:metadata", "endRun:run:failed"]);
+  });
+
+  test("tries a broken tool three times, parks, and goes on when a person says so", async () => {
+    let failures = 3;
+    const { activities, happened } = fakePackages({
+      runBuildStep: async ({ step }) => {
+        if (failures-- > 0) throw broken("the tool is broken");
+        return { key: step, bytes: 1, sha256: "" };
+      },
+    });
+
+    const result = await withWorkers(ALL, activities, async ({ client }) => {
+      const handle = await start(client);
+      await until(() => isParked(handle));
+      await expect(
+        handle.executeUpdate(resolveParked, { args: [{ action: "retry", reason: "", by: "x" }] }),
+      ).rejects.toThrow();
+      const { typedSearchAttributes: parked } = await handle.describe();
+      expect(parked.get(SEARCH_ATTRIBUTES.stage)).toBe("parked");
+      expect(parked.get(SEARCH_ATTRIBUTES.errorType)).toBe("the tool is broken");
+      await resolve(handle, "retry");
+      return handle.result();
+    });
+
+    expect(result).toBe("built");
+    expect(happened.filter((what) => /park|resume/.test(what))).toEqual([
+      "parkRun:run:metadata",
+      "resumeRun:run:metadata",
+    ]);
+  });
+
+  test("ends cancelled when a person gives up", async () => {
+    const { activities, happened } = fakePackages({
+      runBuildStep: async () => {
+        throw broken("the tool is broken");
+      },
+    });
+
+    await withWorkers(ALL, activities, async ({ client }) => {
+      const handle = await start(client);
+      await until(() => isParked(handle));
+      await resolve(handle, "abort");
+      await handle.result();
+    });
+
+    expect(happened.at(-1)).toBe("endRun:run:cancelled");
+  });
+
+  test("a run that has ended before is not touched again", async () => {
+    const { activities, happened } = fakePackages();
+    const begin = activities.beginBuild;
+    activities.beginBuild = async (order) => ({ ...(await begin(order)), open: false });
+
+    await withWorkers(ALL, activities, async ({ client }) => (await start(client)).result());
+
+    expect(happened).toEqual(["beginBuild:run"]);
+  });
+});
+
+describe("packageLine", () => {
+  test("builds, publishes step by step, and shows an earlier version again on demand", async () => {
+    const { activities, happened } = fakePackages();
+
+    await withWorkers(ALL, activities, async ({ client }) => {
+      const handle = await startLine(client);
+      await handle.executeUpdate(replacePackage, { args: [orderOf("a", 1)] });
+      await until(() => happened.includes("keepLog:a"));
+      await handle.executeUpdate(rollBackPackage, { args: [orderOf("b", 2, "rollback")] });
+      await until(() => happened.includes("keepLog:b"));
+    });
+
+    const publication = [
+      "openPublication",
+      "switchLink",
+      "purgeLink",
+      "checkLink",
+      "recordLive",
+      "keepLog",
+    ];
+    expect(happened).toEqual([
+      "beginBuild:a",
+      "runBuildStep:a:metadata",
+      "runBuildStep:a:checksums",
+      ...publication.map((step) => `${step}:a`),
+      ...publication.map((step) => `${step}:b`),
+    ]);
+  });
+
+  test("of twenty replacements at once the last accepted is live in the end, and every other ends", async () => {
+    const { activities, happened } = fakePackages();
+
+    await withWorkers(ALL, activities, async ({ client }) => {
+      const handle = await startLine(client);
+      for (let number = 1; number <= 20; number++) {
+        await handle.executeUpdate(replacePackage, { args: [orderOf(`${number}`, number)] });
+      }
+      await until(() => happened.includes("keepLog:20"));
+      const over = () => happened.filter((what) => /^(endRun|keepLog):/.test(what)).length;
+      await until(() => over() === 20);
+    });
+
+    const live = happened.filter((what) => what.startsWith("recordLive:"));
+    expect(live.at(-1)).toBe("recordLive:20");
+    expect(live.map((what) => Number(what.split(":")[1]))).toEqual(
+      live.map((what) => Number(what.split(":")[1])).sort((a, b) => a - b),
+    );
+  });
+
+  test("a parked publication gives way to a newer version", async () => {
+    let edgeWorks = false;
+    const { activities, happened } = fakePackages({
+      purgeLink: async () => {
+        if (!edgeWorks) throw broken("the edge is away");
+      },
+    });
+
+    await withWorkers(ALL, activities, async ({ client }) => {
+      const handle = await startLine(client);
+      await handle.executeUpdate(replacePackage, { args: [orderOf("a", 1)] });
+      await until(() => happened.includes("purgeLink:a"));
+      edgeWorks = true;
+      await handle.executeUpdate(replacePackage, { args: [orderOf("b", 2)] });
+      await until(() => happened.includes("keepLog:b"));
+    });
+
+    expect(happened.some((what) => what === "endRun:a:superseded" || what === "keepLog:a")).toBe(
+      true,
+    );
+    expect(happened).not.toContain("restoreLink:a");
+  });
+
+  test("an unexpected failure of one publication does not end the package", async () => {
+    let first = true;
+    const { activities, happened } = fakePackages();
+    const open = activities.openPublication;
+    activities.openPublication = async (order) => {
+      if (first) {
+        first = false;
+        throw badContent("nobody thought of this");
+      }
+      return open(order);
+    };
+
+    await withWorkers(ALL, activities, async ({ client }) => {
+      const handle = await startLine(client);
+      await handle.executeUpdate(replacePackage, { args: [orderOf("a", 1)] });
+      await until(() => happened.includes("endRun:a:failed"));
+      await handle.executeUpdate(replacePackage, { args: [orderOf("b", 2)] });
+      await until(() => happened.includes("keepLog:b"));
+    });
+
+    expect(happened).toContain("recordLive:b");
+  });
+
+  test("a build that is ended from outside ends its run, not the package", async () => {
+    const { activities, happened } = fakePackages({
+      runBuildStep: async () => {
+        throw broken("for ever");
+      },
+    });
+
+    await withWorkers(ALL, activities, async ({ client }) => {
+      const handle = await startLine(client);
+      await handle.executeUpdate(replacePackage, { args: [orderOf("a", 1)] });
+      const child = client.workflow.getHandle("package/p/build/a");
+      await until(() => isParked(child).catch(() => false));
+      await child.terminate("a test");
+      await until(() => happened.includes("endRun:a:failed"));
+      expect((await handle.describe()).status.name).toBe("RUNNING");
+    });
+  });
+});
