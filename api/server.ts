@@ -1,11 +1,12 @@
 import { Registry, collectDefaultMetrics } from "prom-client";
 import { openDatabase } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
+import { databasePlace } from "../platform/database-place.ts";
 import { readEnv } from "../platform/env.ts";
 import { openLimiter } from "../platform/limiter.ts";
 import { createPasswords } from "../platform/passwords.ts";
 import { openRedis } from "../platform/redis.ts";
-import { databasePlace, openResources } from "../platform/resources.ts";
+import { openResources } from "../platform/resources.ts";
 import { runProcess } from "../platform/shutdown.ts";
 import { tellReady } from "../platform/supervised.ts";
 import { readVersion } from "../platform/version.ts";

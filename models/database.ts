@@ -116,9 +116,41 @@ async function sqlite(file: string | undefined): Promise<Sequelize> {
     dialectModule: sqliteDriver(),
     define: DEFINE,
   });
+  shareWriter(sequelize);
   // Changing to WAL does not wait for other processes that do the same: SQLite answers busy at once.
   await retrying(() => sequelize.query("PRAGMA journal_mode = WAL"));
   return sequelize;
+}
+
+interface SqliteConnections {
+  connections: Record<string, { close(done: () => void): void }>;
+  getConnection: (options?: { uuid?: string }) => Promise<unknown>;
+  releaseConnection: () => void;
+  destroyConnection: () => Promise<void>;
+}
+
+/**
+ * Gives all transactions one connection, since they come one at a time: Sequelize opens one for each, which costs more
+ * than the transaction, and forgets to close those that failed to begin.
+ */
+function shareWriter(sequelize: Sequelize): void {
+  const manager = sequelize.connectionManager as unknown as SqliteConnections;
+  const get = manager.getConnection.bind(manager);
+  manager.getConnection = async ({ uuid } = {}) => {
+    const name = uuid ? "writer" : "default";
+    try {
+      return await get({ uuid: name });
+    } catch (error) {
+      delete manager.connections[name];
+      throw error;
+    }
+  };
+  manager.releaseConnection = () => undefined;
+  manager.destroyConnection = async () => {
+    const { writer } = manager.connections;
+    delete manager.connections["writer"];
+    await new Promise<void>((resolve) => (writer ? writer.close(resolve) : resolve()));
+  };
 }
 
 /** The driver with the constants that its export lacks and cannot be given, and with our settings on each connection. */

@@ -41,8 +41,3 @@ export async function openResources(env: Env, part: string): Promise<Resources> 
     },
   };
 }
-
-/** The place of the database: a server when one is named, else a file in the data folder. */
-export function databasePlace(env: Env): { url?: string | undefined; file: string } {
-  return { url: env.DATABASE_URL, file: join(env.dataFolder, "db", "longhaul.sqlite") };
-}

@@ -5,9 +5,9 @@ import { Account, setPassword } from "../models/accounts.ts";
 import { openDatabase } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
 import { migrate } from "../models/schema.ts";
+import { databasePlace } from "../platform/database-place.ts";
 import { BadConfiguration, EXIT_CONFIGURATION, readEnv } from "../platform/env.ts";
 import { createPasswords } from "../platform/passwords.ts";
-import { databasePlace } from "../platform/resources.ts";
 
 /**
  * `npm run admin:password` gives the administrator a new random password, ends all their sessions and shows it once;

@@ -2,8 +2,8 @@ import { parseArgs } from "node:util";
 import { openDatabase } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
 import { migrate, rollbackMigrations } from "../models/schema.ts";
+import { databasePlace } from "../platform/database-place.ts";
 import { BadConfiguration, EXIT_CONFIGURATION, readEnv } from "../platform/env.ts";
-import { databasePlace } from "../platform/resources.ts";
 
 /** `npm run migrate` brings the database up to date; `npm run migrate -- --down 1` takes back the newest migration. */
 async function main(): Promise<void> {
