@@ -5,7 +5,7 @@ import { openDatabase } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
 import { makeSecret, newId } from "../platform/crypto.ts";
 import { readEnv } from "../platform/env.ts";
-import { databasePlace } from "../platform/resources.ts";
+import { databasePlace } from "../platform/database-place.ts";
 import { createPackageClient } from "./demo/client.ts";
 import { makeApk, makeZip, type SamplePackage } from "./demo/sample-package.ts";
 

@@ -7,7 +7,7 @@ import { newId } from "../platform/crypto.ts";
 import { type Env, readEnv } from "../platform/env.ts";
 import { ensureNamespace, RETENTION_DAYS } from "../platform/namespaces.ts";
 import { createPasswords } from "../platform/passwords.ts";
-import { databasePlace } from "../platform/resources.ts";
+import { databasePlace } from "../platform/database-place.ts";
 import { runProcess } from "../platform/shutdown.ts";
 import { type FirstSignIn, tell } from "../platform/supervised.ts";
 import { openTemporalClient } from "../platform/temporal.ts";
