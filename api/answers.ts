@@ -40,8 +40,6 @@ export async function sendText(ctx: Context, text: Readable): Promise<void> {
     ctx.res.end();
     return;
   }
-  // Silence is no sign of a lost client here: a log may have nothing to say for long.
-  ctx.req.socket.setTimeout(0);
   ctx.res.flushHeaders();
   await pipeline(text, ctx.res);
 }

@@ -1,5 +1,5 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BadConfiguration } from "../platform/env.ts";
 import type { App } from "./app.ts";
@@ -12,31 +12,43 @@ export interface Listening {
   close: (deadlineMs: number) => Promise<void>;
 }
 
-/** Milliseconds. An upload may last for days, but not fall silent. */
+/** Milliseconds. `idle`: how long a client may owe us bytes, or not take ours. */
 const TIMEOUTS = { headers: 30_000, idle: 120_000, keepAlive: 75_000 };
 
 /** Starts to listen. Throws `BadConfiguration` naming the port when it cannot be had. */
 export async function listen(
   app: App,
-  { host, port }: { host: string; port: number },
+  { host, port, idleMs = TIMEOUTS.idle }: { host: string; port: number; idleMs?: number },
 ): Promise<Listening> {
   const answer = app.callback();
+  // No limit for a whole request: an upload may last for days.
   const server = createServer({
     requestTimeout: 0,
     headersTimeout: TIMEOUTS.headers,
+    keepAliveTimeout: TIMEOUTS.keepAlive,
     keepAlive: true,
   });
-  server.keepAliveTimeout = TIMEOUTS.keepAlive;
-  server.timeout = TIMEOUTS.idle;
-  server.on("request", (req, res) => void answer(req, res));
-  // Nobody needs to send a body that will be refused: reading it is what asks for it (api/bodies/arrival.ts).
-  server.on("checkContinue", (req, res) => void answer(req, res));
+  server.timeout = idleMs;
+  const serve = (req: IncomingMessage, res: ServerResponse) => {
+    res.on("timeout", (socket: Socket) => {
+      if (waitsForClient(req, res)) socket.destroy();
+    });
+    void answer(req, res);
+  };
+  server.on("request", serve);
+  // A body that will be refused need not be sent: reading it is what asks for it (api/bodies/arrival.ts).
+  server.on("checkContinue", serve);
   await bind(server, host, port);
   const { address, family, port: actual } = server.address() as AddressInfo;
   return {
     address: `http://${family === "IPv6" ? `[${address}]` : address}:${actual}`,
     close: (deadlineMs) => close(server, deadlineMs),
   };
+}
+
+/** A connection may be silent because we are at work, or have nothing to say; only a client's own silence ends it. */
+function waitsForClient(req: IncomingMessage, res: ServerResponse): boolean {
+  return (!req.complete && !req.isPaused()) || res.writableNeedDrain;
 }
 
 async function bind(server: Server, host: string, port: number): Promise<void> {

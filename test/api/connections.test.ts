@@ -1,11 +1,12 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import { PassThrough } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test, vi } from "vitest";
 import { route } from "../../api/route.ts";
-import { NOBODY, startApi } from "../support/api.ts";
-import { send } from "../support/http.ts";
-import { doing } from "../support/things.ts";
+import { ADMIN, NOBODY, startApi } from "../support/api.ts";
+import { send, sendBytes } from "../support/http.ts";
+import { doing, things } from "../support/things.ts";
 
 describe("text that grows", () => {
   function growing(source: PassThrough) {
@@ -69,6 +70,40 @@ describe("text that grows", () => {
       type: "text/plain; charset=utf-8",
     });
     expect(source.destroyed).toBe(true);
+  });
+});
+
+describe("silence", () => {
+  test("of a client that owes us its body ends the connection", async () => {
+    const api = await startApi({ routes: things, idleMs: 50 });
+
+    const answer = await sendBytes(
+      api.address,
+      `POST /things/1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${api.tokenOf(ADMIN)}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{`,
+    );
+
+    expect(answer).toBe("");
+  });
+
+  test("while we are at work ends nothing", async () => {
+    const slow = doing(async () => {
+      await sleep(300);
+      return "done";
+    });
+    const api = await startApi({ routes: { slow }, idleMs: 50 });
+
+    expect(await api.call(NOBODY, "GET", "/doing")).toMatchObject({ status: 200, body: "done" });
+  });
+
+  test("of a log that has nothing to say ends nothing", async () => {
+    const source = new PassThrough();
+    const log = route({ ...doing(() => 0), returns: "text", handle: () => source });
+    const api = await startApi({ routes: { log }, idleMs: 50 });
+
+    const response = await fetch(`${api.address}/doing`);
+    setTimeout(() => source.end("late"), 300);
+
+    expect(await response.text()).toBe("late");
   });
 });
 

@@ -61,6 +61,8 @@ export interface ApiGiven {
   /** Variables of platform/env.ts. */
   env?: Record<string, string>;
   services?: Partial<Services>;
+  /** How long a client may be silent; as in production when not given. */
+  idleMs?: number;
   /** Who a credential belongs to that `call` did not make up; the product's own answer with its own routes. */
   authenticate?: (services: Services) => Authenticate;
 }
@@ -114,6 +116,7 @@ export async function startApi(given: ApiGiven = {}): Promise<StartedApi> {
   const listening = await listen(createApp(routes, services, { authenticate }), {
     host: "127.0.0.1",
     port: 0,
+    ...(given.idleMs && { idleMs: given.idleMs }),
   });
   const close = async (deadlineMs = 0) => listening.close(deadlineMs);
   onTestFinished(() => close());
