@@ -2,6 +2,8 @@ import { defineConfig } from "vitest/config";
 import { forgetProductVariables } from "./test/support/services/environment.ts";
 
 forgetProductVariables();
+// Node 20 is what is supported; a warning about it in every file would hide what matters.
+process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
 
 const SECOND_MS = 1000;
 
@@ -62,13 +64,14 @@ export default defineConfig({
         include: tier.include,
         exclude: tier.exclude ?? [],
         globalSetup: (tier.needs ?? []).map((service) => `test/support/services/${service}.ts`),
+        // Loading the SDK takes half a second a file: only where its workers run.
+        setupFiles: tier.needs?.includes("bundle") ? ["test/support/quiet-temporal.ts"] : [],
         testTimeout: (tier.timeoutSeconds ?? 30) * SECOND_MS,
         hookTimeout: (tier.timeoutSeconds ?? 30) * SECOND_MS,
         pool: "forks" as const,
         fileParallelism: !tier.oneAfterAnother,
         // Tiers that run side by side with different numbers of workers are refused.
         sequence: { groupOrder: index },
-        env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
       },
     })),
   },

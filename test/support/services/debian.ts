@@ -1,7 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
+import { withLock } from "../../../supervisor/lock.ts";
 import { findProgram, runProgram } from "../../../supervisor/programs.ts";
+import { cacheFolder } from "./wheels.ts";
 
 const INSTALL_MS = 1_200_000;
 
@@ -18,10 +20,12 @@ export async function installDebianPackages(packages: readonly string[]): Promis
       timeoutMs: INSTALL_MS,
     });
   const install = () => apt("install", "-y", "--no-install-recommends", ...packages);
-  await withServiceStartDenied(async () => {
-    // A fresh image has no package lists yet, an old one has outlived ones.
-    await install().catch(() => apt("update").then(install));
-  });
+  await withLock(cacheFolder(), "debian-packages", () =>
+    withServiceStartDenied(async () => {
+      // A fresh image has no package lists yet, an old one has outlived ones.
+      await install().catch(() => apt("update").then(install));
+    }),
+  );
 }
 
 /** Debian starts a server as soon as it is installed, unless this program forbids it with code 101. */

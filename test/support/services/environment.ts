@@ -1,7 +1,7 @@
 import { VARIABLE_NAMES } from "../../../platform/env.ts";
 
 /** What names programs of this machine, not the product's own servers, stays known to tests. */
-const KEPT = new Set(["LONGHAUL_CACHE", "TEMPORAL_CLI"]);
+const KEPT = new Set(["PATH", "LONGHAUL_CACHE", "TEMPORAL_CLI"]);
 
 /** `source` without what would lead a test to a developer's own database, store or Temporal server. */
 export function withoutProductVariables(source: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

@@ -13,7 +13,7 @@ export interface Needed {
 }
 
 /** What packages are processed with. keytool comes with the Java that apksigner brings. */
-const TOOLS: readonly Needed[] = [
+export const TOOLS: readonly Needed[] = [
   { names: ["aapt"], debian: "aapt" },
   { names: ["zipalign"], debian: "zipalign" },
   { names: ["apksigner"], debian: "apksigner" },
@@ -33,7 +33,8 @@ export async function provideProgram(needed: Needed): Promise<string> {
   return path!;
 }
 
-async function providePrograms(needed: readonly Needed[]): Promise<string[]> {
+/** The paths of programs, in their order, as `provideProgram` would answer them; Debian packages in one installation. */
+export async function providePrograms(needed: readonly Needed[]): Promise<string[]> {
   const missing = await withoutThose(needed, (one) => one.debian !== undefined);
   if (missing.length > 0 && (await canInstallDebianPackages())) {
     await installDebianPackages(missing.map((one) => one.debian!));

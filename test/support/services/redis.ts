@@ -4,7 +4,7 @@ import { type Needed, provideProgram } from "./programs.ts";
 import { runName } from "./runs.ts";
 import { freePort, serverAddress, serverFolder, startServer } from "./servers.ts";
 
-const REDIS: Needed = {
+export const REDIS: Needed = {
   names: ["redis-server", "valkey-server"],
   debian: "redis-server",
   instead: "TEST_REDIS_URL (redis://host:port)",
