@@ -6,7 +6,7 @@ import type { Word } from "./supervised.ts";
 
 /**
  * Tells this and other processes what happened. Never a source of truth: readers re-read the row, and look again
- * by themselves after a while, for what is announced while Redis is away may come late or not at all.
+ * by themselves after a while, for what is announced while Redis is away may not come.
  */
 export interface Bus {
   /** Never fails: an event that cannot be sent is no fault of the work that it tells of. */
@@ -47,49 +47,40 @@ export function openLocalBus(parent: Parent = process): Bus {
 }
 
 const CONNECT_PATIENCE_MS = 2000;
-/** How many events are on their way, or wait for Redis to come back, before new ones are dropped. */
-const MAX_WAITING = 10_000;
 
 /** Events among all processes that name the same Redis and prefix. Opens also while Redis is away. */
 export async function openRedisBus(redisUrl: string, channelPrefix: string): Promise<Bus> {
   const channel = `${channelPrefix}events`;
   const self = randomUUID();
   const audience = gather();
-  const publisher = openRedis(redisUrl, {
-    maxRetriesPerRequest: null,
-    commandTimeout: undefined,
-  });
+  const publisher = openRedis(redisUrl);
   const subscriber = openRedis(redisUrl, { autoResubscribe: false });
   subscriber.on("message", (_, message) => {
     const word = parse(message);
     // What this process announced it has heard at once.
     if (isEventWord(word) && word.from !== self) audience.tell(word.event);
   });
+  let isOpen = true;
   const subscribed = new Promise<void>((resolve) => {
     subscriber.on("ready", () => {
       subscriber.subscribe(channel).then(
         () => resolve(),
-        () => subscriber.disconnect(true),
+        () => isOpen && subscriber.disconnect(true),
       );
     });
   });
   await Promise.race([subscribed, sleep(CONNECT_PATIENCE_MS, undefined, { ref: false })]);
 
-  let waiting = 0;
   return {
     subscribe: audience.subscribe,
     async announce(event) {
       audience.tell(event);
-      if (waiting === MAX_WAITING) return;
-      waiting += 1;
+      // Not waited for: the connection keeps the order, and `close` lets it end.
       const word = JSON.stringify({ type: "longhaul/event", event, from: self });
-      // Not waited for: the connection keeps the order, across its own absence too, and `close` lets it end.
-      publisher
-        .publish(channel, word)
-        .catch(() => undefined)
-        .finally(() => (waiting -= 1));
+      publisher.publish(channel, word).catch(() => undefined);
     },
     async close() {
+      isOpen = false;
       await Promise.all([closeRedis(publisher), closeRedis(subscriber)]);
     },
   };

@@ -6,10 +6,7 @@ const LONGEST_PAUSE_MS = 2000;
  * A connection that comes back by itself, for as long as it takes. A command fails after its first retry, or after
  * five seconds, rather than wait for a server that is away; `redis.status` and `ping()` tell how it stands.
  */
-export function openRedis(
-  url: string,
-  options: Pick<RedisOptions, "autoResubscribe" | "commandTimeout" | "maxRetriesPerRequest"> = {},
-): Redis {
+export function openRedis(url: string, options: Pick<RedisOptions, "autoResubscribe"> = {}): Redis {
   const redis = new Redis(url, {
     connectTimeout: 5000,
     commandTimeout: 5000,
