@@ -1,6 +1,7 @@
 import { createAuthenticator } from "../../api/policies/accounts.ts";
 import { createFirstAdministrator } from "../../models/accounts.ts";
 import { newId } from "../../platform/crypto.ts";
+import { openLimiter } from "../../platform/limiter.ts";
 import { type ApiGiven, startApi, type StartedApi } from "./api.ts";
 
 /** The password of the administrator that `startWithAdmin` makes. */
@@ -8,7 +9,8 @@ export const PASSWORD = "correct horse battery";
 
 /** An API with an administrator `admin` who signs in with `PASSWORD`. */
 export async function startWithAdmin(given: ApiGiven = {}): Promise<StartedApi> {
-  const api = await startApi({ authenticate: createAuthenticator, ...given });
+  const services = { limiter: openLimiter(), ...given.services };
+  const api = await startApi({ authenticate: createAuthenticator, ...given, services });
   const { database, passwords } = api.services;
   const passwordHash = await passwords.hash(PASSWORD);
   await createFirstAdministrator(database, { id: newId(), username: "admin", passwordHash });
