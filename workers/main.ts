@@ -126,6 +126,10 @@ function openWorker(
   }
 }
 
+type Level = "trace" | "debug" | "info" | "warn" | "error";
+/** The SDK warns of what is our intention: each queue serves one kind of task. */
+const USUAL = /^No (activities|workflows|Nexus services) registered/;
+
 function installRuntime(env: Env, { log }: Resources): void {
   const { WORKER_METRICS_PORT: port, HOST: host } = env;
   const telemetryOptions: RuntimeOptions["telemetryOptions"] = {
@@ -141,9 +145,9 @@ function installRuntime(env: Env, { log }: Resources): void {
     }),
   };
   const at =
-    (level: "trace" | "debug" | "info" | "warn" | "error") =>
+    (level: Level) =>
     (message: string, fields: object = {}) =>
-      log[level](fields, message);
+      log[USUAL.test(message) ? "debug" : level](fields, message);
   Runtime.install({
     telemetryOptions,
     // Signals are ours to handle: the supervisor may send them twice.

@@ -87,6 +87,7 @@ async function deliver(temporal: Client, message: OutboxMessage): Promise<void> 
     args: [input],
     workflowIdConflictPolicy: "USE_EXISTING" as const,
     staticSummary: summary,
+    staticDetails: `**${summary}**\n\nPublic id: ${subject}`,
     typedSearchAttributes: [
       { key: SEARCH_ATTRIBUTES.kind, value: kind },
       { key: SEARCH_ATTRIBUTES.subject, value: subject },

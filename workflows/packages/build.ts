@@ -18,6 +18,7 @@ const { beginBuild, endRun, parkRun, resumeRun } = proxyActivities<PackageActivi
   taskQueue: QUEUES.io,
   startToCloseTimeout: "10 seconds",
   retry: { maximumInterval: "10 seconds" },
+  summary: "record where the run stands",
 });
 
 const TOOL_TRIES = 3;

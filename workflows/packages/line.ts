@@ -28,6 +28,7 @@ const { endRun } = proxyActivities<PackageActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "10 seconds",
   retry: { maximumInterval: "10 seconds" },
+  summary: "record how the run ended",
 });
 
 /** A history longer than this is begun anew as soon as nothing is under way. */
@@ -113,6 +114,7 @@ async function build({ packageId, serial }: PackageLine, order: RunOrder): Promi
       args: [order],
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
       staticSummary: `Build ${order.title}`,
+      staticDetails: `**${order.title}**\n\nRun ${order.runId}, publication number ${order.number}`,
       typedSearchAttributes: [
         { key: SEARCH_ATTRIBUTES.kind, value: "build" },
         { key: SEARCH_ATTRIBUTES.subject, value: serial },

@@ -13,6 +13,7 @@ const { openPublication, recordLive, keepLog, endRun, parkRun, resumeRun } =
     taskQueue: QUEUES.io,
     startToCloseTimeout: "10 seconds",
     retry: { maximumInterval: "10 seconds" },
+    summary: "record where the publication stands",
   });
 
 /** How often each step is tried before a person is asked: edges may show old bytes for a minute or two. */
