@@ -9,7 +9,7 @@ const ALGORITHM = "HS256";
 const MOST_REMEMBERED = 10_000;
 
 /** Whom an access token speaks for. */
-export interface AccessClaims {
+interface AccessClaims {
   accountId: string;
   sessionId: string;
 }

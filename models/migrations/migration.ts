@@ -18,7 +18,7 @@ export interface Migration {
 }
 
 /** A unique or plain index over columns; its name is made from the table's and the columns' names. */
-export interface Index {
+interface Index {
   columns: string[];
   unique?: boolean;
 }
