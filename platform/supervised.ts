@@ -7,7 +7,7 @@ export interface FirstSignIn {
 /** What a process says to the supervisor that started it. */
 export type Word =
   | { type: "ready" }
-  | { type: "prepared"; signIn: FirstSignIn | undefined; warnings: string[] }
+  | { type: "prepared"; signIn?: FirstSignIn | undefined; warnings: string[] }
   | { type: "longhaul/event"; event: unknown };
 
 /** Says a word to the supervisor; without one nobody listens. */

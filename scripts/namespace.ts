@@ -1,23 +1,22 @@
-import { BadConfiguration, EXIT_CONFIGURATION, readEnv } from "../platform/env.ts";
+import { readEnv } from "../platform/env.ts";
 import { ensureNamespace, RETENTION_DAYS } from "../platform/namespaces.ts";
+import { runProcess } from "../platform/shutdown.ts";
+import { tell } from "../platform/supervised.ts";
 import { openTemporalClient } from "../platform/temporal.ts";
 
-/** Sets up the namespace of a Temporal server that is not ours to start: retention and search attributes. */
-async function main(): Promise<void> {
+// What must be there before the worker starts, on a server of ours or of somebody else: the namespace
+// with its retention and search attributes. `npm start` runs it; so does whoever operates a server.
+await runProcess("namespace", async () => {
   const env = readEnv();
   const temporal = openTemporalClient(env);
   try {
     const wish = { namespace: env.TEMPORAL_NAMESPACE, retentionDays: RETENTION_DAYS };
-    for (const warning of await ensureNamespace(temporal.client.connection, wish))
-      console.warn(warning);
+    const warnings = await ensureNamespace(temporal.client.connection, wish);
+    for (const warning of warnings) console.warn(warning);
     console.log(`Namespace ${env.TEMPORAL_NAMESPACE} is there.`);
+    tell({ type: "prepared", warnings });
   } finally {
     await temporal.close();
+    process.disconnect?.();
   }
-}
-
-await main().catch((error: unknown) => {
-  const known = error instanceof BadConfiguration;
-  console.error(known ? error.message : error);
-  process.exitCode = known ? EXIT_CONFIGURATION : 1;
 });

@@ -5,23 +5,20 @@ import { MODELS } from "../models/index.ts";
 import { migrate } from "../models/schema.ts";
 import { newId } from "../platform/crypto.ts";
 import { type Env, readEnv } from "../platform/env.ts";
-import { ensureNamespace, RETENTION_DAYS } from "../platform/namespaces.ts";
 import { createPasswords } from "../platform/passwords.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { runProcess } from "../platform/shutdown.ts";
 import { type FirstSignIn, tell } from "../platform/supervised.ts";
-import { openTemporalClient } from "../platform/temporal.ts";
 
 /** Letters and digits that nobody confuses. */
 const ALPHABET = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 const PASSWORD_CHARACTERS = 20;
 
-// Everything that must be there before the first part starts: tables, the first administrator, the
-// namespace. The supervisor hears the outcome over its channel: a password belongs on no other way.
-await runProcess("prepare", async () => {
-  const env = readEnv();
-  const [signIn, warnings] = await Promise.all([prepareDatabase(env), prepareTemporal(env)]);
-  tell({ type: "prepared", signIn, warnings });
+// What must be there before the API starts: all tables, and the first administrator. The supervisor
+// hears the password over its channel: it belongs on no other way.
+await runProcess("database", async () => {
+  const signIn = await prepareDatabase(readEnv());
+  tell({ type: "prepared", signIn, warnings: [] });
   process.disconnect?.();
 });
 
@@ -37,16 +34,6 @@ async function prepareDatabase(env: Env): Promise<FirstSignIn | undefined> {
     return env.ADMIN_PASSWORD ? { username } : { username, password };
   } finally {
     await database.close();
-  }
-}
-
-async function prepareTemporal(env: Env): Promise<string[]> {
-  const temporal = openTemporalClient(env);
-  try {
-    const wish = { namespace: env.TEMPORAL_NAMESPACE, retentionDays: RETENTION_DAYS };
-    return await ensureNamespace(temporal.client.connection, wish);
-  } finally {
-    await temporal.close();
   }
 }
 

@@ -12,6 +12,8 @@ export interface Part {
   env: Inherited;
   /** "says so" in a message over its IPC channel, or a question that is asked until the answer is true. */
   ready: "says so" | (() => Promise<boolean>);
+  /** When all parts end, those with a lower turn end first. */
+  turn: number;
   /** How long it has from SIGTERM to its end. */
   graceMs: number;
 }
@@ -46,7 +48,7 @@ const LAST_LINES = 20;
 
 /** Starts a part. A command that cannot be started ends at once with code 127. */
 export function startChild(
-  { name, command: [program, ...args], env, ready }: Omit<Part, "graceMs">,
+  { name, command: [program, ...args], env, ready }: Omit<Part, "turn" | "graceMs">,
   { logFolder, runFolder, onMessage, onWarning }: Surroundings,
 ): Child {
   const log = openPartLog(`${logFolder}/${name}.log`);

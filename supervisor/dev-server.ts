@@ -21,7 +21,7 @@ export interface DevServer {
 const HOST = "127.0.0.1";
 
 /** The embedded Temporal server, its database in the data folder, as a part of the platform. */
-export async function devServerPart(server: DevServer): Promise<Part> {
+export async function devServerPart(server: DevServer): Promise<Omit<Part, "turn" | "graceMs">> {
   const { path, dataFolder, projectFolder, namespace, port, uiPort, env } = server;
   const folder = join(dataFolder, "temporal");
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -53,7 +53,6 @@ export async function devServerPart(server: DevServer): Promise<Part> {
     command: await tether(command, env),
     env,
     ready: () => listens(port),
-    graceMs: 1_200,
   };
 }
 

@@ -4,8 +4,7 @@ export type Step =
   | "building-elsewhere"
   | "fetching-temporal"
   | "fetching-temporal-elsewhere"
-  | "preparing"
-  | "starting-parts";
+  | "starting";
 
 /** How a step stands: how long it lasts, and where it is in a few words. */
 export interface Progress {

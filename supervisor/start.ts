@@ -11,7 +11,7 @@ import type { Inherited } from "./programs.ts";
 import { whileReporting } from "./progress.ts";
 import { askReadiness } from "./readiness.ts";
 import type { Row, Screen } from "./screen.ts";
-import { type Stage, supervise } from "./supervise.ts";
+import { type Stage, supervise, type Task } from "./supervise.ts";
 import { findTemporal } from "./temporal-server.ts";
 import type { Words } from "./words.ts";
 
@@ -24,8 +24,14 @@ export interface Start {
   words: Words;
 }
 
-/** Under `npm start` everything ends within ten seconds: API, worker, Temporal, one after the other. */
-const GRACE_MS = { api: 2_300, worker: 6_000, prepare: 1_000 };
+/** Everything ends within ten seconds: API, worker, Temporal, one after the other. */
+const PARTS = {
+  database: { turn: 0, graceMs: 1_000 },
+  namespace: { turn: 0, graceMs: 1_000 },
+  api: { turn: 1, graceMs: 2_300 },
+  worker: { turn: 2, graceMs: 6_000 },
+  temporal: { turn: 3, graceMs: 1_200 },
+};
 const TOOL_GRACE = "5s";
 const METRICS_PORT = 9464;
 const LOOPBACK = "127.0.0.1";
@@ -54,33 +60,39 @@ async function comeUp(start: Start, stage: Stage): Promise<void> {
   ]);
 
   const children = childEnvironment(start, ports);
-  const node = (name: keyof typeof GRACE_MS, script: string): Part => ({
+  const node = (name: keyof typeof PARTS, script: string): Part => ({
+    ...PARTS[name],
     name,
     command: [process.execPath, "--enable-source-maps", join(projectFolder, "dist", script)],
     env: children,
     ready: "says so",
-    graceMs: GRACE_MS[name],
   });
-  const { signIn, warnings } = await whileReporting("preparing", onProgress, async () => {
-    const serving = temporal && stage.start(await temporalPart(start, temporal.path, ports));
-    const word = (await stage.run(node("prepare", "scripts/prepare.js"))) as Word | undefined;
-    await serving;
-    if (word?.type !== "prepared") throw new Error("prepare did not say how it went");
-    return word;
-  });
-  screen.owe(signIn);
-  const readiness = await whileReporting("starting-parts", onProgress, async (say) => {
-    await Promise.all([
-      stage.start(node("worker", "workers/main.js")),
-      stage.start(node("api", "api/server.js")),
+  const readiness = await whileReporting("starting", onProgress, async (say) => {
+    const server = temporal && (await temporalPart(start, temporal.path, ports));
+    const serving = server && stage.start({ ...server, ...PARTS.temporal });
+    const prepareTables = prepare(stage, node("database", "scripts/prepare.js"), screen);
+    const prepareNamespace = prepare(stage, node("namespace", "scripts/namespace.js"), screen);
+    const ready = `http://${reachable(env.HOST)}:${ports.api}/ready`;
+    // The API speaks to Temporal only when a request needs it: it does not wait for the slower half.
+    const [answer] = await Promise.all([
+      prepareTables
+        .then(() => stage.start(node("api", "api/server.js")))
+        .then(() => askReadiness(ready, signal, say)),
+      Promise.all([prepareTables, prepareNamespace, serving]).then(() =>
+        stage.start(node("worker", "workers/main.js")),
+      ),
     ]);
-    return askReadiness(`http://${reachable(env.HOST)}:${ports.api}/ready`, signal, say);
+    return answer;
   });
-  screen.showUp({
-    version: readVersion(),
-    rows: rowsOf(start, ports, children),
-    warnings: [...warnings, ...readiness.warnings],
-  });
+  const rows = rowsOf(start, ports, children);
+  screen.showUp({ version: readVersion(), rows, warnings: readiness.warnings });
+}
+
+async function prepare(stage: Stage, task: Task, screen: Screen): Promise<void> {
+  const word = (await stage.run(task)) as Word | undefined;
+  if (word?.type !== "prepared") throw new Error(`${task.name} did not say how it went`);
+  for (const warning of word.warnings) screen.onWarning(task.name, warning);
+  if (word.signIn) screen.owe(word.signIn);
 }
 
 interface Ports {
@@ -111,7 +123,7 @@ function temporalPart(
   { env, inherited, projectFolder }: Start,
   path: string,
   { temporal: port, ui: uiPort }: Ports,
-): Promise<Part> {
+): ReturnType<typeof devServerPart> {
   const { dataFolder, TEMPORAL_NAMESPACE: namespace } = env;
   return devServerPart({
     path,

@@ -22,12 +22,15 @@ export interface Witness {
   onFault: (error: unknown) => void;
 }
 
+/** A part that ends by itself. */
+export type Task = Omit<Part, "ready" | "turn">;
+
 /** What the start of a platform is told with. */
 export interface Stage {
-  /** Starts a part and keeps it alive from now on; resolves when it serves. Parts end in the opposite order. */
+  /** Starts a part and keeps it alive from now on; resolves when it serves. */
   start(part: Part): Promise<void>;
   /** Runs a part that ends by itself and answers its last message; throws when it ends badly. */
-  run(part: Omit<Part, "ready">): Promise<unknown>;
+  run(part: Task): Promise<unknown>;
   /** Aborted when the platform is told to stop. */
   signal: AbortSignal;
 }
@@ -89,7 +92,7 @@ export async function supervise(supervision: Supervision): Promise<number> {
   ]);
   if (forced) {
     witness.onForcing();
-    await Promise.all(ends.map((end) => end(0)));
+    await Promise.all(ends.map(({ end }) => end(0)));
   }
   await endAllStrays(runFolder);
   await claim.release();
@@ -97,12 +100,14 @@ export async function supervise(supervision: Supervision): Promise<number> {
   return forced ? 1 : 0;
 }
 
-/** Ends one child for good: in its own time, or within `graceMs`. */
-type End = (graceMs?: number) => Promise<unknown>;
+/** How to end one child for good, in its own time or within `graceMs`, and when it is its turn. */
+interface End {
+  turn: number;
+  end: (graceMs?: number) => Promise<unknown>;
+}
 
 interface Play {
   runFolder: string;
-  /** In the order of their starts. */
   ends: End[];
   signal: AbortSignal;
 }
@@ -130,7 +135,7 @@ function perform(
         const happenings = { ...witness, onMisconfigured: onFault };
         const keeper = keepAlive(part, surroundings, happenings, pauses);
         keepers.push(keeper);
-        ends.push((graceMs) => keeper.end(graceMs));
+        ends.push({ turn: part.turn, end: (graceMs) => keeper.end(graceMs) });
         return keeper.ready;
       },
       async run(part) {
@@ -138,7 +143,7 @@ function perform(
         let last: unknown;
         const onMessage = (_: string, message: unknown) => void (last = message);
         const child = startChild({ ...part, ready: "says so" }, { ...surroundings, onMessage });
-        ends.push((graceMs = part.graceMs) => child.end(graceMs));
+        ends.push({ turn: 0, end: (graceMs = part.graceMs) => child.end(graceMs) });
         assertEndedWell(part.name, await child.ended);
         return last;
       },
@@ -156,7 +161,7 @@ function assertEndedWell(name: string, { code, signal, lastLines }: ChildEnd): v
 }
 
 async function endInOrder(ends: readonly End[]): Promise<void> {
-  for (const end of ends.toReversed()) await end();
+  for (const { end } of ends.toSorted((one, other) => one.turn - other.turn)) await end();
 }
 
 /** Ending one may make orphans of those that it had started: look again until there are none. */
