@@ -13,12 +13,12 @@ import type { Services } from "../../api/services.ts";
 import { type Actor, PERMISSIONS } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
 import type { Database } from "../../models/database.ts";
-import type { Bus } from "../../platform/bus.ts";
+import { openLocalBus, type Parent } from "../../platform/bus.ts";
 import { createPasswords } from "../../platform/passwords.ts";
 import { readEnv } from "../../platform/env.ts";
 import { openObjectStore } from "../../platform/objects/index.ts";
 import { openTestDatabase } from "./database.ts";
-import { countingLimiter } from "./fakes/limiter.ts";
+import { openLimiter } from "../../platform/limiter.ts";
 import { fakeTemporal, type TemporalFake } from "./fakes/temporal.ts";
 
 /** May do everything. */
@@ -35,11 +35,8 @@ export const STRANGER: Actor = {
   permissions: [],
 };
 
-const SILENT_BUS: Bus = {
-  announce: async () => undefined,
-  subscribe: () => () => undefined,
-  close: async () => undefined,
-};
+/** The test's own process is nobody's child. */
+const NO_PARENT: Parent = { on: () => undefined, off: () => undefined };
 
 /** Stands in where nothing is kept: any use is a mistake of the test. */
 const NO_DATABASE: Database = {
@@ -182,8 +179,8 @@ async function openServices(
     objects:
       services?.objects ??
       (await openObjectStore({ s3: undefined, folder: join(folder, "objects") })),
-    limiter: countingLimiter(),
-    bus: SILENT_BUS,
+    limiter: openLimiter(),
+    bus: openLocalBus(NO_PARENT),
     temporal: temporal.client,
     ...services,
   };

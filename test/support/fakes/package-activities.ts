@@ -34,7 +34,10 @@ function stepFailure(message: string, type: string): ApplicationFailure {
 /** Activities that remember what was asked of them and answer at once; `instead` puts others in their place. */
 export function fakePackages(
   instead: Partial<PackageActivities> = {},
-  { type = "zip" as PackageType, steps = ["metadata", "checksums"] as BuildStep[] } = {},
+  {
+    type = "zip",
+    steps = ["metadata", "checksums"],
+  }: { type?: PackageType; steps?: BuildStep[] } = {},
 ): FakePackages {
   const happened: string[] = [];
   const artefact = (key: string): Artefact => ({ key, bytes: 1, sha256: "0".repeat(64) });
