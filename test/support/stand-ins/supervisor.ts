@@ -17,16 +17,12 @@ const code = await supervise({
   witness: openScreen(process.stdout, wordsFor("en"), dataFolder),
   pauses: { firstMs: 50, longestMs: 200, healthyMs: 60_000 },
   async story(stage) {
-    for (const { tethered, command, ...part } of parts) {
+    for (const [index, { tethered, command, ...given }] of parts.entries()) {
+      const part = { ...given, env, turn: parts.length - index };
       await stage.start(
         tethered
-          ? {
-              ...part,
-              env,
-              command: await tether(command, env),
-              ready: () => Promise.resolve(true),
-            }
-          : { ...part, env, command, ready: "says so" },
+          ? { ...part, command: await tether(command, env), ready: () => Promise.resolve(true) }
+          : { ...part, command, ready: "says so" },
       );
     }
     console.log("up");
