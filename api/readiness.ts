@@ -2,6 +2,7 @@ import type { Client } from "@temporalio/client";
 import { QUEUES } from "../domain/queues.ts";
 import { checkDatabase, databaseWarnings, type Database } from "../models/database.ts";
 import { apkBuilderExists, recentWorkers } from "../models/operations.ts";
+import { pendingMigrations } from "../models/schema.ts";
 import type { ObjectStore } from "../platform/objects/index.ts";
 import type { Readiness } from "./services.ts";
 
@@ -15,8 +16,12 @@ interface Parts {
 
 /** Asks everything the platform cannot do without whether it is there; all at once, each for a few seconds at most. */
 export async function checkReadiness({ database, objects, temporal }: Parts): Promise<Readiness> {
-  const [databaseIs, objectsIs, temporalIs, workersIs] = await Promise.all([
+  const [databaseIs, schemaIs, objectsIs, temporalIs, workersIs] = await Promise.all([
     probe("the database does not answer", () => checkDatabase(database)),
+    probe("migrations are pending: npm run migrate", async () => {
+      const pending = await pendingMigrations(database);
+      if (pending.length > 0) throw new Error(`${pending.length} migrations are pending`);
+    }),
     probe("the object store cannot be used", () => objects.check()),
     probe("Temporal does not answer", () =>
       temporal.withDeadline(Date.now() + PATIENCE_MS, () =>
@@ -27,12 +32,17 @@ export async function checkReadiness({ database, objects, temporal }: Parts): Pr
   ]);
   const checks = {
     database: databaseIs,
+    schema: schemaIs,
     objects: objectsIs,
     temporal: temporalIs,
     workers: workersIs,
   };
   const ready = Object.values(checks).every(({ ok }) => ok);
-  return { ready, checks, warnings: databaseIs.ok ? await findWarnings(database) : [] };
+  return {
+    ready,
+    checks,
+    warnings: databaseIs.ok && schemaIs.ok ? await findWarnings(database) : [],
+  };
 }
 
 async function probe(

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { forgetEndedSessions } from "../models/accounts.ts";
 import type { Database } from "../models/database.ts";
 import {
   claimExpired,
@@ -12,6 +13,7 @@ import type { ObjectStore } from "../platform/objects/index.ts";
 
 const REPORT_MS = 15_000;
 const TIDY_MS = 60_000;
+const DAY_MS = 86_400_000;
 
 interface ChoreTools {
   database: Database;
@@ -44,4 +46,5 @@ async function tidy({ database, objects }: ChoreTools): Promise<void> {
     await forgetStaged(database, key);
   }
   await forgetExpiredKeys(database);
+  await forgetEndedSessions(database, new Date(Date.now() - DAY_MS));
 }

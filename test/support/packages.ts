@@ -5,6 +5,7 @@ import { PackageRun, PackageVersion, Package } from "../../models/packages/index
 import { buffer } from "node:stream/consumers";
 import { ZipFile } from "yazl";
 import { inTransaction } from "../../models/database.ts";
+import { OutboxEntry, StagedObject } from "../../models/operations.ts";
 import type { Services } from "../../api/services.ts";
 import { ADMIN, type Answer, type StartedApi } from "./api.ts";
 
@@ -83,3 +84,20 @@ async function bytesOf({ objects }: Services, key: string): Promise<Buffer> {
     await object!.close();
   }
 }
+
+/** What is kept after a refusal must be nothing. */
+export async function kept({ services }: StartedApi) {
+  const objects: string[] = [];
+  for await (const { key } of services.objects.list("")) objects.push(key);
+  return {
+    objects,
+    packages: await Package.count(),
+    versions: await PackageVersion.count(),
+    runs: await PackageRun.count(),
+    staged: await StagedObject.count(),
+    orders: await OutboxEntry.count(),
+  };
+}
+
+/** Nothing is kept. */
+export const NOTHING = { objects: [], packages: 0, versions: 0, runs: 0, staged: 0, orders: 0 };

@@ -1,0 +1,169 @@
+import { writeFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { packageKeys, STEP_FAILURES, type BuildStep } from "../../../domain/packages.ts";
+import { PackageVersion, PackageStep } from "../../../models/packages/index.ts";
+import {
+  openBench,
+  accept,
+  stepOrder,
+  build,
+  failureOf,
+  logOf,
+  SIGNING,
+  type FakeTool,
+} from "../../support/package-bench.ts";
+import { digestOf } from "../../support/packages.ts";
+
+describe("runBuildStep", () => {
+  test("keeps a tool's output under the key of run and step, and its lines in the log", async () => {
+    const bench = await openBench(
+      ({ args, onLine }) => {
+        writeFileSync(args[1]!, "hardened bytes");
+        onLine?.("working hard");
+        return {};
+      },
+      { hardenCommand: ["protect", "{input}", "{output}"] },
+    );
+    const accepted = await accept(bench);
+
+    const output = await bench.perform("runBuildStep", stepOrder(accepted, "harden"));
+
+    expect(output).toMatchObject({
+      key: packageKeys.step(accepted.packageId, accepted.runId, "harden"),
+      sha256: digestOf(Buffer.from("hardened bytes")),
+    });
+    expect(await logOf(accepted.runId)).toMatch(/--- harden\n.*working hard\n/s);
+    expect(await PackageStep.findAll()).toMatchObject([
+      { name: "harden", state: "succeeded", attempts: 1, exitCode: 0, outputSha256: output.sha256 },
+    ]);
+  });
+
+  test.each<[string, BuildStep, FakeTool, keyof typeof STEP_FAILURES, RegExp]>([
+    [
+      "a finding of the scan",
+      "scan",
+      ({ onLine }) => (onLine?.("input.zip: Eicar-Test FOUND"), { exitCode: 1 }),
+      "content",
+      /found Eicar-Test/,
+    ],
+    [
+      "a broken scanner",
+      "scan",
+      ({ onLine }) => (onLine?.("no database"), { exitCode: 2 }),
+      "broken",
+      /clamscan ended with exit code 2: no database/,
+    ],
+    [
+      "a tool that hangs",
+      "harden",
+      () => ({ exitCode: null, signal: "SIGKILL", ended: "timed-out" }),
+      "broken",
+      /did not end within 7200 seconds/,
+    ],
+    [
+      "a tool that is killed",
+      "harden",
+      () => ({ exitCode: null, signal: "SIGSEGV" }),
+      "broken",
+      /was ended by SIGSEGV/,
+    ],
+    [
+      "a tool that leaves no output",
+      "harden",
+      () => ({}),
+      "broken",
+      /ended well but left no output/,
+    ],
+    [
+      "a tool that leaves an empty output",
+      "harden",
+      ({ args }) => (writeFileSync(args[1]!, ""), {}),
+      "broken",
+      /left no output/,
+    ],
+  ])("%s fails the step and says why", async (_what, step, tool, kind, reason) => {
+    const settings = {
+      hardenCommand: ["protect", "{input}", "{output}"],
+      scanSignatures: "/signatures",
+    };
+    const bench = await openBench(tool, settings);
+    const accepted = await accept(bench);
+
+    const failure = await failureOf(bench.perform("runBuildStep", stepOrder(accepted, step)));
+
+    expect(failure).toMatchObject({ type: STEP_FAILURES[kind], nonRetryable: true });
+    expect(failure.message).toMatch(reason);
+    expect(await logOf(accepted.runId)).toMatch(reason);
+    expect(await PackageStep.findAll()).toMatchObject([{ state: "failed" }]);
+  });
+
+  test("an input that was damaged in the store is never processed", async () => {
+    const bench = await openBench(() => ({}), { scanSignatures: "/signatures" });
+    const accepted = await accept(bench);
+    await bench.objects.put(accepted.original.key, "other bytes");
+
+    const failure = await failureOf(bench.perform("runBuildStep", stepOrder(accepted, "scan")));
+
+    expect(failure.message).toMatch(/damaged/);
+    expect(bench.runs).toEqual([]);
+  });
+
+  test("the keystore's password reaches the signer by its environment alone, and no log", async () => {
+    const bench = await openBench(({ args, env, onLine }) => {
+      onLine?.(`password is ${env?.["KEYSTORE_PASSWORD"]}`);
+      if (args[0] === "sign") writeFileSync(args[args.indexOf("--out") + 1]!, "signed");
+      else onLine?.(`Signer #1 certificate SHA-256 digest: ${"ab".repeat(32)}`);
+      return {};
+    });
+    const accepted = await accept(bench);
+
+    await bench.perform("runBuildStep", stepOrder(accepted, "sign"));
+
+    expect(JSON.stringify(bench.runs.map(({ args }) => args))).not.toContain(SIGNING.password);
+    expect(bench.runs[0]!.env).toEqual({ KEYSTORE_PASSWORD: SIGNING.password });
+    expect(await logOf(accepted.runId)).not.toContain(SIGNING.password);
+    const version = await PackageVersion.findByPk(accepted.versionId, { rejectOnEmpty: true });
+    expect(version.facts).toMatchObject({ signer_sha256: "ab".repeat(32) });
+  });
+
+  test("reads the facts of an APK out of aapt, and refuses one without a package name", async () => {
+    const lines = [
+      "package: name='com.example' versionCode='7' versionName='1.2'",
+      "sdkVersion:'21'",
+      "uses-permission: name='android.permission.INTERNET'",
+    ];
+    const bench = await openBench(({ onLine }) => (lines.forEach((line) => onLine?.(line)), {}));
+    const accepted = await accept(bench);
+    const order = { ...stepOrder(accepted, "metadata"), type: "apk" as const };
+
+    await bench.perform("runBuildStep", order);
+    const version = await PackageVersion.findByPk(accepted.versionId, { rejectOnEmpty: true });
+    lines.shift();
+    const failure = await failureOf(bench.perform("runBuildStep", order));
+
+    expect(version.facts).toMatchObject({
+      package_name: "com.example",
+      version_code: "7",
+      min_sdk: "21",
+      permissions: ["android.permission.INTERNET"],
+      entries: 1,
+    });
+    expect(failure.type).toBe(STEP_FAILURES.content);
+  });
+
+  test("checksums make the version ready under a key of its own, twice the same", async () => {
+    const bench = await openBench();
+    const accepted = await accept(bench);
+
+    const artefact = await build(bench, accepted);
+    const again = await build(bench, accepted);
+
+    expect(again).toEqual(artefact);
+    expect(await PackageVersion.findByPk(accepted.versionId)).toMatchObject({
+      state: "ready",
+      artefactKey: artefact.key,
+      artefactSha256: digestOf(accepted.bytes),
+    });
+    expect((await bench.objects.head(artefact.key))?.bytes).toBe(accepted.bytes.length);
+  });
+});

@@ -1,0 +1,75 @@
+import { randomUUID } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { PERMISSIONS } from "../../../domain/accounts.ts";
+import { OutboxEntry } from "../../../models/operations.ts";
+import { STRANGER, ADMIN, startApi } from "../../support/api.ts";
+import { publishByHand, uploadPackage } from "../../support/packages.ts";
+
+const PATH = "/api/v1/packages";
+
+describe("POST /api/v1/packages/:id/runs/:run/resolve", () => {
+  test("refuses a run that is not parked, and a decision without a reason", async () => {
+    const api = await startApi();
+    const { headers } = await uploadPackage(api);
+    const path = `${headers.get("location")}/resolve`;
+
+    const early = await api.call(ADMIN, "POST", path, { json: { action: "retry", reason: "x" } });
+    const bare = await api.call(ADMIN, "POST", path, { json: { action: "retry" } });
+
+    expect(early).toMatchObject({ status: 409, body: { code: "packages/run-not-parked" } });
+    expect(bare).toMatchObject({ status: 422, body: { issues: [{ path: "reason" }] } });
+  });
+});
+
+describe("POST /api/v1/packages/:id/rollback", () => {
+  test("orders the publication of a ready version, and refuses others", async () => {
+    const api = await startApi();
+    const { body } = await uploadPackage(api);
+    const roll = (version: string) =>
+      api.call(ADMIN, "POST", `${PATH}/${body.id}/rollback`, { json: { version } });
+
+    const early = await roll("1.0.0");
+    const unknown = await roll("9.9.9");
+    await publishByHand(api, body.id, "1.0.0");
+    const accepted = await roll("1.0.0");
+
+    expect(early).toMatchObject({ status: 409, body: { code: "packages/version-not-ready" } });
+    expect(unknown).toMatchObject({ status: 404, body: { code: "packages/version-not-found" } });
+    expect(accepted).toMatchObject({ status: 202, body: { run: { kind: "rollback" } } });
+    expect(await OutboxEntry.findByPk(accepted.body.run.id)).toMatchObject({
+      command: { update: "rollBackPackage", argument: { number: 2 } },
+    });
+  });
+});
+
+describe("rights", () => {
+  const NEEDED = {
+    "packages:read": [
+      ["GET", PATH],
+      ["GET", `${PATH}/1001`],
+      ["GET", `${PATH}/1001/versions`],
+      ["GET", `${PATH}/1001/runs`],
+    ],
+    "packages:upload": [
+      ["POST", PATH],
+      ["POST", `${PATH}/1001/versions`],
+    ],
+    "packages:publish": [["POST", `${PATH}/1001/rollback`]],
+    "packages:administer": [["POST", `${PATH}/1001/runs/${randomUUID()}/resolve`]],
+  } as const;
+
+  test.each(Object.entries(NEEDED))(
+    "%s is needed, and every other right is not enough",
+    async (need, calls) => {
+      const api = await startApi();
+      const others = PERMISSIONS.filter((permission) => permission !== need);
+      for (const [method, path] of calls) {
+        expect((await api.call(undefined, method, path)).status).toBe(401);
+        expect(await api.call({ ...STRANGER, permissions: others }, method, path)).toMatchObject({
+          status: 403,
+          body: { code: "accounts/not-allowed" },
+        });
+      }
+    },
+  );
+});
