@@ -25,7 +25,7 @@ export interface Limiter {
 }
 
 /** At most `points` per `seconds`; `name` keeps rules apart. */
-export interface LimitRule {
+interface LimitRule {
   name: string;
   points: number;
   seconds: number;

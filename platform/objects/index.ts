@@ -8,17 +8,7 @@ export {
   PartMissing,
   UploadMissing,
 } from "./store.ts";
-export type {
-  ByteRange,
-  CopyOptions,
-  ObjectFacts,
-  ObjectStore,
-  OpenedObject,
-  PartUpload,
-  PutOptions,
-  Written,
-  WrittenPart,
-} from "./store.ts";
+export type { ByteRange, ObjectStore, OpenedObject, Written } from "./store.ts";
 
 /** The store that the configuration names: the S3 server when there is one, else `folder` on this machine's disk. */
 export async function openObjectStore(place: {

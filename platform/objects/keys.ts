@@ -21,11 +21,6 @@ export function toByteText(text: string): string {
   return Buffer.from(text).toString("latin1");
 }
 
-/** The text of which `toByteText` made this. */
-export function fromByteText(byteText: string): string {
-  return Buffer.from(byteText, "latin1").toString();
-}
-
 /** One name in a folder of keys: an object, or what leads on to more. */
 export interface KeyEntry {
   /** The key so far as byte text; that of a folder ends with its slash. */
