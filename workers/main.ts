@@ -25,6 +25,8 @@ import { applySchedules } from "./schedules.ts";
 const CACHED_WORKFLOWS = 300;
 /** Beyond the grace, how long a cancelled activity may take to say so. */
 const FORCE_SECONDS = 3;
+/** The SDK warns of what is our intention: each queue serves one kind of task. */
+const USUAL = /^No (activities|workflows|Nexus services) registered/;
 
 await runProcess("worker", async (onStop) => {
   const env = readEnv();
@@ -127,8 +129,6 @@ function openWorker(
 }
 
 type Level = "trace" | "debug" | "info" | "warn" | "error";
-/** The SDK warns of what is our intention: each queue serves one kind of task. */
-const USUAL = /^No (activities|workflows|Nexus services) registered/;
 
 function installRuntime(env: Env, { log }: Resources): void {
   const { WORKER_METRICS_PORT: port, HOST: host } = env;
