@@ -5,7 +5,7 @@ import { databasePlace } from "../platform/database-place.ts";
 import { readEnv } from "../platform/env.ts";
 import { openLimiter } from "../platform/limiter.ts";
 import { createPasswords } from "../platform/passwords.ts";
-import { openRedis } from "../platform/redis.ts";
+import { closeRedis, openRedis } from "../platform/redis.ts";
 import { openResources } from "../platform/resources.ts";
 import { runProcess } from "../platform/shutdown.ts";
 import { tellReady } from "../platform/supervised.ts";
@@ -27,6 +27,8 @@ await runProcess("api", async (onStop) => {
   const database = await openDatabase({ ...databasePlace(env), define: MODELS });
   onStop(() => database.close());
   const { secretKey } = resources.keys;
+  const redis = env.REDIS_URL ? openRedis(env.REDIS_URL) : undefined;
+  if (redis) onStop(() => closeRedis(redis));
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
 
@@ -35,7 +37,7 @@ await runProcess("api", async (onStop) => {
     database,
     metrics,
     version: readVersion(),
-    limiter: openLimiter(env.REDIS_URL ? openRedis(env.REDIS_URL) : undefined),
+    limiter: openLimiter(redis, `${env.TEMPORAL_NAMESPACE}:`),
     secretKey,
     passwords: createPasswords(),
     readiness: () => checkReadiness({ ...resources, database }),
