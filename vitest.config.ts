@@ -1,9 +1,7 @@
 import { defineConfig } from "vitest/config";
-import { forgetProductVariables } from "./test/support/services/environment.ts";
+import { prepareEnvironment } from "./test/support/services/environment.ts";
 
-forgetProductVariables();
-// Node 20 is what is supported; a warning about it in every file would hide what matters.
-process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
+prepareEnvironment();
 
 const SECOND_MS = 1000;
 

@@ -6,7 +6,7 @@ import { z } from "zod";
 import { runProgram } from "../supervisor/programs.ts";
 import { prepareEverything } from "../test/support/services/all.ts";
 import { workflowBundle } from "../test/support/services/bundle.ts";
-import { forgetProductVariables } from "../test/support/services/environment.ts";
+import { prepareEnvironment } from "../test/support/services/environment.ts";
 import { type Part, PARTS, type Tier } from "./test-parts.ts";
 
 interface Counts {
@@ -41,7 +41,7 @@ else {
 
 /** Runs every part of the tier to the end, whatever fails, and gives one verdict in the last line. */
 async function runTier(tier: Tier): Promise<void> {
-  forgetProductVariables();
+  prepareEnvironment();
   process.env["PATH"] = `${resolve("node_modules/.bin")}${delimiter}${process.env["PATH"]}`;
   const stop = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -73,9 +73,9 @@ async function runTier(tier: Tier): Promise<void> {
 async function runPart(part: Part, report: string, signal: AbortSignal): Promise<Ended> {
   const began = performance.now();
   const lines: string[] = [];
-  const [command, ...args] = part.check ?? vitest(part, report);
+  const [command = "", ...args] = part.check ?? vitest(part, report);
   rmSync(report, { force: true });
-  const good = await runProgram(command!, args, {
+  const good = await runProgram(command, args, {
     env: process.env,
     timeoutMs: PART_MS,
     signal,

@@ -154,7 +154,8 @@ function cases(): HistoryCase[] {
       live: line(
         async (handle) => {
           await handle.executeUpdate(replacePackage, { args: [orderOf("run-1", 1)] });
-          await until(() => stuck.happened.includes("parkRun:run-1:check"));
+          // An edge that shows old bytes is given minutes before a person is asked.
+          await until(() => stuck.happened.includes("parkRun:run-1:check"), 600_000);
           await decide(handle, "abort");
         },
         (happened) => happened.includes("endRun:run-1:cancelled"),

@@ -31,6 +31,7 @@ export async function withWorkers<T>(
   queues: readonly string[],
   activities: FakeActivities,
   body: (bench: Bench) => Promise<T>,
+  { workflowBundle = given("workflowBundle") } = {},
 ): Promise<T> {
   const { address, namespace: run } = given("temporal");
   const namespace = `${run}-${randomBytes(4).toString("hex")}`;
@@ -41,7 +42,7 @@ export async function withWorkers<T>(
   try {
     await ensureNamespace(clientConnection, { namespace, retentionDays: 1 });
     const client = new Client({ connection: clientConnection, namespace });
-    const stage: Stage = { client, connection, namespace, ...given("workflowBundle") };
+    const stage: Stage = { client, connection, namespace, ...workflowBundle };
     return await runWorkers(stage, queues, activities, () => body({ client }));
   } finally {
     await Promise.all([clientConnection.close(), connection.close()]);

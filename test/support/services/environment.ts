@@ -14,8 +14,10 @@ export function withoutProductVariables(source: NodeJS.ProcessEnv): NodeJS.Proce
   );
 }
 
-/** Takes those variables from this process, and so from everything it starts. */
-export function forgetProductVariables(): void {
+/** Makes the environment of this process, and so of everything it starts, fit for tests. */
+export function prepareEnvironment(): void {
   const kept = withoutProductVariables(process.env);
   for (const name of Object.keys(process.env)) if (!(name in kept)) delete process.env[name];
+  // Node 20 is supported on purpose; to be told so by every process would hide what matters.
+  process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
 }

@@ -44,11 +44,16 @@ async function startTemporal(): Promise<string> {
     command: path,
     folder,
     args: [
-      ...["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--port", `${port}`],
-      ...["--db-filename", `${folder}/data/temporal.db`, "--log-level", "warn"],
-      ...dynamicValues(settings).flatMap((value) => ["--dynamic-config-value", value]),
+      "server",
+      "start-dev",
+      "--headless",
+      "--ip=127.0.0.1",
+      `--port=${port}`,
+      `--db-filename=${folder}/data/temporal.db`,
+      "--log-level=warn",
+      ...dynamicValues(settings).map((value) => `--dynamic-config-value=${value}`),
       // Every test has a namespace of its own; without this each waits a second for it.
-      ...["--dynamic-config-value", 'system.namespaceCacheRefreshInterval="50ms"'],
+      '--dynamic-config-value=system.namespaceCacheRefreshInterval="50ms"',
     ],
     probe: () =>
       withConnection(address, ({ workflowService }) =>
@@ -68,7 +73,7 @@ export async function createNamespace(address: string, namespace: string): Promi
 /** Deletes the namespaces whose names begin with `prefix`. */
 export async function deleteNamespaces(address: string, prefix: string): Promise<void> {
   await withConnection(address, async ({ workflowService, operatorService }) => {
-    const { namespaces = [] } = await workflowService.listNamespaces({ pageSize: 1000 });
+    const { namespaces } = await workflowService.listNamespaces({ pageSize: 1000 });
     const names = namespaces.map(({ namespaceInfo }) => namespaceInfo?.name ?? "");
     const ours = names.filter((name) => name.startsWith(prefix));
     await Promise.all(ours.map((namespace) => operatorService.deleteNamespace({ namespace })));
