@@ -94,8 +94,8 @@ async function runPart(part: Part, report: string, signal: AbortSignal): Promise
 
 function vitest({ projects = [], files = [] }: Part, report: string): string[] {
   const chosen = projects.flatMap((project) => ["--project", project]);
-  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  return ["vitest", "run", ...chosen, ...files, ...reporters];
+  const reporters = ["--reporter=dot", "--reporter=json", `--outputFile.json=${report}`];
+  return ["vitest", "run", ...chosen, ...files, ...reporters, "--silent=passed-only"];
 }
 
 function countCheck(good: boolean): Counts {
