@@ -14,13 +14,18 @@ import { type FirstSignIn, tell } from "../platform/supervised.ts";
 const ALPHABET = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 const PASSWORD_CHARACTERS = 20;
 
-// What must be there before the API starts: all tables, and the first administrator. The supervisor
-// hears the password over its channel: it belongs on no other way.
+// What must be there before the API starts: all tables, and the first administrator. A supervisor
+// hears the password over its channel; it is in no log. By hand, whoever runs this sees it once.
 await runProcess("database", async () => {
   const signIn = await prepareDatabase(readEnv());
-  tell({ type: "prepared", signIn, warnings: [] });
+  if (process.connected) tell({ type: "prepared", signIn, warnings: [] });
+  else if (signIn) console.log(`Administrator: ${signIn.username}${passwordOf(signIn)}`);
   process.disconnect?.();
 });
+
+function passwordOf({ password }: FirstSignIn): string {
+  return password ? `, password (shown this once): ${password}` : ", password: the given one";
+}
 
 async function prepareDatabase(env: Env): Promise<FirstSignIn | undefined> {
   const database = await openDatabase({ ...databasePlace(env), define: MODELS });
