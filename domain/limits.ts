@@ -20,6 +20,8 @@ export const LIMITS = {
   /** How much of both ends is fetched back through the public address to prove a publication. */
   publicationProbeBytes: 1 * MiB,
   originalLinkSeconds: 600,
+  /** How far ahead a publication may be ordered. */
+  publicationDays: 366,
   runOutputDays: 7,
   stagedLeaseSeconds: 60,
   listItems: 100,

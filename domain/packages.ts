@@ -42,8 +42,8 @@ export function statesBefore(state: RunState): RunState[] {
   return RUN_STATES.filter((from) => RUN_MOVES[from].includes(state));
 }
 
-/** What started a run. */
-export const RUN_KINDS = ["upload", "rollback"] as const;
+/** What started a run: `publish` brings a draft to its link, `yank` takes a version back from every edge. */
+export const RUN_KINDS = ["upload", "rollback", "publish", "yank"] as const;
 export type RunKind = (typeof RUN_KINDS)[number];
 
 /** The steps that make the published form out of an original, in their only right order. */
@@ -91,18 +91,25 @@ export const STEP_SECONDS: Record<BuildStep, number> = {
 };
 
 /** What a caller of the contract sees: a package is a success as soon as one version is live. */
-export type PackageStatus = "pending" | "processing" | "processed_success" | "processed_failed";
+export const PACKAGE_STATUSES = [
+  "pending",
+  "processing",
+  "processed_success",
+  "processed_failed",
+] as const;
+export type PackageStatus = (typeof PACKAGE_STATUSES)[number];
 
 export function packageStatus(live: boolean, latestRun: RunState | undefined): PackageStatus {
   if (live) return "processed_success";
   switch (latestRun) {
     case undefined:
     case "queued":
+    // A run that succeeded and left nothing live: a draft was kept, or the live version was yanked.
+    case "succeeded":
       return "pending";
     case "running":
     case "parked":
       return "processing";
-    case "succeeded":
     case "superseded":
     case "failed":
     case "cancelled":
@@ -120,12 +127,96 @@ export const packageKeys = {
   /** Immutable: the digest is in the key, so other bytes are another key. */
   version: (id: string, versionId: string, sha256: string) =>
     `packages/${id}/versions/${versionId}/${sha256}`,
-  live: (id: string) => `packages/${id}/live`,
+  live: (id: string, channel: string) =>
+    channel === STABLE ? `packages/${id}/live` : `packages/${id}/channels/${channel}`,
 };
 
-/** The path of the link that never changes. */
-export function fixedPath(serial: string, type: PackageType): string {
-  return `/dist/${serial}/release.${type}`;
+/** The channel that is meant when none is named. Its link is called `release`. */
+export const STABLE = "stable";
+const STABLE_LINK = "release";
+const CHANNEL_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,18}[a-z0-9])?$/;
+
+/** The name of a channel as people and links say it: `release` is stable. */
+export function channelOf(name: string): string {
+  return name === STABLE_LINK ? STABLE : name;
+}
+
+/** What is wrong with a channel's name; names are refused, never repaired. */
+export function channelIssues(channel: string): Issue[] {
+  return CHANNEL_PATTERN.test(channel)
+    ? []
+    : [
+        {
+          path: "channel",
+          message: "must have 1–20 lower-case letters, digits or -, with no - at its ends",
+        },
+      ];
+}
+
+/** The path of a channel's link, which never changes. */
+export function fixedPath(serial: string, channel: string, type: PackageType): string {
+  return `/dist/${serial}/${channel === STABLE ? STABLE_LINK : channel}.${type}`;
+}
+
+/** Every path under which a channel's link is known: the one that is told, and for stable its own name. */
+export function linkPaths(serial: string, channel: string, type: PackageType): string[] {
+  const told = fixedPath(serial, channel, type);
+  return channel === STABLE ? [told, `/dist/${serial}/${STABLE}.${type}`] : [told];
+}
+
+/** The channel that a link's file name means for a package of this type; undefined when it is no link's. */
+export function channelInLink(file: string, type: PackageType): string | undefined {
+  const ending = `.${type}`;
+  if (!file.endsWith(ending)) return undefined;
+  const channel = channelOf(file.slice(0, -ending.length));
+  return channelIssues(channel).length === 0 ? channel : undefined;
+}
+
+/** What the gate says of a version: `held` waits for a person, `rejected` is for ever. */
+export const VERDICTS = ["clear", "held", "rejected"] as const;
+export type Verdict = (typeof VERDICTS)[number];
+
+/** What of a version decides about its doors. */
+export interface VersionFlags {
+  version: string;
+  isDraft: boolean;
+  verdict: Verdict;
+  yankedAt: Date | null;
+  yankReason: string | null;
+}
+
+/**
+ * Why a version's bytes may not leave, through whichever door; undefined when they may. Every door asks here and
+ * nowhere else. `instead` is the version that is live now, told to those who come for a yanked one; `insider` is
+ * somebody who may see drafts.
+ */
+export function closedDoor(
+  owner: { isDistributing: boolean },
+  { version, isDraft, verdict, yankedAt, yankReason }: VersionFlags,
+  { instead, insider = false }: { instead?: string | undefined; insider?: boolean } = {},
+): ReturnType<typeof refusal> | undefined {
+  if (!owner.isDistributing) {
+    return refusal("packages/not-distributing", "Package distribution is disabled");
+  }
+  if (yankedAt) {
+    const next = instead && instead !== version ? instead : null;
+    const hint = next ? `Take version ${next} instead.` : "Nothing has taken its place yet.";
+    return refusal("packages/version-yanked", `Version ${version} was withdrawn. ${hint}`, {
+      fields: { reason: yankReason, live_version: next },
+    });
+  }
+  if (verdict === "rejected") {
+    return refusal("packages/version-rejected", `Version ${version} was rejected.`);
+  }
+  if (verdict === "held") {
+    return refusal("packages/version-held", `Version ${version} is held until it was looked at.`);
+  }
+  return isDraft && !insider ? notPublished() : undefined;
+}
+
+/** The refusal of an address under which nothing is published, or nothing that a stranger may know of. */
+export function notPublished(): ReturnType<typeof refusal> {
+  return refusal("packages/not-published", "Nothing is published at this address yet.");
 }
 
 /** The path of one version, fixed in its bytes too. */

@@ -36,9 +36,13 @@ export function stepFailureIn(error: unknown): StepFailure {
 
 /**
  * Runs a step that may last: it heartbeats, so that a lost worker is noticed within seconds and the step begins
- * again elsewhere without a try being counted. Its own failures go to the workflow, which counts them.
+ * again elsewhere without a try being counted. Its own failures go to the workflow, which counts them, or, when it is
+ * `persistent`, stay with Temporal, which tries again for ever.
  */
-export async function lasting<T>(body: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function lasting<T>(
+  body: (signal: AbortSignal) => Promise<T>,
+  { persistent = false } = {},
+): Promise<T> {
   const beat = setInterval(() => heartbeat(), BEAT_MS);
   const signal = cancellationSignal();
   try {
@@ -49,7 +53,7 @@ export async function lasting<T>(body: (signal: AbortSignal) => Promise<T>): Pro
     throw ApplicationFailure.create({
       type: STEP_FAILURES[failure.kind],
       message: failure.message,
-      nonRetryable: true,
+      nonRetryable: !persistent,
       category: ApplicationFailureCategory.BENIGN,
       details: [{ exitCode: failure.exitCode }],
     });

@@ -6,17 +6,22 @@ export interface RunIds {
   runId: string;
 }
 
-/** A run as the entity is told of it. The publication number says which order wins: the higher one. */
+/** A run as the entity is told of it. Of one channel the order with the higher publication number wins. */
 export interface RunOrder extends RunIds {
   kind: RunKind;
+  versionId: string;
+  channel: string;
+  /** 0: it has no turn yet, or takes none. */
   number: number;
+  /** When it takes its turn, in epoch milliseconds; at once when not given. */
+  publishAt?: number;
   /** `Demo 1.2.0`: what operators read in lists. */
   title: string;
 }
 
-/** How a run ends without having been published. */
+/** How a run ends without having been published: `succeeded` when that was not its aim. */
 export interface RunEnd extends RunIds {
-  state: "superseded" | "failed" | "cancelled";
+  state: "succeeded" | "superseded" | "failed" | "cancelled";
   reason: string;
 }
 
@@ -62,8 +67,22 @@ export interface PublicationPlan {
   target: LinkTarget;
   /** What the link showed before, to be put back when an operator gives up. */
   previous: LinkTarget | null;
-  /** The path of the fixed link. */
+  /** The path of the link. */
   path: string;
+  /** Every path under which edges may keep what the link shows. */
+  paths: string[];
+}
+
+/** A version is withdrawn: its own run, and the publication that takes its place on the link. */
+export interface YankOrder {
+  yank: RunOrder;
+  fallback: RunOrder | null;
+}
+
+/** Whose addresses edges are to forget: one version's with its channel's link, or all of a package's. */
+export interface DoorOrder {
+  packageId: string;
+  versionId?: string;
 }
 
 /** One step of a publication. */

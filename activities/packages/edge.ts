@@ -3,8 +3,34 @@ import { LIMITS } from "../../domain/limits.ts";
 import type { ByteRange, ObjectStore } from "../../platform/objects/index.ts";
 import { StepFailure } from "./attempt.ts";
 import type { Artefact } from "./contract.ts";
+import type { PackageSettings } from "./tools.ts";
 
 const EDGE_TIMEOUT_MS = 30_000;
+const PURGE_TIMEOUT_MS = 10_000;
+const PURGE_BATCH = 30;
+
+/** Tells the edges to forget what they keep under these paths; false when there is no edge to tell. */
+export async function purgePaths(
+  { purgeUrl, publicUrl }: Pick<PackageSettings, "purgeUrl" | "publicUrl">,
+  paths: readonly string[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (!purgeUrl) return false;
+  for (let at = 0; at < paths.length; at += PURGE_BATCH) {
+    const urls = paths.slice(at, at + PURGE_BATCH).map((path) => publicUrl + path);
+    const response = await fetch(purgeUrl, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ urls }),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(PURGE_TIMEOUT_MS)]),
+    });
+    await response.body?.cancel();
+    if (!response.ok) {
+      throw new StepFailure("broken", `The purge address answered ${response.status}.`);
+    }
+  }
+  return true;
+}
 
 /**
  * Proves that clients get `artefact` at `url`: entity tag and length by HEAD, then the first and last MiB

@@ -1,4 +1,5 @@
 import { createBuildActivities } from "./build.ts";
+import { createDoorActivities } from "./doors.ts";
 import { createPublicationActivities } from "./publication.ts";
 import { createRunActivities } from "./runs.ts";
 import type { PackageTools } from "./tools.ts";
@@ -9,6 +10,7 @@ export function createPackageActivities(tools: PackageTools) {
     ...createRunActivities(tools),
     ...createBuildActivities(tools),
     ...createPublicationActivities(tools),
+    ...createDoorActivities(tools),
   };
 }
 

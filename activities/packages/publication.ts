@@ -1,5 +1,13 @@
-import { fixedPath, packageKeys, PUBLICATION_STEPS, BUILD_STEPS } from "../../domain/packages.ts";
+import {
+  BUILD_STEPS,
+  closedDoor,
+  fixedPath,
+  linkPaths,
+  packageKeys,
+  PUBLICATION_STEPS,
+} from "../../domain/packages.ts";
 import type { PublicationStep } from "../../domain/packages.ts";
+import type { Transaction } from "sequelize";
 import { inTransaction } from "../../models/database.ts";
 import { recordAudit } from "../../models/operations.ts";
 import {
@@ -7,6 +15,7 @@ import {
   beginStep,
   claimLink,
   endStep,
+  findChannel,
   moveRun,
   Package,
   PackageRun,
@@ -15,10 +24,11 @@ import {
 } from "../../models/packages/index.ts";
 import { lasting, StepFailure, stepFailureIn } from "./attempt.ts";
 import type { LinkTarget, PublicationPlan, PublicationStepOrder, RunOrder } from "./contract.ts";
-import { checkEdge } from "./edge.ts";
+import { checkEdge, purgePaths } from "./edge.ts";
 import type { PackageTools } from "./tools.ts";
 
-const PURGE_TIMEOUT_MS = 10_000;
+/** A version's own doors: what is published while distribution is off is there when it is switched on again. */
+const OPEN_HOUSE = { isDistributing: true };
 
 /** The steps that bring a built version to the fixed link. */
 export function createPublicationActivities(tools: PackageTools) {
@@ -28,20 +38,30 @@ export function createPublicationActivities(tools: PackageTools) {
     /** Twice: the number is claimed already, by this very run; the plan is the same. */
     async openPublication(order: RunOrder): Promise<PublicationPlan | null> {
       const { packageId, runId, number } = order;
-      const claimed = await inTransaction(database, async (transaction) => {
-        if (!(await claimLink(packageId, number, transaction))) return false;
+      const run = await PackageRun.findByPk(runId);
+      const owner = await Package.findByPk(packageId);
+      if (!run || !owner || owner.deletedAt) return null;
+      const { channel } = run;
+      const shut = await shutDoor(run.versionId);
+      const open = await inTransaction(database, async (transaction) => {
+        if (shut) {
+          await cancelRun(runId, shut, transaction);
+          return false;
+        }
+        if (!(await claimLink(packageId, channel, number, transaction))) return false;
         await moveRun(runId, "running", { startedAt: new Date() }, transaction);
         return true;
       });
-      if (!claimed) return null;
-      const run = await PackageRun.findByPk(runId, { rejectOnEmpty: true });
-      const owner = await Package.findByPk(packageId, { rejectOnEmpty: true });
+      if (!open) return null;
+      const { state } = await PackageRun.findByPk(runId, { rejectOnEmpty: true });
       const target = await linkTarget(run.versionId, number);
-      const previous = owner.liveVersionId
-        ? await linkTarget(owner.liveVersionId, owner.liveNumber)
+      const live = await findChannel(packageId, channel);
+      const previous = live?.liveVersionId
+        ? await linkTarget(live.liveVersionId, live.liveNumber)
         : null;
-      if (!target || run.state !== "running") return null;
-      return { target, previous, path: fixedPath(String(owner.serial), owner.type) };
+      if (!target || state !== "running") return null;
+      const link = [String(owner.serial), channel, owner.type] as const;
+      return { target, previous, path: fixedPath(...link), paths: linkPaths(...link) };
     },
 
     /** Twice: the link shows the same object again. A worker that was thought dead cannot move it back. */
@@ -49,9 +69,10 @@ export function createPublicationActivities(tools: PackageTools) {
       return step(order, "switch", async (say, signal) => {
         const { target } = order.plan;
         await assertTurn(order);
-        const shown = await objects.head(packageKeys.live(order.packageId));
+        const key = packageKeys.live(order.packageId, order.channel);
+        const shown = await objects.head(key);
         if (Number(shown?.metadata["number"]) === target.number) return;
-        await putOnLink(order.packageId, target, signal);
+        await putOnLink(key, target, signal);
         say(`the link shows ${target.version}, sha256 ${target.artefact.sha256}`);
       });
     },
@@ -59,7 +80,8 @@ export function createPublicationActivities(tools: PackageTools) {
     /** Twice: purging what is purged does nothing. */
     async purgeLink(order: PublicationStepOrder): Promise<void> {
       return step(order, "purge", async (say, signal) => {
-        say((await purge(order.plan.path, signal)) ? "edges were told" : "no edge to tell");
+        const told = await purgePaths(settings, order.plan.paths, signal);
+        say(told ? "edges were told" : "no edge to tell");
       });
     },
 
@@ -67,6 +89,11 @@ export function createPublicationActivities(tools: PackageTools) {
     async checkLink(order: PublicationStepOrder): Promise<void> {
       return step(order, "check", async (say, signal) => {
         const { path, target } = order.plan;
+        const owner = await Package.findByPk(order.packageId, { rejectOnEmpty: true });
+        if (!owner.isDistributing) {
+          say("distribution is off: no client gets anything, so there is nothing to check");
+          return;
+        }
         const url = settings.publicationCheckUrl + path;
         await checkEdge(objects, url, target.artefact, signal);
         say(`${url} shows the new bytes`);
@@ -77,10 +104,11 @@ export function createPublicationActivities(tools: PackageTools) {
     async restoreLink(order: PublicationStepOrder): Promise<void> {
       return lasting(async (signal) => {
         await assertTurn(order);
-        const { previous, path } = order.plan;
-        if (previous) await putOnLink(order.packageId, previous, signal);
-        else await objects.delete(packageKeys.live(order.packageId));
-        await purge(path, signal).catch(() => false);
+        const { previous, paths } = order.plan;
+        const key = packageKeys.live(order.packageId, order.channel);
+        if (previous) await putOnLink(key, previous, signal);
+        else await objects.delete(key);
+        await purgePaths(settings, paths, signal).catch(() => false);
         const shown = previous ? `shows ${previous.version} again` : "shows nothing again";
         await inTransaction(database, (transaction) =>
           appendLog(order.runId, `--- the link ${shown}\n`, transaction),
@@ -89,10 +117,11 @@ export function createPublicationActivities(tools: PackageTools) {
     },
 
     /** Twice: the run has succeeded already, so nothing is written or told again. */
-    async recordLive({ packageId, runId, plan }: PublicationStepOrder): Promise<void> {
+    async recordLive(order: PublicationStepOrder): Promise<void> {
+      const { packageId, runId, channel, plan } = order;
       const { target, previous } = plan;
       await inTransaction(database, async (transaction) => {
-        if (!(await recordLiveVersion(packageId, target, transaction))) return;
+        if (!(await recordLiveVersion(packageId, channel, target, transaction))) return;
         const ended = { reason: null, parkedIn: null, endedAt: new Date() };
         if (!(await moveRun(runId, "succeeded", ended, transaction))) return;
         await appendLog(runId, `--- ${target.version} is live\n`, transaction);
@@ -101,13 +130,12 @@ export function createPublicationActivities(tools: PackageTools) {
         await recordAudit(
           {
             actor: { accountId: run.requestedById, name: run.requestedBy },
-
             action: "packages.published",
             subjectKind: "package",
             subjectId: String(owner.serial),
             requestId: run.requestId,
             before: previous && { version: previous.version, number: previous.number },
-            after: { version: target.version, number: target.number },
+            after: { version: target.version, number: target.number, channel },
           },
           transaction,
         );
@@ -125,9 +153,20 @@ export function createPublicationActivities(tools: PackageTools) {
     return { artefact, number, versionId, version: version.version, fileName };
   }
 
-  /** Switches the fixed key to an object and its facts, all at once. */
-  async function putOnLink(packageId: string, target: LinkTarget, signal: AbortSignal) {
-    const key = packageKeys.live(packageId);
+  /** Why a version must not be published, in a sentence. */
+  async function shutDoor(versionId: string): Promise<string | undefined> {
+    const version = await PackageVersion.findByPk(versionId, { rejectOnEmpty: true });
+    return closedDoor(OPEN_HOUSE, version)?.message;
+  }
+
+  async function cancelRun(runId: string, reason: string, transaction: Transaction) {
+    const ended = { reason, parkedIn: null, endedAt: new Date() };
+    if (!(await moveRun(runId, "cancelled", ended, transaction))) return;
+    await appendLog(runId, `--- the run is cancelled: ${reason}\n`, transaction);
+  }
+
+  /** Switches a link's key to an object and its facts, all at once. */
+  async function putOnLink(key: string, target: LinkTarget, signal: AbortSignal) {
     await objects.discardUnfinished(key);
     await objects.copy(target.artefact.key, key, {
       signal,
@@ -141,28 +180,15 @@ export function createPublicationActivities(tools: PackageTools) {
   }
 
   /** Keeps a worker that was thought dead from moving the link after a later publication has begun. */
-  async function assertTurn({ packageId, number }: RunOrder): Promise<void> {
-    const { publishingNumber } = await Package.findByPk(packageId, { rejectOnEmpty: true });
-    if (publishingNumber === number) return;
+  async function assertTurn({ packageId, channel, number }: RunOrder): Promise<void> {
+    const link = await findChannel(packageId, channel);
+    if (link?.publishingNumber === number) return;
     throw new StepFailure("broken", "A later publication has begun.");
-  }
-
-  async function purge(path: string, signal: AbortSignal): Promise<boolean> {
-    if (!settings.purgeUrl) return false;
-    const response = await fetch(settings.purgeUrl, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ urls: [settings.publicUrl + path] }),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(PURGE_TIMEOUT_MS)]),
-    });
-    await response.body?.cancel();
-    if (response.ok) return true;
-    throw new StepFailure("broken", `The purge address answered ${response.status}.`);
   }
 
   /** Runs one publication step with its row and its lines in the log. */
   async function step(
-    { runId, packageId }: RunOrder,
+    { runId, packageId, versionId }: RunOrder,
     name: PublicationStep,
     body: (say: (line: string) => void, signal: AbortSignal) => Promise<void>,
   ): Promise<void> {
@@ -182,6 +208,8 @@ export function createPublicationActivities(tools: PackageTools) {
         await bus.announce({ type: "package.run-changed", data: { packageId, runId } });
       };
       try {
+        const shut = await shutDoor(versionId);
+        if (shut) throw new StepFailure("content", shut);
         await body((line) => lines.push(line), signal);
         await end("succeeded");
       } catch (error) {

@@ -10,12 +10,23 @@ import {
   PackageRun,
   PackageVersion,
   readLog,
+  takeTurn,
+  type Turn,
 } from "../../models/packages/index.ts";
 import { lasting } from "./attempt.ts";
 import type { BuildPlan, ParkOrder, RunEnd, RunIds, RunOrder } from "./contract.ts";
 import type { PackageTools } from "./tools.ts";
 
 const LOG_CHUNKS = 64;
+/** The plan of a run whose package was removed. */
+const GONE: BuildPlan = {
+  open: false,
+  type: "zip",
+  version: "",
+  versionId: "",
+  steps: [],
+  original: { key: "", bytes: 0, sha256: "" },
+};
 
 /** The life of a run's row. Everything here may run twice; each comment says why that does no harm. */
 export function createRunActivities({ database, objects, bus, settings }: PackageTools) {
@@ -28,7 +39,8 @@ export function createRunActivities({ database, objects, bus, settings }: Packag
       await inTransaction(database, (transaction) =>
         moveRun(runId, "running", { startedAt: new Date() }, transaction),
       );
-      const run = await PackageRun.findByPk(runId, { rejectOnEmpty: true });
+      const run = await PackageRun.findByPk(runId);
+      if (!run) return GONE;
       const { type } = await Package.findByPk(packageId, { rejectOnEmpty: true });
       const version = await PackageVersion.findByPk(run.versionId, { rejectOnEmpty: true });
       await changed({ packageId, runId });
@@ -92,6 +104,11 @@ export function createRunActivities({ database, objects, bus, settings }: Packag
 
     keepLog,
 
+    /** Twice: the run has its number already and gets the same again. */
+    async takePublicationTurn({ runId }: RunIds): Promise<Turn> {
+      return inTransaction(database, (transaction) => takeTurn(runId, transaction));
+    },
+
     /** Twice: what is removed already is not found again. Answers how many runs were cleared. */
     async clearRunOutputs({
       endedBefore,
@@ -121,8 +138,8 @@ export function createRunActivities({ database, objects, bus, settings }: Packag
   /** Turns the pieces of an ended run's log into one object. Twice: the same bytes under the same key. */
   async function keepLog({ packageId, runId }: RunIds): Promise<void> {
     const key = packageKeys.log(packageId, runId);
-    const run = await PackageRun.findByPk(runId, { rejectOnEmpty: true });
-    if (run.logKey) return;
+    const run = await PackageRun.findByPk(runId);
+    if (!run || run.logKey) return;
     await objects.put(key, Readable.from(pieces(runId), { objectMode: false }), {
       contentType: "text/plain; charset=utf-8",
     });

@@ -1,12 +1,17 @@
 import { z } from "zod";
 import {
+  channelIssues,
+  channelOf,
   fixedPath,
   nameIssues,
   packageStatus,
+  PACKAGE_STATUSES,
   PACKAGE_TYPES,
   RUN_KINDS,
   RUN_STATES,
+  STABLE,
   STEP_STATES,
+  VERDICTS,
   VERSION_STATES,
   versionIssues,
   versionPath,
@@ -28,6 +33,8 @@ const checked = (issues: (text: string) => Issue[]) =>
 /** A package's public id: a decimal string. */
 const Serial = z.string().regex(/^\d{1,15}$/, "must be a package id, a whole number");
 const Version = checked(versionIssues);
+/** `release` is another name of stable. */
+const Channel = z.string().transform(channelOf).pipe(checked(channelIssues));
 const Description = z.string().max(LIMITS.descriptionCharacters);
 const Sha256 = z
   .string()
@@ -44,8 +51,23 @@ export const NewPackage = z.strictObject({
   version: Version,
   description: Description.optional(),
   sha256: Sha256.optional(),
+  channel: Channel.default(STABLE),
+  /** Build and keep it, and show it to nobody until it is published. */
+  draft: z.stringbool().default(false),
 });
 export const NewVersion = NewPackage.omit({ name: true });
+export const PackageChange = z
+  .strictObject({ description: Description.nullable(), is_distributing: z.boolean() })
+  .partial();
+/** Deleting asks for the package's name, so that no wrong id removes what cannot come back. */
+export const Deletion = z.strictObject({ name: z.string() });
+export const VersionChange = z.strictObject({ description: Description.nullable() });
+export const Publication = z.strictObject({ at: z.iso.datetime({ offset: true }).optional() });
+export const Yank = z.strictObject({
+  reason: z.string().trim().min(1).max(500),
+  /** Let the link show what it showed before. */
+  fallback: z.boolean().default(false),
+});
 export const Rollback = z.strictObject({ version: Version });
 export const Resolve = z.strictObject({
   action: z.enum(["retry", "abort"]),
@@ -62,6 +84,7 @@ export const LogQuery = z.strictObject({
 export const PackageQuestion = z.object({
   package_id: Serial.optional(),
   package_name: z.string().max(LIMITS.packageNameBytes).optional(),
+  channel: Channel.default(STABLE),
 });
 export const SignedQuery = z.strictObject({
   expires: z.coerce.number().int(),
@@ -74,8 +97,11 @@ const RunSummary = z.strictObject({
   id: z.uuid(),
   kind: z.enum(RUN_KINDS),
   version: z.string(),
+  channel: z.string(),
   status: z.enum(RUN_STATES),
   reason: z.string().nullable(),
+  /** When a timed publication is due. */
+  publish_at: Moment.nullable(),
   requested_by: z.string(),
   created_at: Moment,
   started_at: Moment.nullable(),
@@ -102,9 +128,15 @@ export const RunOut = RunSummary.extend({
 
 export const VersionOut = z.strictObject({
   version: z.string(),
+  channel: z.string(),
   description: z.string().nullable(),
   status: z.enum(VERSION_STATES),
   live: z.boolean(),
+  draft: z.boolean(),
+  publish_at: Moment.nullable(),
+  verdict: z.enum(VERDICTS),
+  yanked_at: Moment.nullable(),
+  yank_reason: z.string().nullable(),
   file_name: z.string(),
   file_size: z.number().int().nullable(),
   sha256: z.string().nullable(),
@@ -121,16 +153,30 @@ export const PackageOut = z.strictObject({
   description: z.string().nullable(),
   type: z.enum(PACKAGE_TYPES),
   current_version: z.string(),
-  status: z.enum(["pending", "processing", "processed_success", "processed_failed"]),
+  status: z.enum(PACKAGE_STATUSES),
   download_url: z.string().nullable(),
   original_download_url: z.string().nullable(),
   file_size: z.number().int().nullable(),
   sha256: z.string().nullable(),
   is_distributing: z.boolean(),
   live_version: z.string().nullable(),
+  channels: z.array(
+    z.strictObject({
+      name: z.string(),
+      live_version: z.string().nullable(),
+      download_url: z.string().nullable(),
+    }),
+  ),
   latest_run: RunSummary.nullable(),
   created_at: Moment,
   updated_at: Moment,
+});
+
+/** What a deletion answers: the package is gone for everybody, its name is free when its objects are removed. */
+export const DeletionOut = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  status: z.literal("removing"),
 });
 
 /** What 202 answers: the package, and the run that was started. */
@@ -166,14 +212,16 @@ export interface PackageView {
   row: Package;
   live: PackageVersion | undefined;
   newest: PackageVersion;
+  channels: { name: string; live: PackageVersion | undefined }[];
   latestRun: { run: PackageRun; version: string } | undefined;
   originalUrl: string | null;
 }
 
 export function presentPackage(
-  { row, live, newest, latestRun, originalUrl }: PackageView,
+  { row, live, newest, channels, latestRun, originalUrl }: PackageView,
   publicUrl: string,
 ): z.input<typeof PackageOut> {
+  const linkOf = (channel: string) => publicUrl + fixedPath(String(row.serial), channel, row.type);
   return {
     id: String(row.serial),
     name: row.name,
@@ -181,12 +229,17 @@ export function presentPackage(
     type: row.type,
     current_version: (live ?? newest).version,
     status: packageStatus(live !== undefined, latestRun?.run.state),
-    download_url: live ? publicUrl + fixedPath(String(row.serial), row.type) : null,
+    download_url: live ? linkOf(STABLE) : null,
     original_download_url: originalUrl,
     file_size: live?.artefactBytes ?? null,
     sha256: live?.artefactSha256 ?? null,
     is_distributing: live !== undefined && row.isDistributing,
     live_version: live?.version ?? null,
+    channels: channels.map(({ name, live: shown }) => ({
+      name,
+      live_version: shown?.version ?? null,
+      download_url: shown ? linkOf(name) : null,
+    })),
     latest_run: latestRun ? presentRunSummary(latestRun.run, latestRun.version) : null,
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
@@ -195,15 +248,21 @@ export function presentPackage(
 
 export function presentVersion(
   version: PackageVersion,
-  owner: Package,
+  { owner, isLive }: { owner: Package; isLive: boolean },
   publicUrl: string,
 ): z.input<typeof VersionOut> {
   const path = versionPath(String(owner.serial), version.version, version.fileName);
   return {
     version: version.version,
+    channel: version.channel,
     description: version.description,
     status: version.state,
-    live: owner.liveVersionId === version.id,
+    live: isLive,
+    draft: version.isDraft,
+    publish_at: version.publishAt?.toISOString() ?? null,
+    verdict: version.verdict,
+    yanked_at: version.yankedAt?.toISOString() ?? null,
+    yank_reason: version.yankReason,
     file_name: version.fileName,
     file_size: version.artefactBytes,
     sha256: version.artefactSha256,
@@ -220,8 +279,10 @@ export function presentRunSummary(run: PackageRun, version: string): z.input<typ
     id: run.id,
     kind: run.kind,
     version,
+    channel: run.channel,
     status: run.state,
     reason: run.reason,
+    publish_at: run.publishAt?.toISOString() ?? null,
     requested_by: run.requestedBy,
     created_at: run.createdAt.toISOString(),
     started_at: run.startedAt?.toISOString() ?? null,

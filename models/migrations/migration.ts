@@ -28,6 +28,15 @@ export interface Schema {
   /** Twice is harmless: MySQL cannot undo half a migration, so one that was cut short runs again. */
   createTable: (name: string, columns: Record<string, Column>, indexes?: Index[]) => Promise<void>;
   dropTable: (name: string) => Promise<void>;
+  /** Adds what is missing; a column that is not null brings the default that the rows there get. */
+  addColumns: (table: string, columns: Record<string, Column>) => Promise<void>;
+  /** Drops what is there. No index may lean on them. */
+  dropColumns: (table: string, columns: string[]) => Promise<void>;
+  hasColumn: (table: string, column: string) => Promise<boolean>;
+  addIndexes: (table: string, indexes: Index[]) => Promise<void>;
+  dropIndexes: (table: string, indexes: Index[]) => Promise<void>;
+  /** Runs one statement that both databases understand. */
+  run: (sql: string) => Promise<void>;
   /** For everything else; hand on `transaction` with each call. */
   queryInterface: QueryInterface;
   transaction: Transaction;
@@ -38,20 +47,54 @@ export async function openSchema(database: Database, transaction: Transaction): 
   const { sequelize, dialect } = database;
   const queryInterface = sequelize.getQueryInterface();
   const collation = dialect === "mysql" ? await exactCollation(sequelize, transaction) : undefined;
+  const run = async (sql: string) => {
+    await sequelize.query(sql, { transaction });
+  };
+  const columnsOf = async (table: string) => {
+    // The types forget that options are handed on to the query.
+    const options = { transaction } as unknown as string;
+    return new Set(Object.keys(await queryInterface.describeTable(table, options)));
+  };
+  const addIndexes: Schema["addIndexes"] = async (table, indexes) => {
+    const there = new Set(await indexNames(queryInterface, table, transaction));
+    for (const { columns: fields, unique = false } of indexes) {
+      const index: IndexesOptions = { name: indexName(table, fields), fields, unique };
+      if (there.has(index.name!)) continue;
+      await queryInterface.addIndex(table, { ...index, fields, transaction });
+    }
+  };
   return {
     queryInterface,
     transaction,
+    run,
+    addIndexes,
     async createTable(name, columns, indexes = []) {
       await queryInterface.createTable(name, definitions(columns, dialect), {
         transaction,
         ...(collation ? { charset: "utf8mb4", collate: collation, engine: "InnoDB" } : {}),
       });
-      const there = new Set(await indexNames(queryInterface, name, transaction));
-      for (const { columns: over, unique = false } of indexes) {
-        const index: IndexesOptions = { name: [name, ...over].join("_"), fields: over, unique };
-        if (!there.has(index.name!)) {
-          await queryInterface.addIndex(name, { ...index, fields: over, transaction });
-        }
+      await addIndexes(name, indexes);
+    },
+    async hasColumn(table, column) {
+      return (await columnsOf(table)).has(column);
+    },
+    async addColumns(table, columns) {
+      const there = await columnsOf(table);
+      for (const [name, column] of Object.entries(definitions(columns, dialect))) {
+        if (there.has(name)) continue;
+        await queryInterface.addColumn(table, name, column as Column, { transaction });
+      }
+    },
+    async dropColumns(table, columns) {
+      const there = await columnsOf(table);
+      for (const name of columns.filter((column) => there.has(column))) {
+        await run(`ALTER TABLE ${table} DROP COLUMN ${name}`);
+      }
+    },
+    async dropIndexes(table, indexes) {
+      const there = new Set(await indexNames(queryInterface, table, transaction));
+      for (const name of indexes.map(({ columns }) => indexName(table, columns))) {
+        if (there.has(name)) await queryInterface.removeIndex(table, name, { transaction });
       }
     },
     async dropTable(name) {
@@ -78,6 +121,10 @@ function definitions(
       return [name, column.type === DataTypes.TEXT ? { ...column, type: "MEDIUMTEXT" } : column];
     }),
   );
+}
+
+function indexName(table: string, columns: string[]): string {
+  return [table, ...columns].join("_");
 }
 
 /** The collation that compares byte by byte, trailing spaces included, as SQLite does. MySQL and MariaDB name it differently. */

@@ -97,6 +97,11 @@ export async function finishOutbox(
   return gone === 1;
 }
 
+/** Forgets what was still to be told to a workflow. A message that a relay has in its hands may arrive all the same. */
+export async function dropOutbox(workflowId: string, transaction: Transaction): Promise<void> {
+  await OutboxEntry.destroy({ where: { workflowId }, transaction });
+}
+
 /** Gives a message back, to be tried again after `delaySeconds`. False when the claim had passed to another relay. */
 export async function retryOutbox(
   database: Database,

@@ -1,20 +1,11 @@
 import type { Transaction } from "sequelize";
-import type { Actor } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
-import { workflowId } from "../../domain/ids.ts";
 import { assertSameType } from "../../domain/packages.ts";
-import type { PackageType, RunKind } from "../../domain/packages.ts";
+import type { PackageType } from "../../domain/packages.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
-import { adoptStaged, enqueue, nextSerial, recordAudit } from "../operations.ts";
-import { takeNumber } from "./link.ts";
-import { Package, PackageRun, PackageVersion } from "./tables.ts";
-
-/** Who asks, and in which request. */
-interface Asker {
-  actor: Actor;
-  address: string;
-  requestId: string;
-}
+import { adoptStaged, nextSerial } from "../operations.ts";
+import { addRun, type Asker, auditPackage, holdPackage, tellLine } from "./orders.ts";
+import { Package, PackageVersion } from "./tables.ts";
 
 /** An original that was received, staged and looked into. The ids are made by the API, before the bytes come. */
 export interface ReceivedOriginal {
@@ -22,6 +13,9 @@ export interface ReceivedOriginal {
   versionId: string;
   runId: string;
   version: string;
+  channel: string;
+  /** To be built and kept until somebody publishes it. */
+  isDraft: boolean;
   description: string | null;
   type: PackageType;
   fileName: string;
@@ -45,19 +39,18 @@ export async function acceptPackage(
         { id, serial, name, description, type },
         { transaction },
       );
-      const after = { name, type, version: original.version };
-      await audit("packages.created", created, after, asker, transaction);
+      const after = { name, type, ...told(original) };
+      await auditPackage("packages.created", created, { after }, asker, transaction);
       await acceptOriginal(created, original, asker, transaction);
     });
   } catch (error) {
     if (!isTaken(error)) throw error;
     const owner = await Package.findOne({ where: { name } });
     if (!owner) throw error;
-    throw refusal(
-      "packages/name-taken",
-      "A package of this name exists. Upload to its versions instead.",
-      { fields: { id: String(owner.serial) } },
-    );
+    const advice = owner.deletedAt
+      ? "A package of this name is being removed. Try again in a moment."
+      : "A package of this name exists. Upload to its versions instead.";
+    throw refusal("packages/name-taken", advice, { fields: { id: String(owner.serial) } });
   }
 }
 
@@ -71,8 +64,9 @@ export async function acceptVersion(
   assertSameType(owner.type, original.type);
   try {
     await inTransaction(database, async (transaction) => {
-      const after = { version: original.version };
-      await audit("packages.version-uploaded", owner, after, asker, transaction);
+      await holdPackage(owner, transaction);
+      const changed = { after: told(original) };
+      await auditPackage("packages.version-uploaded", owner, changed, asker, transaction);
       await acceptOriginal(owner, original, asker, transaction);
     });
   } catch (error) {
@@ -92,10 +86,17 @@ export async function acceptRollback(
   asker: Asker,
 ): Promise<void> {
   await inTransaction(database, async (transaction) => {
-    const after = { version: version.version };
-    await audit("packages.rolled-back", owner, after, asker, transaction);
-    await startRun(owner, { runId, kind: "rollback", version }, asker, transaction);
+    await holdPackage(owner, transaction);
+    const after = { version: version.version, channel: version.channel };
+    await auditPackage("packages.rolled-back", owner, { after }, asker, transaction);
+    const run = { runId, kind: "rollback", version, turn: "now" } as const;
+    const argument = await addRun(owner, run, asker, transaction);
+    await tellLine(owner, { update: "rollBackPackage", id: runId, argument }, asker, transaction);
   });
+}
+
+function told({ version, channel, isDraft }: ReceivedOriginal) {
+  return { version, channel, ...(isDraft && { draft: true }) };
 }
 
 async function acceptOriginal(
@@ -104,12 +105,15 @@ async function acceptOriginal(
   asker: Asker,
   transaction: Transaction,
 ): Promise<void> {
+  const { runId, isDraft } = original;
   await adoptStaged(original.key, transaction);
   const version = await PackageVersion.create(
     {
       id: original.versionId,
       packageId: owner.id,
       version: original.version,
+      channel: original.channel,
+      isDraft,
       description: original.description,
       state: "processing",
       fileName: original.fileName,
@@ -119,61 +123,12 @@ async function acceptOriginal(
     },
     { transaction },
   );
-  await startRun(owner, { runId: original.runId, kind: "upload", version }, asker, transaction);
-}
-
-/** Adds the run and, in the same transaction, the message that tells the package's workflow of it. */
-async function startRun(
-  owner: Package,
-  { runId, kind, version }: { runId: string; kind: RunKind; version: PackageVersion },
-  { actor, requestId }: Asker,
-  transaction: Transaction,
-): Promise<void> {
-  const packageId = owner.id;
-  const number = await takeNumber(packageId, transaction);
-  await PackageRun.create(
-    {
-      id: runId,
-      packageId,
-      versionId: version.id,
-      kind,
-      number,
-      state: "queued",
-      requestedById: actor.accountId,
-      requestedBy: actor.name,
-      requestId,
-    },
-    { transaction },
-  );
-  const serial = String(owner.serial);
-  const title = `${owner.name} ${version.version}`;
-  await enqueue(
-    {
-      id: runId,
-      workflow: "packageLine",
-      workflowId: workflowId("package", packageId),
-      input: { packageId, serial },
-      command: {
-        update: kind === "upload" ? "replacePackage" : "rollBackPackage",
-        id: runId,
-        argument: { packageId, runId, kind, number, title },
-      },
-      summary: `Package ${owner.name}`,
-      kind: "package",
-      subject: serial,
-      headers: { accountId: actor.accountId, actorName: actor.name, requestId },
-    },
+  const turn = isDraft ? "later" : "now";
+  const argument = await addRun(
+    owner,
+    { runId, kind: "upload", version, turn },
+    asker,
     transaction,
   );
-}
-
-function audit(
-  action: string,
-  owner: Package,
-  after: object,
-  { actor, address, requestId }: Asker,
-  transaction: Transaction,
-): Promise<void> {
-  const subject = { subjectKind: "package", subjectId: String(owner.serial) };
-  return recordAudit({ actor, action, ...subject, address, requestId, after }, transaction);
+  await tellLine(owner, { update: "replacePackage", id: runId, argument }, asker, transaction);
 }

@@ -4,12 +4,16 @@ export {
   acceptVersion,
   type ReceivedOriginal,
 } from "./acceptance.ts";
-export { claimLink, recordLiveVersion } from "./link.ts";
+export { changePackage, changeVersion, deletePackage } from "./changes.ts";
+export { claimLink, findChannel, recordLiveVersion } from "./link.ts";
 export { appendLog, readLog } from "./log.ts";
+export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";
+export { removePackageRows } from "./removal.ts";
 export { addFacts, beginStep, endStep, keepArtefact, moveRun } from "./runs.ts";
 export {
   definePackages,
   Package,
+  PackageChannel,
   PackageLogChunk,
   PackageRun,
   PackageStep,

@@ -1,10 +1,18 @@
 import { Op, type Transaction } from "sequelize";
-import { Package } from "./tables.ts";
+import { isTaken } from "../database.ts";
+import { PackageChannel, PackageRun } from "./tables.ts";
 
-/** Gives out the package's next publication number: one UPDATE, so no two orders ever get the same. */
-export async function takeNumber(packageId: string, transaction: Transaction): Promise<number> {
-  await Package.increment("lastNumber", { where: { id: packageId }, transaction });
-  const { lastNumber } = await Package.findByPk(packageId, {
+/** Gives out the channel's next publication number: one UPDATE, so no two orders ever get the same. */
+export async function takeNumber(
+  packageId: string,
+  name: string,
+  transaction: Transaction,
+): Promise<number> {
+  const where = { packageId, name };
+  await ensureChannel(packageId, name, transaction);
+  await PackageChannel.increment("lastNumber", { where, transaction });
+  const { lastNumber } = await PackageChannel.findOne({
+    where,
     attributes: ["lastNumber"],
     transaction,
     rejectOnEmpty: true,
@@ -12,15 +20,40 @@ export async function takeNumber(packageId: string, transaction: Transaction): P
   return lastNumber;
 }
 
-/** Declares that `number` is going to the link; false when a higher one has been there before. */
+/** Makes the channel of a package, if it is not there. */
+async function ensureChannel(
+  packageId: string,
+  name: string,
+  transaction: Transaction,
+): Promise<void> {
+  if ((await PackageChannel.count({ where: { packageId, name }, transaction })) > 0) return;
+  try {
+    await PackageChannel.create({ packageId, name }, { transaction });
+  } catch (error) {
+    if (!isTaken(error)) throw error;
+  }
+}
+
+/** A channel of a package; undefined when nothing was ever sent there. */
+export async function findChannel(
+  packageId: string,
+  name: string,
+  transaction?: Transaction,
+): Promise<PackageChannel | undefined> {
+  const options = transaction ? { transaction } : {};
+  return (await PackageChannel.findOne({ where: { packageId, name }, ...options })) ?? undefined;
+}
+
+/** Declares that `number` is going to the channel's link; false when a higher one has been there before. */
 export async function claimLink(
   packageId: string,
+  name: string,
   number: number,
   transaction: Transaction,
 ): Promise<boolean> {
-  const [claimed] = await Package.update(
+  const [claimed] = await PackageChannel.update(
     { publishingNumber: number },
-    { where: { id: packageId, publishingNumber: { [Op.lte]: number } }, transaction },
+    { where: { packageId, name, publishingNumber: { [Op.lte]: number } }, transaction },
   );
   return claimed > 0;
 }
@@ -28,12 +61,28 @@ export async function claimLink(
 /** Records what the link shows now; false when a higher number is there already. Twice writes the same. */
 export async function recordLiveVersion(
   packageId: string,
+  name: string,
   live: { number: number; versionId: string },
   transaction: Transaction,
 ): Promise<boolean> {
-  const [recorded] = await Package.update(
+  const [recorded] = await PackageChannel.update(
     { liveNumber: live.number, liveVersionId: live.versionId },
-    { where: { id: packageId, liveNumber: { [Op.lte]: live.number } }, transaction },
+    { where: { packageId, name, liveNumber: { [Op.lte]: live.number } }, transaction },
   );
   return recorded > 0;
+}
+
+/** The ids of versions that a channel's link has shown, the last one first. */
+export async function shownVersions(
+  packageId: string,
+  channel: string,
+  transaction: Transaction,
+): Promise<string[]> {
+  const runs = await PackageRun.findAll({
+    where: { packageId, channel, state: "succeeded", number: { [Op.gt]: 0 } },
+    order: [["number", "DESC"]],
+    attributes: ["versionId"],
+    transaction,
+  });
+  return [...new Set(runs.map(({ versionId }) => versionId))];
 }

@@ -8,7 +8,9 @@ import {
 import {
   RUN_KINDS,
   RUN_STATES,
+  STABLE,
   STEP_STATES,
+  VERDICTS,
   VERSION_STATES,
   PACKAGE_TYPES,
 } from "../../domain/packages.ts";
@@ -18,6 +20,7 @@ import type {
   RunState,
   RunStep,
   StepState,
+  Verdict,
   VersionState,
 } from "../../domain/packages.ts";
 import {
@@ -35,7 +38,7 @@ import {
   times,
 } from "../columns.ts";
 
-/** One package: a name, a link that never changes, and which version the link shows. */
+/** One package: a name, and links that never change. */
 export class Package extends Model<InferAttributes<Package>, InferCreationAttributes<Package>> {
   declare id: string;
   /** The public id, a decimal string on the wire. */
@@ -44,6 +47,19 @@ export class Package extends Model<InferAttributes<Package>, InferCreationAttrib
   declare description: string | null;
   declare type: PackageType;
   declare isDistributing: CreationOptional<boolean>;
+  /** Since when it is being removed: nobody finds it any more, and its rows go last. */
+  declare deletedAt: CreationOptional<Date | null>;
+  declare createdAt: CreationOptional<Date>;
+  declare updatedAt: CreationOptional<Date>;
+}
+
+/** One channel of a package: a link of its own, the numbers of its publications, and which version the link shows. */
+export class PackageChannel extends Model<
+  InferAttributes<PackageChannel>,
+  InferCreationAttributes<PackageChannel>
+> {
+  declare packageId: string;
+  declare name: string;
   /** The last publication number that was given out; the next accepted order takes one more. */
   declare lastNumber: CreationOptional<number>;
   /** The highest number whose publication was begun: lower ones may not touch the link any more. */
@@ -63,8 +79,19 @@ export class PackageVersion extends Model<
   declare id: string;
   declare packageId: string;
   declare version: string;
+  /** The channel whose link it is published on. */
+  declare channel: CreationOptional<string>;
   declare description: string | null;
   declare state: VersionState;
+  /** Built and kept, and not to be seen until somebody publishes it. */
+  declare isDraft: CreationOptional<boolean>;
+  /** When a draft publishes itself. */
+  declare publishAt: CreationOptional<Date | null>;
+  declare verdict: CreationOptional<Verdict>;
+  declare yankedAt: CreationOptional<Date | null>;
+  declare yankReason: CreationOptional<string | null>;
+  /** What the link shows in its place, from the moment it was yanked. */
+  declare fallbackVersionId: CreationOptional<string | null>;
   declare fileName: string;
   declare originalKey: string;
   declare originalBytes: number;
@@ -86,8 +113,12 @@ export class PackageRun extends Model<
   declare id: string;
   declare packageId: string;
   declare versionId: string;
+  declare channel: CreationOptional<string>;
   declare kind: RunKind;
+  /** The higher one of a channel wins. 0: it has no turn yet, or takes none. */
   declare number: number;
+  /** When it is to take its turn; at once when null. */
+  declare publishAt: CreationOptional<Date | null>;
   declare state: RunState;
   declare reason: CreationOptional<string | null>;
   /** The workflow that waits for a decision while the run is parked. */
@@ -144,21 +175,37 @@ export function definePackages(sequelize: Sequelize): void {
       description: longText({ allowNull: true }),
       type: state(PACKAGE_TYPES),
       isDistributing: flag({ defaultValue: true }),
+      deletedAt: moment({ allowNull: true }),
+      ...times(),
+    },
+    { sequelize, tableName: "packages" },
+  );
+  PackageChannel.init(
+    {
+      packageId: id({ primaryKey: true }),
+      name: text(20, { primaryKey: true }),
       lastNumber: count({ defaultValue: 0 }),
       publishingNumber: count({ defaultValue: 0 }),
       liveNumber: count({ defaultValue: 0 }),
       liveVersionId: id({ allowNull: true }),
       ...times(),
     },
-    { sequelize, tableName: "packages" },
+    { sequelize, tableName: "package_channels" },
   );
   PackageVersion.init(
     {
       id: id({ primaryKey: true }),
       packageId: id(),
       version: text(50),
+      channel: text(20, { defaultValue: STABLE }),
       description: longText({ allowNull: true }),
       state: state(VERSION_STATES),
+      isDraft: flag({ defaultValue: false }),
+      publishAt: moment({ allowNull: true }),
+      verdict: state(VERDICTS, { defaultValue: "clear" }),
+      yankedAt: moment({ allowNull: true }),
+      yankReason: longText({ allowNull: true }),
+      fallbackVersionId: id({ allowNull: true }),
       fileName: text(255),
       originalKey: text(500),
       originalBytes: bytes(),
@@ -176,8 +223,10 @@ export function definePackages(sequelize: Sequelize): void {
       id: id({ primaryKey: true }),
       packageId: id(),
       versionId: id(),
+      channel: text(20, { defaultValue: STABLE }),
       kind: state(RUN_KINDS),
       number: count(),
+      publishAt: moment({ allowNull: true }),
       state: state(RUN_STATES),
       reason: longText({ allowNull: true }),
       parkedIn: text(255, { allowNull: true }),

@@ -53,6 +53,38 @@ describeDatabases(({ place }) => {
     }
   });
 
+  test("the one link of an existing package becomes its stable channel, and back again", async () => {
+    const database = await openPlace(await place());
+    const { sequelize } = database;
+    const before = MIGRATIONS.findIndex(({ name }) => name.endsWith("add-channels"));
+    await migrate(database, MIGRATIONS.slice(0, before));
+    const [now, live] = ["'2026-01-01 00:00:00'", "'00000000-0000-7000-8000-000000000002'"];
+    await sequelize.query(
+      `INSERT INTO packages VALUES ('p', 1001, 'Demo', NULL, 'zip', 1, 7, 6, 5, ${live}, ${now}, ${now})`,
+    );
+    const rows = (sql: string) => sequelize.query(sql, { type: QueryTypes.SELECT });
+
+    await migrate(database, MIGRATIONS.slice(0, before + 1));
+
+    expect(
+      await rows(
+        "SELECT name, last_number, publishing_number, live_number, live_version_id FROM package_channels",
+      ),
+    ).toEqual([
+      {
+        name: "stable",
+        last_number: 7,
+        publishing_number: 6,
+        live_number: 5,
+        live_version_id: "00000000-0000-7000-8000-000000000002",
+      },
+    ]);
+    await rollbackMigrations(database, 1, MIGRATIONS.slice(0, before + 1));
+    expect(await rows("SELECT name, last_number, live_number FROM packages")).toEqual([
+      { name: "Demo", last_number: 7, live_number: 5 },
+    ]);
+  });
+
   test("two processes that migrate at once do it once", async () => {
     const where = await place();
     const [one, other] = [await openPlace(where), await openPlace(where)];

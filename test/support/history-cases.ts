@@ -1,4 +1,5 @@
 import type { Client, WorkflowHandle } from "@temporalio/client";
+import type { YankOrder } from "../../activities/packages/contract.ts";
 import type { PackageActivities } from "../../activities/packages/index.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { resolveParked } from "../../workflows/helpers/parking.ts";
@@ -6,8 +7,11 @@ import {
   packageBuild,
   packageLine,
   packageSweep,
+  publishVersion,
+  removePackage,
   replacePackage,
   rollBackPackage,
+  yankVersion,
 } from "../../workflows/packages/index.ts";
 import { badContent, broken, fakePackages, orderOf } from "./fakes/package-activities.ts";
 import { until } from "./until.ts";
@@ -79,6 +83,7 @@ function cases(): HistoryCase[] {
   };
   const published = fakePackages();
   const overtaken = fakePackages();
+  const timed = fakePackages();
   const stuck = fakePackages({
     checkLink: async () => {
       throw broken("the edge shows old bytes");
@@ -160,6 +165,28 @@ function cases(): HistoryCase[] {
         },
         (happened) => happened.includes("endRun:run-1:cancelled"),
         () => stuck.happened,
+      ),
+    },
+    {
+      workflow: "packageLine",
+      name: "timed-yanked-and-removed",
+      activities: () => timed.activities,
+      live: line(
+        async (handle) => {
+          const draft = { ...orderOf("run-1", 0, "publish"), publishAt: Date.now() + 2_000 };
+          const put = { ...orderOf("run-2", 0, "publish"), publishAt: Date.now() + 60_000 };
+          await handle.executeUpdate(publishVersion, { args: [put] });
+          await handle.executeUpdate(publishVersion, { args: [draft] });
+          await until(() => timed.happened.includes("keepLog:run-1"));
+          const yank = { ...orderOf("run-3", 0, "yank"), versionId: put.versionId };
+          const args: [YankOrder] = [{ yank, fallback: orderOf("run-4", 9, "rollback") }];
+          await handle.executeUpdate(yankVersion, { args });
+          await until(() => timed.happened.includes("keepLog:run-4"));
+          await until(() => timed.happened.includes("endRun:run-3:succeeded"));
+          await handle.executeUpdate(removePackage, { args: [{ packageId: "p" }] });
+        },
+        (happened) => happened.includes("forgetPackage"),
+        () => timed.happened,
       ),
     },
     {

@@ -8,7 +8,7 @@ import { onTestFinished } from "vitest";
 import { createPackageActivities } from "../../activities/packages/index.ts";
 import type { RunOrder, StepOrder } from "../../activities/packages/contract.ts";
 import type { PackageSettings } from "../../activities/packages/tools.ts";
-import { packageKeys } from "../../domain/packages.ts";
+import { packageKeys, STABLE } from "../../domain/packages.ts";
 import type { BuildStep } from "../../domain/packages.ts";
 import { stageObject } from "../../models/operations.ts";
 import { acceptPackage, PackageLogChunk } from "../../models/packages/index.ts";
@@ -91,12 +91,22 @@ export async function accept({ database, objects }: Bench, version = "1.0.0") {
   const key = packageKeys.original(ids.packageId, ids.versionId);
   await stageObject(database, key);
   const written = await objects.put(key, bytes);
-  const facts = { type: "zip", fileName: "app.zip", version, description: null, key } as const;
+  const facts = {
+    type: "zip",
+    fileName: "app.zip",
+    version,
+    channel: STABLE,
+    isDraft: false,
+    description: null,
+    key,
+  } as const;
   const asker = { actor: ADMIN, address: "127.0.0.1", requestId: "r" };
   await acceptPackage(database, `App ${ids.packageId}`, { ...ids, ...facts, ...written }, asker);
   const order: RunOrder = {
     packageId: ids.packageId,
     runId: ids.runId,
+    versionId: ids.versionId,
+    channel: STABLE,
     kind: "upload",
     number: 1,
     title: "App",

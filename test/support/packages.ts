@@ -1,7 +1,12 @@
 import { createHash, randomUUID } from "node:crypto";
 import { makeZip } from "../../scripts/demo/sample-package.ts";
 import { fixedPath, packageKeys } from "../../domain/packages.ts";
-import { PackageRun, PackageVersion, Package } from "../../models/packages/index.ts";
+import {
+  Package,
+  PackageChannel,
+  PackageRun,
+  PackageVersion,
+} from "../../models/packages/index.ts";
 import { buffer } from "node:stream/consumers";
 import { ZipFile } from "yazl";
 import { inTransaction } from "../../models/database.ts";
@@ -45,35 +50,48 @@ export async function uploadPackage(
   return { ...answer, bytes };
 }
 
-/** Does by hand what worker and workflow do: the version's bytes are kept and shown by the link. */
+/** Does by hand what the build does: the version's published form is kept. */
+export async function makeReady(
+  { services }: Pick<StartedApi, "services">,
+  which: { id: string } | { version: string },
+) {
+  const row = await PackageVersion.findOne({ where: which, rejectOnEmpty: true });
+  const { originalKey, originalSha256: sha256, originalBytes } = row;
+  const key = packageKeys.version(row.packageId, row.id, sha256);
+  await services.objects.copy(originalKey, key);
+  await inTransaction(services.database, async (transaction) => {
+    const artefact = { artefactKey: key, artefactBytes: originalBytes, artefactSha256: sha256 };
+    await row.update({ state: "ready", ...artefact }, { transaction });
+  });
+  return { row, key, sha256 };
+}
+
+/** Does by hand what worker and workflow do: the version's bytes are kept and shown by its channel's link. */
 export async function publishByHand(
   { services }: Pick<StartedApi, "services">,
   serial: string,
   version: string,
 ): Promise<{ path: string; bytes: Buffer }> {
   const owner = await Package.findOne({ where: { serial: Number(serial) }, rejectOnEmpty: true });
-  const row = await PackageVersion.findOne({
-    where: { packageId: owner.id, version },
-    rejectOnEmpty: true,
-  });
-  const run = await PackageRun.findOne({ where: { versionId: row.id }, rejectOnEmpty: true });
-  const { originalKey, originalSha256: sha256, originalBytes } = row;
-  const key = packageKeys.version(owner.id, row.id, sha256);
-  await services.objects.copy(originalKey, key);
-  await services.objects.copy(originalKey, packageKeys.live(owner.id), {
-    metadata: { sha256, version, number: String(run.number), "file-name": row.fileName },
+  const where = { packageId: owner.id, version };
+  const { id: versionId } = await PackageVersion.findOne({ where, rejectOnEmpty: true });
+  const run = await PackageRun.findOne({ where: { versionId }, rejectOnEmpty: true });
+  const { row, key, sha256 } = await makeReady({ services }, { id: versionId });
+  const { number } = run;
+  await services.objects.copy(row.originalKey, packageKeys.live(owner.id, row.channel), {
+    metadata: { sha256, version, number: String(number), "file-name": row.fileName },
   });
   await inTransaction(services.database, async (transaction) => {
-    const artefact = { artefactKey: key, artefactBytes: originalBytes, artefactSha256: sha256 };
-    await row.update({ state: "ready", ...artefact }, { transaction });
-    const number = run.number;
-    await owner.update(
+    await PackageChannel.update(
       { liveVersionId: row.id, liveNumber: number, publishingNumber: number },
-      { transaction },
+      { where: { packageId: owner.id, name: row.channel }, transaction },
     );
     await run.update({ state: "succeeded" }, { transaction });
   });
-  return { path: fixedPath(serial, owner.type), bytes: await bytesOf(services, key) };
+  return {
+    path: fixedPath(serial, row.channel, owner.type),
+    bytes: await bytesOf(services, key),
+  };
 }
 
 async function bytesOf({ objects }: Services, key: string): Promise<Buffer> {

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
+import type { RunOrder } from "../../activities/packages/contract.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { resolveParked } from "../../workflows/helpers/parking.ts";
-import { packageBuild } from "../../workflows/packages/index.ts";
+import { packageBuild, packageLine, publishVersion } from "../../workflows/packages/index.ts";
 import { broken, fakePackages, orderOf } from "../support/fakes/package-activities.ts";
 import { withTimeSkipping, type TimeSkippingBench } from "../support/temporal.ts";
 import { until } from "../support/until.ts";
@@ -52,4 +53,25 @@ test("a parked run waits for a season and goes on as if nothing had been", async
   });
 
   expect(happened.at(-1)).toBe("runBuildStep:run:checksums");
+});
+
+test("a publication that was ordered for next month is made next month, and not before", async () => {
+  const { activities, happened } = fakePackages();
+
+  await withTimeSkipping(activities, async (bench) => {
+    const handle = await bench.client.workflow.start(packageLine, {
+      taskQueue: QUEUES.orchestrator,
+      workflowId: randomUUID(),
+      args: [{ packageId: "p", serial: "1001" }],
+    });
+    const publishAt = (await bench.now()) + 30 * 86_400_000;
+    const args: [RunOrder] = [{ ...orderOf("a", 0, "publish"), publishAt }];
+    await handle.executeUpdate(publishVersion, { args });
+    await bench.sleep("29 days");
+    expect(happened).toEqual([]);
+    await bench.sleep("1 day");
+    await until(() => happened.includes("keepLog:a"));
+  });
+
+  expect(happened.filter((what) => what === "recordLive:a")).toHaveLength(1);
 });

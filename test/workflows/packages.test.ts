@@ -211,6 +211,24 @@ describe("packageLine", () => {
     expect(happened).not.toContain("restoreLink:a");
   });
 
+  test("a parked publication is overtaken by what is accepted while it waits for a person", async () => {
+    const { activities, happened } = fakePackages({
+      switchLink: async ({ runId }) => {
+        if (runId === "a") throw broken("the store is away");
+      },
+    });
+
+    await withWorkers(ALL, activities, async ({ client }) => {
+      const handle = await startLine(client);
+      await handle.executeUpdate(replacePackage, { args: [orderOf("a", 1)] });
+      await until(() => happened.includes("parkRun:a:switch"));
+      await handle.executeUpdate(replacePackage, { args: [orderOf("b", 2)] });
+      await until(() => happened.includes("keepLog:b"));
+    });
+
+    expect(happened).toContain("endRun:a:superseded");
+  });
+
   test("an unexpected failure of one publication does not end the package", async () => {
     const plain = fakePackages().activities;
     const { activities, happened } = fakePackages({

@@ -1,4 +1,12 @@
 export { packageSweep } from "./sweep.ts";
 export { packageBuild } from "./build.ts";
-export { packageLine, replacePackage, rollBackPackage } from "./line.ts";
+export { packageLine } from "./line.ts";
 export type { PackageLine } from "./line.ts";
+export {
+  closeDoors,
+  publishVersion,
+  removePackage,
+  replacePackage,
+  rollBackPackage,
+  yankVersion,
+} from "./orders.ts";

@@ -1,28 +1,30 @@
 import {
   ActivityFailure,
   allHandlersFinished,
+  CancellationScope,
   condition,
   continueAsNew,
-  defineUpdate,
   executeChild,
   isCancellation,
   ParentClosePolicy,
   proxyActivities,
   setCurrentDetails,
-  setHandler,
   workflowInfo,
 } from "@temporalio/workflow";
 import type { PackageActivities } from "../../activities/packages/index.ts";
 import type { RunOrder } from "../../activities/packages/contract.ts";
-import type { Caller } from "../../domain/accounts.ts";
 import { workflowId } from "../../domain/ids.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { SEARCH_ATTRIBUTES } from "../../domain/search-attributes.ts";
-import { currentCaller, onBehalfOf } from "../helpers/caller.ts";
+import { onBehalfOf } from "../helpers/caller.ts";
+import { unlessCancelled } from "../helpers/cancellation.ts";
 import { openParking } from "../helpers/parking.ts";
 import { enterStage } from "../helpers/stage.ts";
 import { packageBuild } from "./build.ts";
+import { type Closing, openClosings, removeAll } from "./closings.ts";
+import { type AcceptedOrder, type Desk, openDesk } from "./orders.ts";
 import { publish, type ShowPublication } from "./publication.ts";
+import { openTimetable } from "./timetable.ts";
 
 const { endRun } = proxyActivities<PackageActivities>({
   taskQueue: QUEUES.io,
@@ -36,76 +38,99 @@ const LONG_HISTORY_EVENTS = 2_000;
 /** From here on nothing new is begun, so that the moment when nothing is under way comes. */
 const FULL_HISTORY_EVENTS = 10_000;
 
-/** A new original was accepted: build it, then publish it. Twice is harmless: a run that ended stays ended. */
-export const replacePackage = defineUpdate<void, [RunOrder]>("replacePackage");
-
-/** An earlier version is to be shown again, through the same publication. */
-export const rollBackPackage = defineUpdate<void, [RunOrder]>("rollBackPackage");
-
 /** What the entity is about, and what it carries over when its history is begun anew. */
 export interface PackageLine {
   packageId: string;
   /** The package's public id. */
   serial: string;
   waiting?: AcceptedOrder[];
-}
-
-interface AcceptedOrder extends RunOrder {
-  caller?: Caller | undefined;
+  /** Publications that wait for their time. */
+  timed?: AcceptedOrder[];
+  /** Shut doors of which edges still have to be told. */
+  closing?: Closing[];
 }
 
 /** One package for as long as it exists: builds what is accepted side by side, publishes one after the other. */
 export async function packageLine(line: PackageLine): Promise<void> {
   const parking = openParking();
-  const waiting = [...(line.waiting ?? [])];
   const building = new Map<string, RunOrder>();
   const built: AcceptedOrder[] = [];
-
-  const accept = (order: RunOrder) => {
-    waiting.push({ ...order, caller: currentCaller() });
-  };
-  setHandler(replacePackage, accept, { description: "Build and publish an accepted original." });
-  setHandler(rollBackPackage, accept, { description: "Publish an earlier version again." });
+  const builds = new CancellationScope();
+  const closings = openClosings(line.closing ?? []);
+  const timetable = openTimetable(line.timed ?? [], (order) => built.push(order));
+  const desk = openDesk([...(line.waiting ?? [])], timetable, closings);
+  const status = (publishing?: string, parked?: string) =>
+    showStatus(line, { building, timed: timetable.orders(), publishing, parked });
 
   const begin = (order: AcceptedOrder) => {
-    if (order.kind === "rollback") {
-      built.push(order);
-      return;
-    }
+    if (order.publishAt !== undefined) return timetable.add(order);
+    if (order.kind !== "upload") return void built.push(order);
     building.set(order.runId, order);
-    void onBehalfOf(order.caller, () => build(line, order))
+    void onBehalfOf(order.caller, () => builds.run(() => build(line, order)))
       .then((ready) => ready && built.push(order))
+      .catch(unlessCancelled)
       .finally(() => building.delete(order.runId));
   };
 
   for (;;) {
+    if (desk.removing) {
+      builds.cancel();
+      await condition(() => building.size === 0);
+      return removeAll(line.packageId);
+    }
     const { historyLength, continueAsNewSuggested } = workflowInfo();
     const worthRenewing = historyLength > LONG_HISTORY_EVENTS || continueAsNewSuggested;
     const idle = building.size === 0 && built.length === 0;
     if (worthRenewing && idle && allHandlersFinished()) {
-      await continueAsNew<typeof packageLine>({ ...line, waiting });
+      const kept = { timed: timetable.orders(), closing: closings.orders() };
+      await continueAsNew<typeof packageLine>({ ...line, waiting: desk.waiting, ...kept });
     }
-    if (historyLength < FULL_HISTORY_EVENTS) waiting.splice(0).forEach(begin);
+    if (hasRoom()) desk.waiting.splice(0).forEach(begin);
     const next = takeNewest(built);
     if (next) {
       await supersede(next.older);
       const { newest } = next;
-      const overtaken = () => built.some(({ number }) => number > newest.number);
-      const show: ShowPublication = (step, parked) =>
-        showStatus(line, building, `${newest.title}: ${step}`, parked);
-      await onBehalfOf(newest.caller, () => publishOrEnd(newest, parking, overtaken, show));
+      const overtaken = () => desk.removing || built.some((order) => overtakes(order, newest));
+      const show: ShowPublication = (step, parked) => status(`${newest.title}: ${step}`, parked);
+      const work = () => publishOrEnd(newest, parking, overtaken, show);
+      await takingIn(desk, begin, () => onBehalfOf(newest.caller, work));
       continue;
     }
     if (building.size === 0) enterStage("idle");
-    showStatus(line, building);
+    status();
     const before = building.size;
-    await condition(
-      () => built.length > 0 || waiting.length > 0 || (before > 0 && building.size === 0),
-    );
+    const isNews = () => built.length > 0 || desk.waiting.length > 0 || desk.removing;
+    await condition(() => isNews() || (before > 0 && building.size === 0));
   }
 }
 
-/** True when the version is built and may be published; otherwise the run has ended. */
+const hasRoom = () => workflowInfo().historyLength < FULL_HISTORY_EVENTS;
+
+/** Begins what is accepted while `work` lasts, so that a publication that is parked can be overtaken. */
+async function takingIn(
+  { waiting }: Desk,
+  begin: (order: AcceptedOrder) => void,
+  work: () => Promise<void>,
+): Promise<void> {
+  let working = true;
+  const intake = async () => {
+    for (;;) {
+      await condition(() => !working || (waiting.length > 0 && hasRoom()));
+      if (!working) return;
+      waiting.splice(0).forEach(begin);
+    }
+  };
+  // What was cancelled shows in the work and in what comes after it.
+  const taking = intake().catch(unlessCancelled);
+  try {
+    await work();
+  } finally {
+    working = false;
+    await taking;
+  }
+}
+
+/** True when the version is built and may be published; otherwise the run has ended, a draft's with success. */
 async function build({ packageId, serial }: PackageLine, order: RunOrder): Promise<boolean> {
   enterStage("building");
   try {
@@ -120,7 +145,11 @@ async function build({ packageId, serial }: PackageLine, order: RunOrder): Promi
         { key: SEARCH_ATTRIBUTES.subject, value: serial },
       ],
     });
-    return result === "built";
+    if (result !== "built") return false;
+    if (order.number !== 0) return true;
+    const reason = "The draft is kept until somebody publishes it.";
+    await endRun({ packageId, runId: order.runId, state: "succeeded", reason });
+    return false;
   } catch (error) {
     if (isCancellation(error)) throw error;
     const reason = "The build was ended from outside. Upload the version again under a new number.";
@@ -144,10 +173,20 @@ async function publishOrEnd(order: RunOrder, ...rest: Rest<typeof publish>): Pro
 
 type Rest<F> = F extends (first: never, ...rest: infer R) => unknown ? R : never;
 
+function overtakes(order: RunOrder, other: RunOrder): boolean {
+  return order.channel === other.channel && order.number > other.number;
+}
+
+/** The newest order of the channel whose turn it is, and those that it overtakes; other channels wait for theirs. */
 function takeNewest(
   built: AcceptedOrder[],
 ): { newest: AcceptedOrder; older: AcceptedOrder[] } | undefined {
-  const [newest, ...older] = built.splice(0).sort((a, b) => b.number - a.number);
+  const channel = built[0]?.channel;
+  const orders = built.splice(0);
+  built.push(...orders.filter((order) => order.channel !== channel));
+  const [newest, ...older] = orders
+    .filter((order) => order.channel === channel)
+    .sort((a, b) => b.number - a.number);
   return newest && { newest, older };
 }
 
@@ -161,19 +200,25 @@ async function supersede(orders: RunOrder[]): Promise<void> {
 /** The status sheet in Temporal's Web UI. */
 function showStatus(
   { serial }: PackageLine,
-  building: Map<string, RunOrder>,
-  publishing?: string,
-  parked?: string,
+  now: {
+    building: Map<string, RunOrder>;
+    timed: AcceptedOrder[];
+    publishing: string | undefined;
+    parked: string | undefined;
+  },
 ): void {
-  const titles = [...building.values()].map(({ title }) => title).join(", ");
+  const titles = [...now.building.values()].map(({ title }) => title).join(", ");
   setCurrentDetails(
     [
       `### Package ${serial}`,
       "",
       `- building: ${titles || "nothing"}`,
-      `- publishing: ${publishing ?? "nothing"}`,
-      ...(parked
-        ? ["", `**Waits for an operator:** ${parked}`, "", "Send the update `resolve`."]
+      `- publishing: ${now.publishing ?? "nothing"}`,
+      ...now.timed.map(
+        ({ title, publishAt = 0 }) => `- at ${new Date(publishAt).toISOString()}: ${title}`,
+      ),
+      ...(now.parked
+        ? ["", `**Waits for an operator:** ${now.parked}`, "", "Send the update `resolve`."]
         : []),
     ].join("\n"),
   );

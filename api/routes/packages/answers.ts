@@ -42,7 +42,7 @@ export function runPath(owner: Package, run: PackageRun): string {
 }
 
 /** The address of an original that is good for some minutes without signing in. */
-function originalAddress(
+export function originalAddress(
   { env, secretKey }: Services,
   owner: Package,
   { version }: PackageVersion,

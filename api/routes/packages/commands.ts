@@ -2,14 +2,29 @@ import { WorkflowNotFoundError } from "@temporalio/client";
 import { refusal } from "../../../domain/errors.ts";
 import { inTransaction } from "../../../models/database.ts";
 import { recordAudit } from "../../../models/operations.ts";
-import { acceptRollback } from "../../../models/packages/index.ts";
+import {
+  acceptRollback,
+  changePackage as storeChange,
+  deletePackage as beginDeletion,
+} from "../../../models/packages/index.ts";
 import { newId } from "../../../platform/crypto.ts";
 import { onBehalfOf } from "../../../platform/temporal.ts";
 import { resolveParked } from "../../../workflows/helpers/parking.ts";
 import { findPackage, findRun, findVersion } from "../../policies/packages.ts";
 import { route } from "../../route.ts";
-import { AcceptedOut, PackageId, Resolve, Rollback, RunId } from "../../schemas/packages.ts";
-import { answerAccepted } from "./answers.ts";
+import {
+  AcceptedOut,
+  Deletion,
+  DeletionOut,
+  PackageChange,
+  PackageId,
+  PackageOut,
+  Resolve,
+  Rollback,
+  RunId,
+} from "../../schemas/packages.ts";
+import { answerAccepted, showPackage } from "./answers.ts";
+import { answerToldOf, assertPublishable } from "./versions.ts";
 
 export const rollBackPackage = route({
   method: "post",
@@ -23,16 +38,49 @@ export const rollBackPackage = route({
     const { services, params, body } = call;
     const owner = await findPackage(params.id);
     const version = await findVersion(owner, body.version);
-    if (version.state !== "ready") {
-      throw refusal(
-        "packages/version-not-ready",
-        `Version ${version.version} is ${version.state}. Choose one that is ready.`,
-      );
+    assertPublishable(version);
+    if (version.isDraft) {
+      const advice = `Version ${version.version} is a draft. Publish it.`;
+      throw refusal("packages/version-not-ready", advice);
     }
     const runId = newId();
     await acceptRollback(services.database, owner, { runId, version }, call);
+    return answerToldOf(call, owner, runId);
+  },
+});
+
+export const changePackage = route({
+  method: "patch",
+  path: "/api/v1/packages/:id",
+  summary: "Change a package's description, or switch its distribution on or off",
+  access: "packages:publish",
+  params: PackageId,
+  body: PackageChange,
+  returns: [200, PackageOut],
+  async handle(call) {
+    const { services, params, body } = call;
+    const owner = await findPackage(params.id);
+    const { description, is_distributing: isDistributing } = body;
+    await storeChange(services.database, owner, { description, isDistributing }, call);
     await services.bus.announce({ type: "outbox.filled", data: {} });
-    return answerAccepted(call, { packageId: owner.id, runId });
+    return showPackage(call, await findPackage(params.id));
+  },
+});
+
+export const deletePackage = route({
+  method: "delete",
+  path: "/api/v1/packages/:id",
+  summary: "Remove a package with all it has; only the audit stays",
+  access: "packages:administer",
+  params: PackageId,
+  body: Deletion,
+  returns: [202, DeletionOut],
+  async handle(call) {
+    const { services, params, body } = call;
+    const owner = await findPackage(params.id);
+    await beginDeletion(services.database, owner, { ...body, removalId: newId() }, call);
+    await services.bus.announce({ type: "outbox.filled", data: {} });
+    return { id: params.id, name: owner.name, status: "removing" as const };
   },
 });
 

@@ -1,4 +1,4 @@
-export { resolveRun, rollBackPackage } from "./commands.ts";
+export { changePackage, deletePackage, resolveRun, rollBackPackage } from "./commands.ts";
 export { fetchOriginal, fetchRelease, fetchVersion } from "./links.ts";
 export {
   listPackages,
@@ -10,3 +10,4 @@ export {
   readRunLog,
 } from "./reading.ts";
 export { uploadPackage, uploadVersion } from "./uploads.ts";
+export { changeNotes, publishVersion, yankVersion } from "./versions.ts";

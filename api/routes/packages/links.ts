@@ -1,31 +1,38 @@
 import { refusal } from "../../../domain/errors.ts";
-import { fixedPath, packageKeys } from "../../../domain/packages.ts";
-import type { Package } from "../../../models/packages/index.ts";
+import { channelInLink, closedDoor, notPublished, packageKeys } from "../../../domain/packages.ts";
+import type { Package, PackageVersion } from "../../../models/packages/index.ts";
 import { deriveKey, verifyLink } from "../../../platform/crypto.ts";
 import type { Delivery } from "../../delivery.ts";
-import { findPackage, findVersion } from "../../policies/packages.ts";
+import { assertOpen, fallbackOf, findPackage, findVersion } from "../../policies/packages.ts";
 import { route } from "../../route.ts";
 import { FixedLink, SignedQuery, VersionLink, VersionOf } from "../../schemas/packages.ts";
 import type { Services } from "../../services.ts";
 
 const LIVE = "public, max-age=60, must-revalidate";
 const FOR_EVER = "public, max-age=31536000, immutable";
+const NOT_KEPT = "private, no-store";
+/** What a link without an object stands for: only the package itself can say more than that nothing is there. */
+const NEVER_SHOWN = {
+  version: "",
+  isDraft: true,
+  verdict: "clear",
+  yankedAt: null,
+  yankReason: null,
+} as const;
 
 export const fetchRelease = route({
   method: "get",
   path: "/dist/:id/:file",
-  summary: "Fetch what a package shows now; this address never changes",
+  summary: "Fetch what a channel's link shows now; this address never changes",
   access: "public",
   unlimited: true,
   params: FixedLink,
   returns: "delivery",
   async handle({ params, services }) {
     const owner = await findPackage(params.id);
-    if (`/dist/${params.id}/${params.file}` !== fixedPath(String(owner.serial), owner.type)) {
-      throw notPublished();
-    }
-    assertDistributing(owner);
-    return openLink(services, packageKeys.live(owner.id));
+    const channel = channelInLink(params.file, owner.type);
+    if (channel === undefined) throw notPublished();
+    return openLink(services, owner, channel);
   },
 });
 
@@ -37,15 +44,12 @@ export const fetchVersion = route({
   unlimited: true,
   params: VersionLink,
   returns: "delivery",
-  async handle({ params, services }) {
+  async handle({ actor, params, services }) {
     const owner = await findPackage(params.id);
     const version = await findVersion(owner, params.version);
-    if (!version.artefactKey || version.fileName !== params.file) throw notPublished();
-    assertDistributing(owner);
-    const object = await services.objects.open(version.artefactKey);
-    if (!object) throw notPublished();
-    const { fileName, artefactSha256: etag } = version;
-    return { object, etag: etag!, fileName, cacheControl: FOR_EVER };
+    if (version.fileName !== params.file) throw notPublished();
+    await assertOpen(owner, version, actor);
+    return openVersion(services, version, version.isDraft ? NOT_KEPT : FOR_EVER);
   },
 });
 
@@ -57,7 +61,7 @@ export const fetchOriginal = route({
   params: VersionOf,
   query: SignedQuery,
   returns: "delivery",
-  async handle({ params, query, services }) {
+  async handle({ actor, params, query, services }) {
     const path = `/api/v1/packages/${params.id}/versions/${params.version}/original`;
     const terms = { method: "GET", path, expiresAt: query.expires } as const;
     const verdict = verifyLink(deriveKey(services.secretKey, "links"), terms, query.signature);
@@ -69,32 +73,46 @@ export const fetchOriginal = route({
     }
     const owner = await findPackage(params.id);
     const version = await findVersion(owner, params.version);
+    await assertOpen(owner, version, actor);
     const object = await services.objects.open(version.originalKey);
     if (!object) throw new Error("an original is gone from the store");
     const { fileName, originalSha256: etag } = version;
-    return { object, etag, fileName, cacheControl: "private, no-store" };
+    return { object, etag, fileName, cacheControl: NOT_KEPT };
   },
 });
 
-/** All that the link says comes from the one object under the fixed key; a switch meanwhile opens it anew. */
-async function openLink(services: Services, key: string): Promise<Delivery> {
-  const object = await services.objects.open(key);
+/**
+ * All that the link says comes from the one object under its key; a switch meanwhile opens it anew. What it shows was
+ * yanked: then what takes its place is shown from the version's own bytes, until the link itself was switched.
+ */
+async function openLink(services: Services, owner: Package, channel: string): Promise<Delivery> {
+  const object = await services.objects.open(packageKeys.live(owner.id, channel));
+  if (!object) throw closedDoor(owner, NEVER_SHOWN) ?? notPublished();
+  try {
+    const { version: name, sha256, "file-name": fileName } = object.facts.metadata;
+    const version = await findVersion(owner, name!);
+    const fallback = await fallbackOf(version);
+    if (fallback) {
+      await assertOpen(owner, fallback);
+      const delivery = await openVersion(services, fallback, LIVE);
+      await object.close();
+      return delivery;
+    }
+    await assertOpen(owner, version);
+    const reopen = () => openLink(services, owner, channel);
+    return { object, etag: sha256!, fileName: fileName!, cacheControl: LIVE, reopen };
+  } catch (error) {
+    await object.close();
+    throw error;
+  }
+}
+
+async function openVersion(
+  { objects }: Services,
+  { artefactKey, artefactSha256, fileName }: PackageVersion,
+  cacheControl: string,
+): Promise<Delivery> {
+  const object = artefactKey ? await objects.open(artefactKey) : undefined;
   if (!object) throw notPublished();
-  const { sha256, "file-name": fileName } = object.facts.metadata;
-  return {
-    object,
-    etag: sha256!,
-    fileName: fileName!,
-    cacheControl: LIVE,
-    reopen: () => openLink(services, key),
-  };
-}
-
-function assertDistributing(owner: Package): void {
-  if (owner.isDistributing) return;
-  throw refusal("packages/not-distributing", "Package distribution is disabled");
-}
-
-function notPublished() {
-  return refusal("packages/not-published", "Nothing is published at this address yet.");
+  return { object, etag: artefactSha256!, fileName, cacheControl };
 }

@@ -1,15 +1,17 @@
 import type { z } from "zod";
 import { may } from "../../../domain/accounts.ts";
 import { refusal } from "../../../domain/errors.ts";
+import { fixedPath } from "../../../domain/packages.ts";
 import { NEWEST_FIRST, page } from "../../../models/paging.ts";
 import {
   Package,
+  PackageChannel,
   PackageRun,
   PackageStep,
   PackageVersion,
 } from "../../../models/packages/index.ts";
 import { followLog } from "../../log-stream.ts";
-import { findPackage, findRun } from "../../policies/packages.ts";
+import { assertOpen, fallbackOf, findLive, findPackage, findRun } from "../../policies/packages.ts";
 import { route } from "../../route.ts";
 import {
   ListQuery,
@@ -27,7 +29,7 @@ import {
   RunsOut,
   VersionsOut,
 } from "../../schemas/packages.ts";
-import { runPath, showPackage, temporalAddress } from "./answers.ts";
+import { originalAddress, runPath, showPackage, temporalAddress } from "./answers.ts";
 
 export const listPackages = route({
   method: "get",
@@ -37,7 +39,7 @@ export const listPackages = route({
   query: ListQuery,
   returns: [200, PackagesOut],
   async handle(call) {
-    const { items, next } = await page(Package, call.query);
+    const { items, next } = await page(Package, { where: { deletedAt: null }, ...call.query });
     return { items: await Promise.all(items.map((row) => showPackage(call, row))), next };
   },
 });
@@ -66,7 +68,11 @@ export const listVersions = route({
       where: { packageId: owner.id },
       ...query,
     });
-    return { items: items.map((row) => presentVersion(row, owner, services.env.publicUrl)), next };
+    const shown = await PackageChannel.findAll({ where: { packageId: owner.id } });
+    const live = new Set(shown.map(({ liveVersionId }) => liveVersionId));
+    const present = (row: PackageVersion) =>
+      presentVersion(row, { owner, isLive: live.has(row.id) }, services.env.publicUrl);
+    return { items: items.map(present), next };
   },
 });
 
@@ -144,30 +150,33 @@ export const queryPackage = route({
   query: PackageQuestion,
   returns: [200, PackageAnswer],
   async handle(call) {
-    const { package_id: id, package_name: name } = call.query;
+    const { package_id: id, package_name: name, channel } = call.query;
     if (!id && !name) {
       throw refusal("packages/which-one", "Either package_id or package_name must be provided");
     }
-    const row = await Package.findOne({ where: id ? { serial: Number(id) } : { name: name! } });
+    const which = id ? { serial: Number(id) } : { name: name! };
+    const row = await Package.findOne({ where: { ...which, deletedAt: null } });
     if (!row) throw refusal("packages/not-found", "Package not found");
     const shown = await showPackage(call, row);
     if (shown.status === "processed_failed") {
       throw refusal("packages/processing-failed", "包处理失败，暂无可用下载链接");
     }
-    if (!shown.is_distributing) {
-      throw refusal("packages/not-distributing", "Package distribution is disabled");
-    }
+    const live = await findLive(row, channel);
+    if (!live) throw refusal("packages/not-distributing", "Package distribution is disabled");
+    const served = (await fallbackOf(live)) ?? live;
+    await assertOpen(row, served);
     return {
       package_id: shown.id,
       package_name: shown.name,
       package_type: shown.type,
-      version: shown.current_version,
-      status: shown.status,
-      download_url: shown.download_url!,
-      original_download_url: shown.original_download_url,
-      file_size: shown.file_size!,
-      sha256: shown.sha256!,
-      original_package_version: shown.current_version,
+      version: served.version,
+      status: "processed_success",
+      download_url: call.services.env.publicUrl + fixedPath(shown.id, channel, row.type),
+      original_download_url:
+        shown.original_download_url && originalAddress(call.services, row, served),
+      file_size: served.artefactBytes!,
+      sha256: served.artefactSha256!,
+      original_package_version: served.version,
       expire_time: "",
     } satisfies z.input<typeof PackageAnswer>;
   },

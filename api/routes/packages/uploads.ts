@@ -1,3 +1,4 @@
+import type { output as Parsed } from "zod";
 import { refusal } from "../../../domain/errors.ts";
 import { packageKeys, shownFileName } from "../../../domain/packages.ts";
 import type { PackageType } from "../../../domain/packages.ts";
@@ -66,7 +67,7 @@ export const uploadVersion = route({
 });
 
 type Ids = Pick<ReceivedOriginal, "packageId" | "versionId" | "runId">;
-type Fields = { version: string; description?: string | undefined; sha256?: string | undefined };
+type Fields = Parsed<typeof NewVersion>;
 
 function stageOriginal(
   services: Services,
@@ -123,6 +124,8 @@ async function inspect(
     ...ids,
     type,
     version: fields.version,
+    channel: fields.channel,
+    isDraft: fields.draft,
     description: fields.description ?? null,
     fileName: shownFileName(fileName),
     key: file.key,

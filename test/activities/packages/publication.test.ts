@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { type AddressInfo } from "node:net";
 import { describe, expect, test, onTestFinished } from "vitest";
 import { type RunOrder } from "../../../activities/packages/contract.ts";
-import { packageKeys } from "../../../domain/packages.ts";
+import { packageKeys, STABLE } from "../../../domain/packages.ts";
 import { AuditEntry } from "../../../models/operations.ts";
 import {
   Package,
@@ -11,12 +11,13 @@ import {
   PackageVersion,
   PackageStep,
   acceptRollback,
+  findChannel,
 } from "../../../models/packages/index.ts";
 import { openBench, accept, build, failureOf, type Accepted } from "../../support/package-bench.ts";
 import { digestOf } from "../../support/packages.ts";
 
 describe("publication", () => {
-  const live = ({ packageId }: Accepted) => packageKeys.live(packageId);
+  const live = ({ packageId }: Accepted) => packageKeys.live(packageId, STABLE);
 
   test("switches the link with its facts, records it once, and audits it once", async () => {
     const bench = await openBench();
@@ -36,7 +37,7 @@ describe("publication", () => {
       version: "1.0.0",
       "file-name": "app.zip",
     });
-    expect(await Package.findByPk(accepted.packageId)).toMatchObject({
+    expect(await findChannel(accepted.packageId, STABLE)).toMatchObject({
       liveVersionId: accepted.versionId,
       liveNumber: 1,
     });

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { PERMISSIONS } from "../../../domain/accounts.ts";
-import { OutboxEntry } from "../../../models/operations.ts";
+import { AuditEntry, OutboxEntry } from "../../../models/operations.ts";
+import { acceptRollback, Package, PackageVersion } from "../../../models/packages/index.ts";
 import { STRANGER, ADMIN, startApi } from "../../support/api.ts";
 import { publishByHand, uploadPackage } from "../../support/packages.ts";
 
@@ -42,6 +43,80 @@ describe("POST /api/v1/packages/:id/rollback", () => {
   });
 });
 
+describe("PATCH /api/v1/packages/:id", () => {
+  test("switches distribution off and on, tells the workflow of the first, and audits both", async () => {
+    const api = await startApi();
+    const { body } = await uploadPackage(api);
+    const { path } = await publishByHand(api, body.id, "1.0.0");
+    const change = (json: object) => api.call(ADMIN, "PATCH", `${PATH}/${body.id}`, { json });
+
+    const off = await change({ is_distributing: false });
+    const shut = await api.call(undefined, "GET", path);
+    const on = await change({ is_distributing: true, description: "a tool" });
+
+    expect(off).toMatchObject({ status: 200, body: { is_distributing: false, description: null } });
+    expect(shut).toMatchObject({
+      status: 403,
+      body: { detail: "Package distribution is disabled" },
+    });
+    expect(on.body).toMatchObject({ is_distributing: true, description: "a tool" });
+    expect((await api.call(undefined, "GET", path)).status).toBe(200);
+    const commands = (await OutboxEntry.findAll()).map(({ command }) => command!.update);
+    expect(commands.filter((update) => update === "closeDoors")).toHaveLength(1);
+    const audited = await AuditEntry.findAll({ where: { action: "packages.changed" } });
+    expect(audited.map(({ after }) => after)).toEqual(
+      expect.arrayContaining([
+        { is_distributing: false, description: null },
+        { is_distributing: true, description: "a tool" },
+      ]),
+    );
+  });
+});
+
+describe("DELETE /api/v1/packages/:id", () => {
+  test("asks for the name; then nobody finds the package, and its workflow is to remove it", async () => {
+    const api = await startApi();
+    const { body } = await uploadPackage(api, { name: "Going" });
+    const { path } = await publishByHand(api, body.id, "1.0.0");
+    const remove = (name: string) =>
+      api.call(ADMIN, "DELETE", `${PATH}/${body.id}`, { json: { name } });
+
+    const wrong = await remove("Other");
+    const right = await remove("Going");
+
+    expect(wrong).toMatchObject({ status: 422, body: { code: "packages/name-mismatch" } });
+    expect(right).toMatchObject({ status: 202, body: { id: body.id, status: "removing" } });
+    expect((await api.call(undefined, "GET", path)).status).toBe(404);
+    expect((await api.call(ADMIN, "GET", `${PATH}/${body.id}`)).status).toBe(404);
+    expect((await api.call(ADMIN, "GET", PATH)).body.items).toEqual([]);
+    expect((await remove("Going")).status).toBe(404);
+    expect(await uploadPackage(api, { name: "Going" })).toMatchObject({
+      status: 409,
+      body: { code: "packages/name-taken", detail: expect.stringContaining("being removed") },
+    });
+    expect((await OutboxEntry.findAll()).map(({ command }) => command!.update)).toEqual([
+      "removePackage",
+    ]);
+  });
+
+  test("what is accepted at the same moment is refused", async () => {
+    const api = await startApi();
+    const { body } = await uploadPackage(api, { name: "Going" });
+    const owner = await Package.findOne({ rejectOnEmpty: true });
+    const version = await PackageVersion.findOne({ rejectOnEmpty: true });
+    await api.call(ADMIN, "DELETE", `${PATH}/${body.id}`, { json: { name: "Going" } });
+
+    const late = acceptRollback(
+      api.services.database,
+      owner,
+      { runId: randomUUID(), version },
+      { actor: ADMIN, address: "127.0.0.1", requestId: "r" },
+    );
+
+    await expect(late).rejects.toThrow("Package not found");
+  });
+});
+
 describe("rights", () => {
   const NEEDED = {
     "packages:read": [
@@ -53,9 +128,18 @@ describe("rights", () => {
     "packages:upload": [
       ["POST", PATH],
       ["POST", `${PATH}/1001/versions`],
+      ["PATCH", `${PATH}/1001/versions/1`],
     ],
-    "packages:publish": [["POST", `${PATH}/1001/rollback`]],
-    "packages:administer": [["POST", `${PATH}/1001/runs/${randomUUID()}/resolve`]],
+    "packages:publish": [
+      ["POST", `${PATH}/1001/rollback`],
+      ["PATCH", `${PATH}/1001`],
+      ["POST", `${PATH}/1001/versions/1/publish`],
+      ["POST", `${PATH}/1001/versions/1/yank`],
+    ],
+    "packages:administer": [
+      ["POST", `${PATH}/1001/runs/${randomUUID()}/resolve`],
+      ["DELETE", `${PATH}/1001`],
+    ],
   } as const;
 
   test.each(Object.entries(NEEDED))(

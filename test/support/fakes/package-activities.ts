@@ -8,7 +8,12 @@ import type {
   StepOrder,
 } from "../../../activities/packages/contract.ts";
 import type { PackageActivities } from "../../../activities/packages/index.ts";
-import { STEP_FAILURES, type BuildStep, type PackageType } from "../../../domain/packages.ts";
+import {
+  STABLE,
+  STEP_FAILURES,
+  type BuildStep,
+  type PackageType,
+} from "../../../domain/packages.ts";
 
 /** What happened, in order: the name of the activity and the run it was about, `switchLink:run-1`. */
 export interface FakePackages {
@@ -41,7 +46,7 @@ export function fakePackages(
 ): FakePackages {
   const happened: string[] = [];
   const artefact = (key: string): Artefact => ({ key, bytes: 1, sha256: "0".repeat(64) });
-  let highest = 0;
+  const highest: Record<string, number> = {};
   const answers: PackageActivities = {
     beginBuild: async ({ runId }): Promise<BuildPlan> => ({
       open: true,
@@ -57,14 +62,19 @@ export function fakePackages(
     endRun: async () => {},
     keepLog: async () => {},
     clearRunOutputs: async () => 0,
-    openPublication: async ({ number, runId }: RunOrder): Promise<PublicationPlan | null> => {
-      if (number < highest) return null;
-      highest = number;
+    openPublication: async ({
+      number,
+      runId,
+      channel,
+    }: RunOrder): Promise<PublicationPlan | null> => {
+      if (number < (highest[channel] ?? 0)) return null;
+      highest[channel] = number;
       const target = { number, versionId: `version-${runId}`, version: "1.0.0", fileName: "a.zip" };
       return {
         target: { ...target, artefact: artefact("version") },
         previous: null,
         path: "/dist/1/release.zip",
+        paths: ["/dist/1/release.zip", "/dist/1/stable.zip"],
       };
     },
     switchLink: async () => {},
@@ -72,6 +82,10 @@ export function fakePackages(
     checkLink: async () => {},
     restoreLink: async () => {},
     recordLive: async () => {},
+    takePublicationTurn: async () => ({ number: (highest[STABLE] ?? 0) + 1 }),
+    purgeDoors: async () => {},
+    removePackageObjects: async () => {},
+    forgetPackage: async () => {},
   };
   const remembering = Object.entries({ ...answers, ...instead }).map(([name, answer]) => [
     name,
@@ -89,6 +103,8 @@ export function orderOf(
   runId: string,
   number: number,
   kind: RunOrder["kind"] = "upload",
+  channel: string = STABLE,
 ): RunOrder {
-  return { packageId: "p", runId, number, kind, title: `Demo ${runId}` };
+  const title = `Demo ${runId}`;
+  return { packageId: "p", runId, versionId: `version-${runId}`, channel, number, kind, title };
 }

@@ -1,0 +1,111 @@
+import { refusal } from "../../../domain/errors.ts";
+import { closedDoor } from "../../../domain/packages.ts";
+import { LIMITS } from "../../../domain/limits.ts";
+import {
+  acceptPublication,
+  acceptYank,
+  changeVersion,
+  findChannel,
+  type Package,
+  type PackageVersion,
+} from "../../../models/packages/index.ts";
+import { newId } from "../../../platform/crypto.ts";
+import { findPackage, findVersion } from "../../policies/packages.ts";
+import { route } from "../../route.ts";
+import {
+  AcceptedOut,
+  presentVersion,
+  Publication,
+  VersionChange,
+  VersionOf,
+  VersionOut,
+  Yank,
+} from "../../schemas/packages.ts";
+import { answerAccepted } from "./answers.ts";
+
+const DAY_MS = 86_400_000;
+
+export const changeNotes = route({
+  method: "patch",
+  path: "/api/v1/packages/:id/versions/:version",
+  summary: "Change the notes of a version",
+  access: "packages:upload",
+  params: VersionOf,
+  body: VersionChange,
+  returns: [200, VersionOut],
+  async handle(call) {
+    const { services, params, body } = call;
+    const owner = await findPackage(params.id);
+    const version = await findVersion(owner, params.version);
+    await changeVersion(services.database, owner, { version, ...body }, call);
+    const changed = await findVersion(owner, params.version);
+    const isLive = (await findChannel(owner.id, version.channel))?.liveVersionId === version.id;
+    return presentVersion(changed, { owner, isLive }, services.env.publicUrl);
+  },
+});
+
+export const publishVersion = route({
+  method: "post",
+  path: "/api/v1/packages/:id/versions/:version/publish",
+  summary: "Publish a draft, at once or at a time; the last word counts",
+  access: "packages:publish",
+  params: VersionOf,
+  body: Publication,
+  returns: [202, AcceptedOut],
+  async handle(call) {
+    const { services, params, body } = call;
+    const owner = await findPackage(params.id);
+    const version = await findVersion(owner, params.version);
+    assertPublishable(version);
+    const at = body.at === undefined ? null : new Date(body.at);
+    if (at && at.getTime() > Date.now() + LIMITS.publicationDays * DAY_MS) {
+      const message = `must be within ${LIMITS.publicationDays} days`;
+      throw refusal("request/invalid", "This is too far away.", {
+        issues: [{ path: "at", message }],
+      });
+    }
+    const runId = newId();
+    const due = at && at.getTime() > Date.now() ? at : null;
+    await acceptPublication(services.database, owner, { runId, version, at: due }, call);
+    return answerToldOf(call, owner, runId);
+  },
+});
+
+export const yankVersion = route({
+  method: "post",
+  path: "/api/v1/packages/:id/versions/:version/yank",
+  summary: "Withdraw a version for ever; with `fallback`, its link shows the version before it",
+  access: "packages:publish",
+  params: VersionOf,
+  body: Yank,
+  returns: [202, AcceptedOut],
+  async handle(call) {
+    const { services, params, body } = call;
+    const owner = await findPackage(params.id);
+    const version = await findVersion(owner, params.version);
+    const ids = { runId: newId(), fallbackRunId: newId() };
+    await acceptYank(services.database, owner, { ...ids, version, ...body }, call);
+    return answerToldOf(call, owner, ids.runId);
+  },
+});
+
+/** Refuses what is not built, or must not be seen for another reason than being a draft. */
+export function assertPublishable(version: PackageVersion): void {
+  const refused = closedDoor({ isDistributing: true }, version, { insider: true });
+  if (refused) throw refused;
+  if (version.state === "ready") return;
+  throw refusal(
+    "packages/version-not-ready",
+    `Version ${version.version} is ${version.state}. Choose one that is ready.`,
+  );
+}
+
+/** Wakes the relay, then answers as all accepted work is answered. */
+export async function answerToldOf(
+  call: Parameters<typeof answerAccepted>[0],
+  { id: packageId }: Package,
+  runId: string,
+) {
+  await call.services.bus.announce({ type: "outbox.filled", data: {} });
+  return answerAccepted(call, { packageId, runId });
+}

@@ -1,0 +1,101 @@
+import type { Transaction } from "sequelize";
+import type { Actor } from "../../domain/accounts.ts";
+import { refusal } from "../../domain/errors.ts";
+import { workflowId } from "../../domain/ids.ts";
+import type { RunKind } from "../../domain/packages.ts";
+import { enqueue, recordAudit } from "../operations.ts";
+import { takeNumber } from "./link.ts";
+import { Package, PackageRun, type PackageVersion } from "./tables.ts";
+
+/** Who asks, and in which request. */
+export interface Asker {
+  actor: Actor;
+  address: string;
+  requestId: string;
+}
+
+/** A run to be begun. Without a turn it publishes nothing, or only when its time has come. */
+interface RunRequest {
+  runId: string;
+  kind: RunKind;
+  version: PackageVersion;
+  turn: "now" | "later";
+  publishAt?: Date | null;
+}
+
+/** Adds a run, with the next publication number of its channel if it takes its turn now; answers the order for the workflow. */
+export async function addRun(
+  owner: Package,
+  { runId, kind, version, turn, publishAt = null }: RunRequest,
+  { actor, requestId }: Asker,
+  transaction: Transaction,
+) {
+  const { id: packageId, name } = owner;
+  const { channel } = version;
+  const number = turn === "now" ? await takeNumber(packageId, channel, transaction) : 0;
+  await PackageRun.create(
+    {
+      id: runId,
+      packageId,
+      versionId: version.id,
+      channel,
+      kind,
+      number,
+      publishAt,
+      state: "queued",
+      requestedById: actor.accountId,
+      requestedBy: actor.name,
+      requestId,
+    },
+    { transaction },
+  );
+  const title = `${name} ${version.version}`;
+  const due = publishAt ? { publishAt: publishAt.getTime() } : {};
+  return { packageId, runId, versionId: version.id, kind, channel, number, title, ...due };
+}
+
+/** Leaves, in the same transaction, the message that tells the package's workflow. */
+export async function tellLine(
+  owner: Package,
+  command: { update: string; id: string; argument: unknown },
+  { actor, requestId }: Asker,
+  transaction: Transaction,
+): Promise<void> {
+  const packageId = owner.id;
+  const serial = String(owner.serial);
+  await enqueue(
+    {
+      id: command.id,
+      workflow: "packageLine",
+      workflowId: workflowId("package", packageId),
+      input: { packageId, serial },
+      command,
+      summary: `Package ${owner.name}`,
+      kind: "package",
+      subject: serial,
+      headers: { accountId: actor.accountId, actorName: actor.name, requestId },
+    },
+    transaction,
+  );
+}
+
+/** Keeps the package from being removed until the transaction ends; refuses when its removal has begun. */
+export async function holdPackage(owner: Package, transaction: Transaction): Promise<void> {
+  const [held] = await Package.update(
+    { deletedAt: null },
+    { where: { id: owner.id, deletedAt: null }, transaction },
+  );
+  if (held === 0) throw refusal("packages/not-found", "Package not found");
+}
+
+/** Writes who changed what of a package. */
+export function auditPackage(
+  action: string,
+  owner: Package,
+  changed: { before?: object; after?: object },
+  { actor, address, requestId }: Asker,
+  transaction: Transaction,
+): Promise<void> {
+  const subject = { subjectKind: "package", subjectId: String(owner.serial) };
+  return recordAudit({ actor, action, ...subject, address, requestId, ...changed }, transaction);
+}

@@ -1,0 +1,144 @@
+import { Op, type Transaction } from "sequelize";
+import { refusal } from "../../domain/errors.ts";
+import { closedDoor, isFinal } from "../../domain/packages.ts";
+import { type Database, inTransaction } from "../database.ts";
+import { findChannel, shownVersions, takeNumber } from "./link.ts";
+import { addRun, type Asker, auditPackage, holdPackage, tellLine } from "./orders.ts";
+import { type Package, PackageRun, PackageVersion } from "./tables.ts";
+
+/** A version's own doors, whatever its package says. */
+const OPEN_HOUSE = { isDistributing: true };
+
+/**
+ * Accepts that a draft is published, now or at a time; what was ordered for another time is void from here on. Now: it
+ * takes its publication number at once. Later: it takes it when the time has come, so that it wins against what was
+ * submitted before that time, and loses against what was submitted after.
+ */
+export async function acceptPublication(
+  database: Database,
+  owner: Package,
+  { runId, version, at }: { runId: string; version: PackageVersion; at: Date | null },
+  asker: Asker,
+): Promise<void> {
+  await inTransaction(database, async (transaction) => {
+    await holdPackage(owner, transaction);
+    const [changed] = await PackageVersion.update(
+      at ? { publishAt: at } : { isDraft: false, publishAt: null },
+      { where: { id: version.id, ...PUBLISHABLE }, transaction },
+    );
+    if (changed === 0) {
+      throw refusal(
+        "packages/version-not-draft",
+        `Version ${version.version} is no draft any more. Roll back to it to show it again.`,
+      );
+    }
+    const turn = at ? "later" : "now";
+    const run = { runId, kind: "publish", version, turn, publishAt: at } as const;
+    const argument = await addRun(owner, run, asker, transaction);
+    const { version: name, channel } = version;
+    const after = { version: name, channel, publish_at: at?.toISOString() ?? null };
+    await auditPackage("packages.draft-published", owner, { after }, asker, transaction);
+    await tellLine(owner, { update: "publishVersion", id: runId, argument }, asker, transaction);
+  });
+}
+
+const PUBLISHABLE = { isDraft: true, state: "ready", yankedAt: null, verdict: "clear" } as const;
+
+/** What became of a publication whose time has come. */
+export type Turn = { number: number } | { number: 0; end: "cancelled" | "superseded" };
+
+/**
+ * Gives a timed publication its number; asked again, the same. `cancelled`: the draft was published, put off, yanked or
+ * held meanwhile. `superseded`: after an outage over its time something that was submitted later is there already.
+ */
+export async function takeTurn(runId: string, transaction: Transaction): Promise<Turn> {
+  const run = await PackageRun.findByPk(runId, { transaction });
+  if (!run || isFinal(run.state)) return { number: 0, end: "cancelled" };
+  if (run.number > 0) return { number: run.number };
+  const { packageId, channel, versionId, publishAt } = run;
+  const [opened] = await PackageVersion.update(
+    { isDraft: false, publishAt: null },
+    { where: { id: versionId, publishAt, ...PUBLISHABLE }, transaction },
+  );
+  if (opened === 0) return { number: 0, end: "cancelled" };
+  const after = { [Op.gt]: publishAt };
+  const later = await PackageRun.count({
+    where: {
+      packageId,
+      channel,
+      number: { [Op.gt]: 0 },
+      state: { [Op.notIn]: ["failed", "cancelled"] },
+      [Op.or]: [{ publishAt: null, createdAt: after }, { publishAt: after }],
+    },
+    transaction,
+  });
+  if (later > 0) return { number: 0, end: "superseded" };
+  const number = await takeNumber(packageId, channel, transaction);
+  await run.update({ number }, { transaction });
+  return { number };
+}
+
+/**
+ * Withdraws a version: from the commit on none of its doors opens. If its link shows it, `fallback` lets the link show
+ * what it showed before, at once, and orders the publication that makes it so everywhere.
+ */
+export async function acceptYank(
+  database: Database,
+  owner: Package,
+  given: {
+    runId: string;
+    fallbackRunId: string;
+    version: PackageVersion;
+    reason: string;
+    fallback: boolean;
+  },
+  asker: Asker,
+): Promise<void> {
+  const { runId, fallbackRunId, version, reason, fallback } = given;
+  await inTransaction(database, async (transaction) => {
+    await holdPackage(owner, transaction);
+    const channel = await findChannel(owner.id, version.channel, transaction);
+    const isLive = channel?.liveVersionId === version.id;
+    const next = fallback && isLive ? await fallbackFor(version, transaction) : undefined;
+    const [yanked] = await PackageVersion.update(
+      {
+        yankedAt: new Date(),
+        yankReason: reason,
+        publishAt: null,
+        fallbackVersionId: next?.id ?? null,
+      },
+      { where: { id: version.id, yankedAt: null }, transaction },
+    );
+    if (yanked === 0) {
+      const row = await PackageVersion.findByPk(version.id, { transaction, rejectOnEmpty: true });
+      throw closedDoor(OPEN_HOUSE, row)!;
+    }
+    const after = { version: version.version, reason, fallback: next?.version ?? null };
+    await auditPackage("packages.version-yanked", owner, { after }, asker, transaction);
+    const order = (id: string, kind: "yank" | "rollback", about: PackageVersion) => {
+      const turn = kind === "yank" ? "later" : "now";
+      return addRun(owner, { runId: id, kind, version: about, turn }, asker, transaction);
+    };
+    const argument = {
+      yank: await order(runId, "yank", version),
+      fallback: next ? await order(fallbackRunId, "rollback", next) : null,
+    };
+    await tellLine(owner, { update: "yankVersion", id: runId, argument }, asker, transaction);
+  });
+}
+
+/** The version that the link showed last before this one and may show again. */
+async function fallbackFor(
+  yanked: PackageVersion,
+  transaction: Transaction,
+): Promise<PackageVersion> {
+  const shown = await shownVersions(yanked.packageId, yanked.channel, transaction);
+  for (const id of shown.filter((one) => one !== yanked.id)) {
+    const version = await PackageVersion.findByPk(id, { transaction, rejectOnEmpty: true });
+    if (!closedDoor(OPEN_HOUSE, version)) return version;
+  }
+  throw refusal(
+    "packages/no-fallback",
+    "No earlier version can take its place. Yank it without fallback.",
+  );
+}

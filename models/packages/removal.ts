@@ -1,0 +1,25 @@
+import type { Transaction } from "sequelize";
+import {
+  Package,
+  PackageChannel,
+  PackageLogChunk,
+  PackageRun,
+  PackageStep,
+  PackageVersion,
+} from "./tables.ts";
+
+/** Removes every row of a package but its audit; its name is free again. Twice is harmless. */
+export async function removePackageRows(
+  packageId: string,
+  transaction: Transaction,
+): Promise<void> {
+  const of = { where: { packageId }, transaction };
+  const runs = await PackageRun.findAll({ ...of, attributes: ["id"] });
+  const steps = { where: { runId: runs.map(({ id }) => id) }, transaction };
+  await PackageLogChunk.destroy(steps);
+  await PackageStep.destroy(steps);
+  await PackageRun.destroy(of);
+  await PackageVersion.destroy(of);
+  await PackageChannel.destroy(of);
+  await Package.destroy({ where: { id: packageId }, transaction });
+}

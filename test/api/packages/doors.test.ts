@@ -1,0 +1,118 @@
+import { describe, expect, test } from "vitest";
+import type { Route } from "../../../api/route.ts";
+import { routes } from "../../../api/routes/index.ts";
+import { inTransaction } from "../../../models/database.ts";
+import { Package, PackageVersion } from "../../../models/packages/index.ts";
+import { ADMIN, type Answer, startApi, type StartedApi } from "../../support/api.ts";
+import { publishByHand, uploadForm, uploadPackage, zipOf } from "../../support/packages.ts";
+
+/** How a client comes to each door for the version 1.0.0 of a package. */
+const DOORS: Record<string, (api: StartedApi, id: string) => Promise<Answer>> = {
+  "GET /dist/:id/:file": (api, id) => api.call(undefined, "GET", `/dist/${id}/release.zip`),
+  "GET /dist/:id/v/:version/:file": (api, id) =>
+    api.call(undefined, "GET", `/dist/${id}/v/1.0.0/app.zip`),
+  "GET /api/v1/packages/:id/versions/:version/original": async (api, id) =>
+    api.call(undefined, "GET", originals.get(api)!.replaceAll(":id", id)),
+  "GET /api/v1/package/query": (api, id) =>
+    api.call(undefined, "GET", `/api/v1/package/query?package_id=${id}`, {
+      headers: { "x-api-key": api.tokenOf(ADMIN) },
+    }),
+};
+/** Of each API the signed address of the original. */
+const originals = new WeakMap<StartedApi, string>();
+
+/** What of a package or its version shuts doors, and what every door answers then. */
+const STATES = {
+  off: { owner: { isDistributing: false }, status: 403 },
+  draft: { version: { isDraft: true }, status: 404 },
+  held: { version: { verdict: "held" }, status: 409 },
+  rejected: { version: { verdict: "rejected" }, status: 403 },
+  yanked: { version: { yankedAt: new Date(), yankReason: "bad" }, status: 410 },
+  "being deleted": { owner: { deletedAt: new Date() }, status: 404 },
+} as const;
+
+const titleOf = ({ method, path }: Route) => `${method.toUpperCase()} ${path}`;
+const isDoor = ({ returns, path }: Route) =>
+  returns === "delivery" || /\/(query|update|install|qr|manifest)\b/.test(path);
+
+test("every route that leads to bytes is one of the doors", () => {
+  expect(Object.values(routes).filter(isDoor).map(titleOf).sort()).toEqual(
+    Object.keys(DOORS).sort(),
+  );
+});
+
+describe.each(Object.entries(DOORS))("%s", (_title, knock) => {
+  test("is open while nothing shuts it", async () => {
+    const { api, id } = await startPublished();
+
+    expect((await knock(api, id)).status).toBeLessThan(300);
+  });
+
+  test.each(Object.entries(STATES))("obeys %s", async (_state, given) => {
+    const { api, id } = await startPublished();
+    await inTransaction(api.services.database, async (transaction) => {
+      if ("owner" in given) await Package.update(given.owner, { where: {}, transaction });
+      else await PackageVersion.update(given.version, { where: {}, transaction });
+    });
+
+    const answer = await knock(api, id);
+
+    expect(answer.status).toBe(given.status);
+  });
+});
+
+test.each(["draft", "held", "rejected"] as const)(
+  "a later version that is %s does not shut the link, which shows the older one",
+  async (state) => {
+    const { api, id, bytes } = await startPublished();
+    const form = uploadForm({ version: "2.0.0" }, { bytes: await zipOf({ a: "2" }) });
+    await api.call(ADMIN, "POST", `/api/v1/packages/${id}/versions`, { form });
+    await inTransaction(api.services.database, (transaction) =>
+      PackageVersion.update(STATES[state].version, { where: { version: "2.0.0" }, transaction }),
+    );
+
+    const link = await fetch(new URL(`/dist/${id}/release.zip`, api.address));
+    const own = await api.call(undefined, "GET", `/dist/${id}/v/2.0.0/app.zip`);
+
+    expect(Buffer.from(await link.arrayBuffer())).toEqual(bytes);
+    expect(own.status).toBe(STATES[state].status);
+  },
+);
+
+test("a yanked version's door says why, and names the version that is live", async () => {
+  const { api, id } = await startPublished();
+  const form = uploadForm({ version: "2.0.0" }, { bytes: await zipOf({ a: "2" }) });
+  await api.call(ADMIN, "POST", `/api/v1/packages/${id}/versions`, { form });
+  await publishByHand(api, id, "2.0.0");
+  const { yankedAt, yankReason } = STATES.yanked.version;
+  await inTransaction(api.services.database, (transaction) =>
+    PackageVersion.update({ yankedAt, yankReason }, { where: { version: "1.0.0" }, transaction }),
+  );
+
+  expect(await api.call(undefined, "GET", `/dist/${id}/v/1.0.0/app.zip`)).toMatchObject({
+    status: 410,
+    body: { code: "packages/version-yanked", reason: "bad", live_version: "2.0.0" },
+  });
+});
+
+test("a draft opens to those who may see packages, and is kept nowhere on the way", async () => {
+  const { api, id } = await startPublished();
+  await inTransaction(api.services.database, (transaction) =>
+    PackageVersion.update({ isDraft: true }, { where: {}, transaction }),
+  );
+
+  const answer = await api.call(ADMIN, "GET", `/dist/${id}/v/1.0.0/app.zip`);
+
+  expect(answer.status).toBe(200);
+  expect(answer.headers.get("cache-control")).toBe("private, no-store");
+});
+
+async function startPublished() {
+  const api = await startApi();
+  const { body, bytes } = await uploadPackage(api);
+  await publishByHand(api, body.id, "1.0.0");
+  const shown = await api.call(ADMIN, "GET", `/api/v1/packages/${body.id}`);
+  const { pathname, search } = new URL(shown.body.original_download_url);
+  originals.set(api, pathname + search);
+  return { api, id: body.id as string, bytes };
+}

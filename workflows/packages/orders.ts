@@ -1,0 +1,76 @@
+import { defineUpdate, setHandler } from "@temporalio/workflow";
+import type { DoorOrder, RunOrder, YankOrder } from "../../activities/packages/contract.ts";
+import type { Caller } from "../../domain/accounts.ts";
+import { currentCaller } from "../helpers/caller.ts";
+import type { Closings } from "./closings.ts";
+import type { Timetable } from "./timetable.ts";
+
+/** A new original was accepted: build it, then publish it. Twice is harmless: a run that ended stays ended. */
+export const replacePackage = defineUpdate<void, [RunOrder]>("replacePackage");
+
+/** An earlier version is to be shown again, through the same publication. */
+export const rollBackPackage = defineUpdate<void, [RunOrder]>("rollBackPackage");
+
+/** A draft is to be published, now or when its time has come. */
+export const publishVersion = defineUpdate<void, [RunOrder]>("publishVersion");
+
+/** A version was withdrawn: tell the edges, and publish what takes its place. */
+export const yankVersion = defineUpdate<void, [YankOrder]>("yankVersion");
+
+/** Doors were shut: tell the edges. */
+export const closeDoors = defineUpdate<void, [DoorOrder]>("closeDoors");
+
+/** The package is to go: end all work on it and remove what is left of it. */
+export const removePackage = defineUpdate<void, [DoorOrder]>("removePackage");
+
+/** An order, and who gave it. */
+export interface AcceptedOrder extends RunOrder {
+  caller?: Caller | undefined;
+}
+
+/** What the package's workflow was told and has not begun. */
+export interface Desk {
+  waiting: AcceptedOrder[];
+  /** True as soon as the package is to be removed. */
+  readonly removing: boolean;
+}
+
+/** Takes in what the package's workflow is told, from now on. */
+export function openDesk(waiting: AcceptedOrder[], timetable: Timetable, closings: Closings): Desk {
+  let removing = false;
+  const accept = (order: RunOrder) => {
+    waiting.push({ ...order, caller: currentCaller() });
+  };
+  setHandler(replacePackage, accept, { description: "Build and publish an accepted original." });
+  setHandler(rollBackPackage, accept, { description: "Publish an earlier version again." });
+  setHandler(
+    publishVersion,
+    (order) => {
+      timetable.revoke(order.versionId);
+      accept(order);
+    },
+    { description: "Publish a draft, now or at its time." },
+  );
+  setHandler(
+    yankVersion,
+    ({ yank, fallback }) => {
+      const { packageId, versionId } = yank;
+      timetable.revoke(versionId);
+      closings.add({ packageId, versionId, run: yank, caller: currentCaller() });
+      if (fallback) accept(fallback);
+    },
+    { description: "Tell edges of a withdrawn version; publish what takes its place." },
+  );
+  setHandler(closeDoors, (order) => closings.add({ ...order, caller: currentCaller() }), {
+    description: "Tell edges that doors were shut.",
+  });
+  setHandler(removePackage, () => void (removing = true), {
+    description: "End all work on the package and remove it.",
+  });
+  return {
+    waiting,
+    get removing() {
+      return removing;
+    },
+  };
+}
