@@ -27,7 +27,7 @@ await runProcess("api", async (onStop) => {
   const database = await openDatabase({ ...databasePlace(env), define: MODELS });
   onStop(() => database.close());
   const { secretKey } = resources.keys;
-  const redis = env.REDIS_URL ? openRedis(env.REDIS_URL) : undefined;
+  const redis = env.REDIS_URL ? await openRedis(env.REDIS_URL) : undefined;
   if (redis) onStop(() => closeRedis(redis));
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });

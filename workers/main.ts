@@ -1,7 +1,7 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Runtime, Worker, type NativeConnection, type RuntimeOptions } from "@temporalio/worker";
+import { NativeConnection, Runtime, Worker, type RuntimeOptions } from "@temporalio/worker";
 import { createActivities } from "../activities/index.ts";
 import { QUEUES, type Queue } from "../domain/queues.ts";
 import { openDatabase } from "../models/database.ts";
@@ -14,7 +14,7 @@ import { openShell } from "../platform/shell.ts";
 import { openStepLog } from "../platform/step-log.ts";
 import { runProcess } from "../platform/shutdown.ts";
 import { tellReady } from "../platform/supervised.ts";
-import { openWorkerConnection } from "../platform/temporal.ts";
+import { connectionOptions } from "../platform/temporal.ts";
 import { findCapabilities } from "./capabilities.ts";
 import { startChores } from "./chores.ts";
 import { nameCaller } from "./interceptors/activity.ts";
@@ -47,7 +47,7 @@ await runProcess("worker", async (onStop) => {
   const capabilities = await findCapabilities(env, resources.keys, shell);
 
   installRuntime(env, resources);
-  const connection = await openWorkerConnection(env);
+  const connection = await NativeConnection.connect(connectionOptions(env));
   onStop(() => connection.close());
   const activities = createActivities({
     ...resources,
