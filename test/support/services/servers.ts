@@ -64,7 +64,7 @@ export async function startServer(server: ServerStart): Promise<void> {
 /** The data go with the server; its log stays when the run has failed. */
 function end(child: ChildProcess, server: ServerStart, exitCode: number): void {
   child.kill("SIGKILL");
-  const failed = exitCode !== 0;
+  const failed = exitCode === 1;
   const gone = failed ? join(server.folder, "data") : server.folder;
   for (const path of [gone, ...(server.leftovers ?? [])]) {
     rmSync(path, { recursive: true, force: true, maxRetries: 5 });
