@@ -13,7 +13,6 @@ import type { PackageTools } from "./tools.ts";
 
 const DELETIONS_AT_ONCE = 16;
 const PURGE_MS = 50_000;
-const FOR_EVER = { persistent: true };
 
 /** What follows when doors were shut: nobody may go on getting the bytes from elsewhere. */
 export function createDoorActivities({ database, objects, settings }: PackageTools) {
@@ -37,7 +36,7 @@ export function createDoorActivities({ database, objects, settings }: PackageToo
           batch = [];
         }
         await Promise.all(batch);
-      }, FOR_EVER);
+      });
     },
 
     /** Twice: there is nothing left to remove. */

@@ -18,11 +18,12 @@ import {
   findChannel,
   moveRun,
   Package,
+  type PackageChannel,
   PackageRun,
   PackageVersion,
   recordLiveVersion,
 } from "../../models/packages/index.ts";
-import { lasting, StepFailure, stepFailureIn } from "./attempt.ts";
+import { attempt, lasting, StepFailure, stepFailureIn } from "./attempt.ts";
 import type { LinkTarget, PublicationPlan, PublicationStepOrder, RunOrder } from "./contract.ts";
 import { checkEdge, purgePaths } from "./edge.ts";
 import type { PackageTools } from "./tools.ts";
@@ -32,7 +33,7 @@ const OPEN_HOUSE = { isDistributing: true };
 
 /** The steps that bring a built version to the fixed link. */
 export function createPublicationActivities(tools: PackageTools) {
-  const { database, objects, bus, settings } = tools;
+  const { database, objects, bus, redact, settings } = tools;
 
   return {
     /** Twice: the number is claimed already, by this very run; the plan is the same. */
@@ -55,10 +56,7 @@ export function createPublicationActivities(tools: PackageTools) {
       if (!open) return null;
       const { state } = await PackageRun.findByPk(runId, { rejectOnEmpty: true });
       const target = await linkTarget(run.versionId, number);
-      const live = await findChannel(packageId, channel);
-      const previous = live?.liveVersionId
-        ? await linkTarget(live.liveVersionId, live.liveNumber)
-        : null;
+      const previous = await liveTarget(await findChannel(packageId, channel));
       if (!target || state !== "running") return null;
       const link = [String(owner.serial), channel, owner.type] as const;
       return { target, previous, path: fixedPath(...link), paths: linkPaths(...link) };
@@ -101,17 +99,20 @@ export function createPublicationActivities(tools: PackageTools) {
     },
 
     /** Twice: the same object is put back again; an edge that cannot be told follows within its minute. */
-    async restoreLink(order: PublicationStepOrder): Promise<void> {
+    async restoreLink({ packageId, runId, channel, number }: RunOrder): Promise<void> {
       return lasting(async (signal) => {
-        await assertTurn(order);
-        const { previous, paths } = order.plan;
-        const key = packageKeys.live(order.packageId, order.channel);
-        if (previous) await putOnLink(key, previous, signal);
+        const owner = await Package.findByPk(packageId);
+        const link = await findChannel(packageId, channel);
+        if (!owner || link?.publishingNumber !== number) return;
+        const live = await liveTarget(link);
+        const key = packageKeys.live(packageId, channel);
+        if (live) await putOnLink(key, live, signal);
         else await objects.delete(key);
+        const paths = linkPaths(String(owner.serial), channel, owner.type);
         await purgePaths(settings, paths, signal).catch(() => false);
-        const shown = previous ? `shows ${previous.version} again` : "shows nothing again";
+        const shown = live ? `shows ${live.version} again` : "shows nothing again";
         await inTransaction(database, (transaction) =>
-          appendLog(order.runId, `--- the link ${shown}\n`, transaction),
+          appendLog(runId, `--- the link ${shown}\n`, transaction),
         );
       });
     },
@@ -153,6 +154,11 @@ export function createPublicationActivities(tools: PackageTools) {
     return { artefact, number, versionId, version: version.version, fileName };
   }
 
+  /** What a link shows as far as anybody has proved; null when nothing was ever published. */
+  async function liveTarget(link: PackageChannel | undefined): Promise<LinkTarget | null> {
+    return link?.liveVersionId ? linkTarget(link.liveVersionId, link.liveNumber) : null;
+  }
+
   /** Why a version must not be published, in a sentence. */
   async function shutDoor(versionId: string): Promise<string | undefined> {
     const version = await PackageVersion.findByPk(versionId, { rejectOnEmpty: true });
@@ -192,17 +198,17 @@ export function createPublicationActivities(tools: PackageTools) {
     name: PublicationStep,
     body: (say: (line: string) => void, signal: AbortSignal) => Promise<void>,
   ): Promise<void> {
-    return lasting(async (signal) => {
+    return attempt(redact, async (signal) => {
       const lines: string[] = [];
       const position = BUILD_STEPS.length + PUBLICATION_STEPS.indexOf(name);
-      await inTransaction(database, (transaction) =>
+      const turn = await inTransaction(database, (transaction) =>
         beginStep({ runId, position, name }, transaction),
       );
       const end = async (state: "succeeded" | "failed", reason?: string) => {
         if (reason) lines.push(reason);
         const text = [`--- ${name}`, ...lines].map((line) => `${line}\n`).join("");
         await inTransaction(database, async (transaction) => {
-          await endStep(runId, name, { state, ...(reason && { reason }) }, transaction);
+          await endStep({ runId, name, turn }, { state, ...(reason && { reason }) }, transaction);
           await appendLog(runId, text, transaction);
         });
         await bus.announce({ type: "package.run-changed", data: { packageId, runId } });
@@ -213,11 +219,9 @@ export function createPublicationActivities(tools: PackageTools) {
         await body((line) => lines.push(line), signal);
         await end("succeeded");
       } catch (error) {
-        await end(
-          "failed",
-          signal.aborted ? "stopped before its end" : stepFailureIn(error).message,
-        );
-        throw error;
+        const failure = stepFailureIn(error, redact);
+        await end("failed", signal.aborted ? "stopped before its end" : failure.message);
+        throw failure;
       }
     });
   }

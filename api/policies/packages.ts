@@ -67,52 +67,63 @@ export async function assertOpen(
   throw closedDoor(owner, version, { insider, instead: open })!;
 }
 
-/** Originals are for those who may see them; `sign` makes the address that the shown version's is fetched from. */
-export async function viewPackage(
+/**
+ * Packages as this actor may see them, with a few queries for all. Originals are for those who may see them; `sign`
+ * makes the address that the shown version's is fetched from.
+ */
+export async function viewPackages(
   actor: Actor,
-  row: Package,
+  rows: Package[],
   sign: (row: Package, version: PackageVersion) => string,
-): Promise<PackageView> {
-  const where = { packageId: row.id };
-  const latest = {
-    where,
+): Promise<PackageView[]> {
+  const channels = await viewChannels(rows);
+  const latest = rows.map(({ latestRunId }) => latestRunId).filter((id) => id !== null);
+  const runs = new Map(
+    (await PackageRun.findAll({ where: { id: latest } })).map((run) => [run.packageId, run]),
+  );
+  const tried = await findVersions([...runs.values()].map(({ versionId }) => versionId));
+  return Promise.all(
+    rows.map(async (row) => {
+      const own = channels.filter(({ packageId }) => packageId === row.id);
+      const live = own.find(({ name }) => name === STABLE)?.live;
+      const shown = live ?? (await newestVersion(row));
+      const run = runs.get(row.id);
+      const latestRun = run && { run, version: tried.get(run.versionId)!.version };
+      const originalUrl = may(actor, "packages:original") ? sign(row, shown) : null;
+      return { row, live, shown, channels: own, latestRun, originalUrl };
+    }),
+  );
+}
+
+/** The channels of packages with what each shows: of a version that was yanked, what takes its place. */
+async function viewChannels(rows: Package[]) {
+  const channels = await PackageChannel.findAll({
+    where: { packageId: rows.map(({ id }) => id) },
+    order: [["name", "ASC"]],
+  });
+  const live = await findVersions(channels.map(({ liveVersionId }) => liveVersionId));
+  const instead = await findVersions([...live.values()].map((one) => one.fallbackVersionId));
+  return channels.map(({ packageId, name, liveVersionId }) => {
+    const recorded = live.get(liveVersionId ?? "");
+    const shown = recorded?.yankedAt ? instead.get(recorded.fallbackVersionId ?? "") : recorded;
+    return { packageId, name, live: shown };
+  });
+}
+
+async function findVersions(ids: (string | null)[]): Promise<Map<string, PackageVersion>> {
+  const wanted = ids.filter((id) => id !== null);
+  if (wanted.length === 0) return new Map();
+  const found = await PackageVersion.findAll({ where: { id: wanted } });
+  return new Map(found.map((version) => [version.id, version]));
+}
+
+function newestVersion({ id }: Package): Promise<PackageVersion> {
+  return PackageVersion.findOne({
+    where: { packageId: id },
     order: [
       ["createdAt", "DESC"],
       ["id", "DESC"],
-    ] as [string, string][],
-  };
-  const newest = await PackageVersion.findOne({ ...latest, rejectOnEmpty: true });
-  const channels = await viewChannels(row);
-  const live = channels.find(({ name }) => name === STABLE)?.live;
-  const run = await PackageRun.findOne(latest);
-  const version = run && (await PackageVersion.findByPk(run.versionId, { rejectOnEmpty: true }));
-  return {
-    row,
-    live,
-    newest,
-    channels,
-    latestRun: run && version ? { run, version: version.version } : undefined,
-    originalUrl: may(actor, "packages:original") ? sign(row, live ?? newest) : null,
-  };
-}
-
-/** The channels of a package with what each shows: of a version that was yanked, what takes its place. */
-async function viewChannels(row: Package): Promise<PackageView["channels"]> {
-  const channels = await PackageChannel.findAll({
-    where: { packageId: row.id },
-    order: [["name", "ASC"]],
-  });
-  const idsOf = (all: (string | null)[]) => all.filter((id) => id !== null);
-  const shownIds = idsOf(channels.map(({ liveVersionId }) => liveVersionId));
-  const lives = await PackageVersion.findAll({ where: { id: shownIds } });
-  const places = idsOf(lives.map(({ fallbackVersionId }) => fallbackVersionId));
-  const versions =
-    places.length === 0
-      ? lives
-      : [...lives, ...(await PackageVersion.findAll({ where: { id: places } }))];
-  return channels.map(({ name, liveVersionId }) => {
-    const live = versions.find(({ id }) => id === liveVersionId);
-    const shown = live?.yankedAt ? versions.find(({ id }) => id === live.fallbackVersionId) : live;
-    return { name, live: shown };
+    ],
+    rejectOnEmpty: true,
   });
 }

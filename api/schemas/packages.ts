@@ -211,14 +211,15 @@ export const PackageAnswer = z.strictObject({
 export interface PackageView {
   row: Package;
   live: PackageVersion | undefined;
-  newest: PackageVersion;
+  /** The live version, else the newest. */
+  shown: PackageVersion;
   channels: { name: string; live: PackageVersion | undefined }[];
   latestRun: { run: PackageRun; version: string } | undefined;
   originalUrl: string | null;
 }
 
 export function presentPackage(
-  { row, live, newest, channels, latestRun, originalUrl }: PackageView,
+  { row, live, shown, channels, latestRun, originalUrl }: PackageView,
   publicUrl: string,
 ): z.input<typeof PackageOut> {
   const linkOf = (channel: string) => publicUrl + fixedPath(String(row.serial), channel, row.type);
@@ -227,7 +228,7 @@ export function presentPackage(
     name: row.name,
     description: row.description,
     type: row.type,
-    current_version: (live ?? newest).version,
+    current_version: shown.version,
     status: packageStatus(live !== undefined, latestRun?.run.state),
     download_url: live ? linkOf(STABLE) : null,
     original_download_url: originalUrl,
@@ -235,10 +236,10 @@ export function presentPackage(
     sha256: live?.artefactSha256 ?? null,
     is_distributing: live !== undefined && row.isDistributing,
     live_version: live?.version ?? null,
-    channels: channels.map(({ name, live: shown }) => ({
+    channels: channels.map(({ name, live: onLink }) => ({
       name,
-      live_version: shown?.version ?? null,
-      download_url: shown ? linkOf(name) : null,
+      live_version: onLink?.version ?? null,
+      download_url: onLink ? linkOf(name) : null,
     })),
     latest_run: latestRun ? presentRunSummary(latestRun.run, latestRun.version) : null,
     created_at: row.createdAt.toISOString(),

@@ -33,7 +33,12 @@ export const addChannels: Migration = {
         WHERE NOT EXISTS (SELECT 1 FROM package_channels c WHERE c.package_id = packages.id)`);
     }
     await dropColumns("packages", POINTERS);
-    await addColumns("packages", { deleted_at: moment({ allowNull: true }) });
+    await addColumns("packages", {
+      latest_run_id: id({ allowNull: true }),
+      deleted_at: moment({ allowNull: true }),
+    });
+    await run(`UPDATE packages SET latest_run_id = (SELECT r.id FROM package_runs r
+      WHERE r.package_id = packages.id ORDER BY r.number DESC LIMIT 1)`);
     await addColumns("package_versions", {
       channel,
       is_draft: flag({ defaultValue: false }),
@@ -62,7 +67,7 @@ export const addChannels: Migration = {
       "yank_reason",
       "fallback_version_id",
     ]);
-    await dropColumns("packages", ["deleted_at"]);
+    await dropColumns("packages", ["latest_run_id", "deleted_at"]);
     await addColumns("packages", {
       last_number: count({ defaultValue: 0 }),
       publishing_number: count({ defaultValue: 0 }),

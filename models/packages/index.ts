@@ -5,8 +5,8 @@ export {
   type ReceivedOriginal,
 } from "./acceptance.ts";
 export { changePackage, changeVersion, deletePackage } from "./changes.ts";
-export { claimLink, findChannel, recordLiveVersion } from "./link.ts";
-export { appendLog, readLog } from "./log.ts";
+export { claimLink, findChannel, recordLiveVersion, takeNumber } from "./link.ts";
+export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";
 export { removePackageRows } from "./removal.ts";
 export { addFacts, beginStep, endStep, keepArtefact, moveRun } from "./runs.ts";

@@ -49,6 +49,7 @@ export async function addRun(
     },
     { transaction },
   );
+  await Package.update({ latestRunId: runId }, { where: { id: packageId }, transaction });
   const title = `${name} ${version.version}`;
   const due = publishAt ? { publishAt: publishAt.getTime() } : {};
   return { packageId, runId, versionId: version.id, kind, channel, number, title, ...due };

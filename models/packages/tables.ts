@@ -47,6 +47,8 @@ export class Package extends Model<InferAttributes<Package>, InferCreationAttrib
   declare description: string | null;
   declare type: PackageType;
   declare isDistributing: CreationOptional<boolean>;
+  /** The run that was accepted last. */
+  declare latestRunId: CreationOptional<string | null>;
   /** Since when it is being removed: nobody finds it any more, and its rows go last. */
   declare deletedAt: CreationOptional<Date | null>;
   declare createdAt: CreationOptional<Date>;
@@ -175,6 +177,7 @@ export function definePackages(sequelize: Sequelize): void {
       description: longText({ allowNull: true }),
       type: state(PACKAGE_TYPES),
       isDistributing: flag({ defaultValue: true }),
+      latestRunId: id({ allowNull: true }),
       deletedAt: moment({ allowNull: true }),
       ...times(),
     },

@@ -5,12 +5,13 @@ import type { Caller } from "../../domain/accounts.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { onBehalfOf } from "../helpers/caller.ts";
 import { unlessCancelled } from "../helpers/cancellation.ts";
+import { endRun } from "./records.ts";
 
-const { endRun, forgetPackage } = proxyActivities<PackageActivities>({
+const { forgetPackage } = proxyActivities<PackageActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "1 minute",
   retry: { maximumInterval: "10 seconds" },
-  summary: "record what was closed",
+  summary: "remove the package's rows",
 });
 
 const { purgeDoors } = proxyActivities<PackageActivities>({

@@ -1,7 +1,6 @@
 export { packageSweep } from "./sweep.ts";
 export { packageBuild } from "./build.ts";
 export { packageLine } from "./line.ts";
-export type { PackageLine } from "./line.ts";
 export {
   closeDoors,
   publishVersion,

@@ -7,31 +7,21 @@ import {
   executeChild,
   isCancellation,
   ParentClosePolicy,
-  proxyActivities,
   setCurrentDetails,
   workflowInfo,
 } from "@temporalio/workflow";
-import type { PackageActivities } from "../../activities/packages/index.ts";
-import type { RunOrder } from "../../activities/packages/contract.ts";
+import type { RunIds, RunOrder } from "../../activities/packages/contract.ts";
 import { workflowId } from "../../domain/ids.ts";
-import { QUEUES } from "../../domain/queues.ts";
 import { SEARCH_ATTRIBUTES } from "../../domain/search-attributes.ts";
 import { onBehalfOf } from "../helpers/caller.ts";
-import { unlessCancelled } from "../helpers/cancellation.ts";
 import { openParking } from "../helpers/parking.ts";
 import { enterStage } from "../helpers/stage.ts";
 import { packageBuild } from "./build.ts";
 import { type Closing, openClosings, removeAll } from "./closings.ts";
-import { type AcceptedOrder, type Desk, openDesk } from "./orders.ts";
-import { publish, type ShowPublication } from "./publication.ts";
+import { type AcceptedOrder, openDesk } from "./orders.ts";
+import { CANCELLED, publish, type PublicationScene } from "./publication.ts";
+import { endRun } from "./records.ts";
 import { openTimetable } from "./timetable.ts";
-
-const { endRun } = proxyActivities<PackageActivities>({
-  taskQueue: QUEUES.io,
-  startToCloseTimeout: "10 seconds",
-  retry: { maximumInterval: "10 seconds" },
-  summary: "record how the run ended",
-});
 
 /** A history longer than this is begun anew as soon as nothing is under way. */
 const LONG_HISTORY_EVENTS = 2_000;
@@ -53,88 +43,113 @@ export interface PackageLine {
 /** One package for as long as it exists: builds what is accepted side by side, publishes one after the other. */
 export async function packageLine(line: PackageLine): Promise<void> {
   const parking = openParking();
-  const building = new Map<string, RunOrder>();
-  const built: AcceptedOrder[] = [];
-  const builds = new CancellationScope();
-  const closings = openClosings(line.closing ?? []);
-  const timetable = openTimetable(line.timed ?? [], (order) => built.push(order));
-  const desk = openDesk([...(line.waiting ?? [])], timetable, closings);
+  const orders = takeOrders(line);
+  const { building, built, desk, timetable } = orders;
   const status = (publishing?: string, parked?: string) =>
     showStatus(line, { building, timed: timetable.orders(), publishing, parked });
+  try {
+    while (!desk.removing) {
+      const { historyLength, continueAsNewSuggested } = workflowInfo();
+      const worthRenewing = historyLength > LONG_HISTORY_EVENTS || continueAsNewSuggested;
+      const idle = building.size === 0 && built.length === 0;
+      if (worthRenewing && idle && allHandlersFinished()) {
+        await continueAsNew<typeof packageLine>({ ...line, ...orders.carried() });
+      }
+      orders.beginWaiting();
+      const next = takeNewest(built);
+      if (next) {
+        const { newest, older } = next;
+        await supersede(older);
+        const scene: PublicationScene = {
+          parking,
+          overtaken: (than) =>
+            desk.removing ||
+            built.some(({ channel, number }) => channel === newest.channel && number > than),
+          show: (step, parked) => status(`${newest.title}: ${step}`, parked),
+        };
+        await onBehalfOf(newest.caller, () => publishOrEnd(newest, scene));
+        continue;
+      }
+      const before = building.size;
+      const timed = timetable.orders().length;
+      enterStage(before > 0 ? "building" : "idle");
+      status();
+      await condition(
+        () =>
+          built.length > 0 ||
+          building.size !== before ||
+          timetable.orders().length !== timed ||
+          desk.removing,
+      );
+    }
+    orders.builds.cancel();
+    await condition(() => building.size === 0);
+    await removeAll(line.packageId);
+  } catch (error) {
+    if (isCancellation(error)) await CancellationScope.nonCancellable(() => endAll(orders));
+    throw error;
+  }
+}
+
+/** Accepted orders on their way: they are built as soon as they come, whatever is being published, and wait for their turn. */
+function takeOrders(line: PackageLine) {
+  const builds = new CancellationScope();
+  // Temporal forgets over continue-as-new which updates it has had, and the relay may send one twice.
+  const known = new Set([...(line.waiting ?? []), ...(line.timed ?? [])].map(({ runId }) => runId));
+  const building = new Map<string, RunOrder>();
+  const built: AcceptedOrder[] = [];
 
   const begin = (order: AcceptedOrder) => {
     if (order.publishAt !== undefined) return timetable.add(order);
     if (order.kind !== "upload") return void built.push(order);
     building.set(order.runId, order);
-    void onBehalfOf(order.caller, () => builds.run(() => build(line, order)))
-      .then((ready) => ready && built.push(order))
-      .catch(unlessCancelled)
-      .finally(() => building.delete(order.runId));
+    void onBehalfOf(order.caller, async () => {
+      const number = await builds.run(() => build(line, order));
+      building.delete(order.runId);
+      if (number !== null) built.push({ ...order, number });
+    });
   };
+  const beginWaiting = () => {
+    if (workflowInfo().historyLength < FULL_HISTORY_EVENTS) waiting.splice(0).forEach(begin);
+  };
+  const waiting = [...(line.waiting ?? [])];
+  const closings = openClosings(line.closing ?? []);
+  const timetable = openTimetable(line.timed ?? [], (order) => built.push(order));
+  const desk = openDesk(timetable, closings, (order) => {
+    if (known.has(order.runId)) return;
+    waiting.push(order);
+    beginWaiting();
+  });
+  const carried = () => ({
+    waiting,
+    timed: timetable.orders(),
+    closing: closings.orders(),
+  });
+  return { waiting, building, built, builds, timetable, desk, beginWaiting, carried };
+}
 
+/** The package's workflow was cancelled: so are its builds, and all else that was on its way ends with them. */
+async function endAll({
+  waiting,
+  building,
+  built,
+  timetable,
+}: ReturnType<typeof takeOrders>): Promise<void> {
   for (;;) {
-    if (desk.removing) {
-      builds.cancel();
-      await condition(() => building.size === 0);
-      return removeAll(line.packageId);
-    }
-    const { historyLength, continueAsNewSuggested } = workflowInfo();
-    const worthRenewing = historyLength > LONG_HISTORY_EVENTS || continueAsNewSuggested;
-    const idle = building.size === 0 && built.length === 0;
-    if (worthRenewing && idle && allHandlersFinished()) {
-      const kept = { timed: timetable.orders(), closing: closings.orders() };
-      await continueAsNew<typeof packageLine>({ ...line, waiting: desk.waiting, ...kept });
-    }
-    if (hasRoom()) desk.waiting.splice(0).forEach(begin);
-    const next = takeNewest(built);
-    if (next) {
-      await supersede(next.older);
-      const { newest } = next;
-      const overtaken = () => desk.removing || built.some((order) => overtakes(order, newest));
-      const show: ShowPublication = (step, parked) => status(`${newest.title}: ${step}`, parked);
-      const work = () => publishOrEnd(newest, parking, overtaken, show);
-      await takingIn(desk, begin, () => onBehalfOf(newest.caller, work));
-      continue;
-    }
-    if (building.size === 0) enterStage("idle");
-    status();
-    const before = building.size;
-    const isNews = () => built.length > 0 || desk.waiting.length > 0 || desk.removing;
-    await condition(() => isNews() || (before > 0 && building.size === 0));
+    await condition(() => building.size === 0);
+    const order = waiting.shift() ?? built.shift();
+    if (!order) break;
+    await endRun({ ...idsOf(order), state: "cancelled", reason: CANCELLED });
+  }
+  for (const order of timetable.orders()) {
+    await endRun({ ...idsOf(order), state: "cancelled", reason: CANCELLED });
   }
 }
 
-const hasRoom = () => workflowInfo().historyLength < FULL_HISTORY_EVENTS;
-
-/** Begins what is accepted while `work` lasts, so that a publication that is parked can be overtaken. */
-async function takingIn(
-  { waiting }: Desk,
-  begin: (order: AcceptedOrder) => void,
-  work: () => Promise<void>,
-): Promise<void> {
-  let working = true;
-  const intake = async () => {
-    for (;;) {
-      await condition(() => !working || (waiting.length > 0 && hasRoom()));
-      if (!working) return;
-      waiting.splice(0).forEach(begin);
-    }
-  };
-  // What was cancelled shows in the work and in what comes after it.
-  const taking = intake().catch(unlessCancelled);
+/** The number under which the built version is to be published; null when the run has ended, a draft's with success. */
+async function build({ packageId, serial }: PackageLine, order: RunOrder): Promise<number | null> {
   try {
-    await work();
-  } finally {
-    working = false;
-    await taking;
-  }
-}
-
-/** True when the version is built and may be published; otherwise the run has ended, a draft's with success. */
-async function build({ packageId, serial }: PackageLine, order: RunOrder): Promise<boolean> {
-  enterStage("building");
-  try {
-    const result = await executeChild(packageBuild, {
+    const number = await executeChild(packageBuild, {
       workflowId: workflowId("package", packageId, "build", order.runId),
       args: [order],
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
@@ -145,36 +160,32 @@ async function build({ packageId, serial }: PackageLine, order: RunOrder): Promi
         { key: SEARCH_ATTRIBUTES.subject, value: serial },
       ],
     });
-    if (result !== "built") return false;
-    if (order.number !== 0) return true;
+    if (number !== 0) return number;
     const reason = "The draft is kept until somebody publishes it.";
-    await endRun({ packageId, runId: order.runId, state: "succeeded", reason });
-    return false;
+    await endRun({ ...idsOf(order), state: "succeeded", reason });
+    return null;
   } catch (error) {
-    if (isCancellation(error)) throw error;
+    const state = isCancellation(error) ? "cancelled" : "failed";
     const reason = "The build was ended from outside. Upload the version again under a new number.";
-    await endRun({ packageId, runId: order.runId, state: "failed", reason });
-    return false;
+    await CancellationScope.nonCancellable(() => endRun({ ...idsOf(order), state, reason }));
+    return null;
   }
 }
 
 /** A publication that fails in a way nobody thought of ends its run; the package lives on. */
-async function publishOrEnd(order: RunOrder, ...rest: Rest<typeof publish>): Promise<void> {
+async function publishOrEnd(order: RunOrder, scene: PublicationScene): Promise<void> {
   try {
-    await publish(order, ...rest);
+    await publish(order, scene);
   } catch (error) {
     if (isCancellation(error)) throw error;
-    const { packageId, runId } = order;
     const cause = error instanceof ActivityFailure ? error.cause : error;
     const reason = `The publication failed: ${(cause as Error).message}`;
-    await endRun({ packageId, runId, state: "failed", reason });
+    await endRun({ ...idsOf(order), state: "failed", reason });
   }
 }
 
-type Rest<F> = F extends (first: never, ...rest: infer R) => unknown ? R : never;
-
-function overtakes(order: RunOrder, other: RunOrder): boolean {
-  return order.channel === other.channel && order.number > other.number;
+function idsOf({ packageId, runId }: RunOrder): RunIds {
+  return { packageId, runId };
 }
 
 /** The newest order of the channel whose turn it is, and those that it overtakes; other channels wait for theirs. */
@@ -190,11 +201,11 @@ function takeNewest(
   return newest && { newest, older };
 }
 
-async function supersede(orders: RunOrder[]): Promise<void> {
-  for (const { packageId, runId } of orders) {
-    const reason = "A later upload or rollback came first.";
-    await endRun({ packageId, runId, state: "superseded", reason });
-  }
+function supersede(orders: RunOrder[]): Promise<void> {
+  const reason = "A later upload or rollback came first.";
+  return CancellationScope.nonCancellable(async () => {
+    for (const order of orders) await endRun({ ...idsOf(order), state: "superseded", reason });
+  });
 }
 
 /** The status sheet in Temporal's Web UI. */

@@ -28,25 +28,26 @@ export interface AcceptedOrder extends RunOrder {
   caller?: Caller | undefined;
 }
 
-/** What the package's workflow was told and has not begun. */
+/** Where the package's workflow is told what to do. */
 export interface Desk {
-  waiting: AcceptedOrder[];
   /** True as soon as the package is to be removed. */
   readonly removing: boolean;
 }
 
-/** Takes in what the package's workflow is told, from now on. */
-export function openDesk(waiting: AcceptedOrder[], timetable: Timetable, closings: Closings): Desk {
+/** Takes in what the package's workflow is told, from now on; what is to be built or published goes to `begin`. */
+export function openDesk(
+  timetable: Timetable,
+  closings: Closings,
+  begin: (order: AcceptedOrder) => void,
+): Desk {
   let removing = false;
-  const accept = (order: RunOrder) => {
-    waiting.push({ ...order, caller: currentCaller() });
-  };
+  const accept = (order: RunOrder) => begin({ ...order, caller: currentCaller() });
   setHandler(replacePackage, accept, { description: "Build and publish an accepted original." });
   setHandler(rollBackPackage, accept, { description: "Publish an earlier version again." });
   setHandler(
     publishVersion,
     (order) => {
-      timetable.revoke(order.versionId);
+      timetable.revoke(order.versionId, order.runId);
       accept(order);
     },
     { description: "Publish a draft, now or at its time." },
@@ -55,7 +56,7 @@ export function openDesk(waiting: AcceptedOrder[], timetable: Timetable, closing
     yankVersion,
     ({ yank, fallback }) => {
       const { packageId, versionId } = yank;
-      timetable.revoke(versionId);
+      timetable.revoke(versionId, yank.runId);
       closings.add({ packageId, versionId, run: yank, caller: currentCaller() });
       if (fallback) accept(fallback);
     },
@@ -68,7 +69,6 @@ export function openDesk(waiting: AcceptedOrder[], timetable: Timetable, closing
     description: "End all work on the package and remove it.",
   });
   return {
-    waiting,
     get removing() {
       return removing;
     },

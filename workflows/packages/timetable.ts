@@ -4,8 +4,9 @@ import { QUEUES } from "../../domain/queues.ts";
 import { onBehalfOf } from "../helpers/caller.ts";
 import { unlessCancelled } from "../helpers/cancellation.ts";
 import type { AcceptedOrder } from "./orders.ts";
+import { endRun } from "./records.ts";
 
-const { takePublicationTurn, endRun } = proxyActivities<PackageActivities>({
+const { takePublicationTurn } = proxyActivities<PackageActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "10 seconds",
   retry: { maximumInterval: "4 seconds" },
@@ -22,8 +23,8 @@ export interface Timetable {
   /** What still waits, soonest first: to be shown, and carried over when the history is begun anew. */
   orders(): AcceptedOrder[];
   add(order: AcceptedOrder): void;
-  /** What was ordered for this version before is void now, and ends at once. */
-  revoke(versionId: string): void;
+  /** What was ordered for this version before `runId` is void now, and ends at once. */
+  revoke(versionId: string, runId: string): void;
 }
 
 /** Keeps timed publications until they are due and have their number; then `onDue` gets each once. */
@@ -58,9 +59,9 @@ export function openTimetable(
         .map(({ order }) => order)
         .sort((a, b) => (a.publishAt ?? 0) - (b.publishAt ?? 0)),
     add,
-    revoke(versionId) {
+    revoke(versionId, runId) {
       for (const { order, timer } of waiting.values()) {
-        if (order.versionId === versionId) timer.cancel();
+        if (order.versionId === versionId && order.runId !== runId) timer.cancel();
       }
     },
   };

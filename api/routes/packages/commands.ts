@@ -26,6 +26,9 @@ import {
 import { answerAccepted, showPackage } from "./answers.ts";
 import { answerToldOf, assertPublishable } from "./versions.ts";
 
+/** While no worker runs, nobody hears a decision: the caller is told, and may send it again. */
+const PATIENCE_MS = 10_000;
+
 export const rollBackPackage = route({
   method: "post",
   path: "/api/v1/packages/:id/rollback",
@@ -111,11 +114,13 @@ export const resolveRun = route({
         transaction,
       ),
     );
-    await onBehalfOf({ actor: actor.name, requestId }, () =>
-      services.temporal.workflow.getHandle(parkedIn).executeUpdate(resolveParked, {
+    const { temporal } = services;
+    const decide = () =>
+      temporal.workflow.getHandle(parkedIn).executeUpdate(resolveParked, {
         args: [{ ...body, by: actor.name }],
-        updateId: requestId,
-      }),
+      });
+    await onBehalfOf({ actor: actor.name, requestId }, () =>
+      temporal.withDeadline(Date.now() + PATIENCE_MS, decide),
     ).catch((error: unknown) => {
       throw error instanceof WorkflowNotFoundError ? notParked() : error;
     });

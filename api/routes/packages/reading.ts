@@ -29,7 +29,7 @@ import {
   RunsOut,
   VersionsOut,
 } from "../../schemas/packages.ts";
-import { originalAddress, runPath, showPackage, temporalAddress } from "./answers.ts";
+import { originalAddress, runPath, showPackage, showPackages, temporalAddress } from "./answers.ts";
 
 export const listPackages = route({
   method: "get",
@@ -40,7 +40,7 @@ export const listPackages = route({
   returns: [200, PackagesOut],
   async handle(call) {
     const { items, next } = await page(Package, { where: { deletedAt: null }, ...call.query });
-    return { items: await Promise.all(items.map((row) => showPackage(call, row))), next };
+    return { items: await showPackages(call, items), next };
   },
 });
 

@@ -15,6 +15,9 @@ import {
   type PackageType,
 } from "../../../domain/packages.ts";
 
+/** The number that a retry takes: later than all that tests give out. */
+export const NEXT_NUMBER = 1_000;
+
 /** What happened, in order: the name of the activity and the run it was about, `switchLink:run-1`. */
 export interface FakePackages {
   activities: PackageActivities;
@@ -58,7 +61,7 @@ export function fakePackages(
     }),
     runBuildStep: async ({ step }: StepOrder) => artefact(step),
     parkRun: async () => {},
-    resumeRun: async () => {},
+    resumeRun: async () => NEXT_NUMBER,
     endRun: async () => {},
     keepLog: async () => {},
     clearRunOutputs: async () => 0,
