@@ -83,6 +83,8 @@ export interface YankOrder {
 export interface DoorOrder {
   packageId: string;
   versionId?: string;
+  /** The run that this is part of. */
+  runId?: string;
 }
 
 /** One step of a publication. */

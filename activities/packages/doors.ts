@@ -1,6 +1,7 @@
 import { linkPaths, packageKeys, versionPath } from "../../domain/packages.ts";
 import { inTransaction } from "../../models/database.ts";
 import {
+  moveRun,
   Package,
   PackageChannel,
   PackageVersion,
@@ -19,6 +20,12 @@ export function createDoorActivities({ database, objects, settings }: PackageToo
   return {
     /** Twice: purging what is purged does nothing. Failing is no end: it is tried until the edges were told. */
     async purgeDoors(order: DoorOrder): Promise<void> {
+      const { runId } = order;
+      if (runId) {
+        await inTransaction(database, (transaction) =>
+          moveRun(runId, "running", { startedAt: new Date() }, transaction),
+        );
+      }
       await purgePaths(settings, await pathsOf(order), AbortSignal.timeout(PURGE_MS));
     },
 

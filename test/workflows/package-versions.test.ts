@@ -140,7 +140,7 @@ describe("a withdrawn version", () => {
       await until(() => happened.includes("keepLog:back"));
     });
 
-    expect(happened.filter((what) => what === "purgeDoors")).toHaveLength(3);
+    expect(happened.filter((what) => what === "purgeDoors:yank")).toHaveLength(3);
   });
 });
 

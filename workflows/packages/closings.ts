@@ -58,7 +58,8 @@ export function openClosings(kept: Closing[]): Closings {
 }
 
 async function close({ packageId, versionId, run }: Closing): Promise<void> {
-  await purgeDoors({ packageId, ...(versionId && { versionId }) });
+  const part = run ? { runId: run.runId } : {};
+  await purgeDoors({ packageId, ...(versionId && { versionId }), ...part });
   if (!run) return;
   const reason = "The version was withdrawn, and edges were told.";
   await endRun({ packageId, runId: run.runId, state: "succeeded", reason });

@@ -9,6 +9,7 @@ import { AuditEntry } from "../../../models/operations.ts";
 import {
   acceptPublication,
   acceptRollback,
+  acceptYank,
   Package,
   PackageRun,
   PackageVersion,
@@ -18,7 +19,7 @@ import { accept, build, failureOf, logOf, openBench } from "../../support/packag
 const HOUR_MS = 3_600_000;
 
 describe("purging doors", () => {
-  test("names a version's own address and all of its channel's link", async () => {
+  test("names a withdrawn version's own address and all of its channel's link, and is its run's work", async () => {
     const urls: string[] = [];
     const edge = createServer((req, res) => {
       void text(req).then((body) => {
@@ -32,15 +33,22 @@ describe("purging doors", () => {
     const bench = await openBench(() => ({}), { purgeUrl, publicUrl: "https://dl.example" });
     const accepted = await accept(bench);
     await build(bench, accepted);
-    const { packageId, versionId } = accepted;
+    const { packageId, versionId, asker } = accepted;
+    const owner = await Package.findByPk(packageId, { rejectOnEmpty: true });
+    const version = await PackageVersion.findByPk(versionId, { rejectOnEmpty: true });
+    const [runId, fallbackRunId] = [randomUUID(), randomUUID()];
+    const given = { runId, fallbackRunId, version, reason: "bad", fallback: false };
+    await acceptYank(bench.database, owner, given, asker);
 
-    await bench.perform("purgeDoors", { packageId, versionId });
+    await bench.perform("purgeDoors", { packageId, versionId, runId });
+    await bench.perform("endRun", { packageId, runId, state: "succeeded", reason: "told" });
 
     expect(urls).toEqual([
       "https://dl.example/dist/1001/release.zip",
       "https://dl.example/dist/1001/stable.zip",
       "https://dl.example/dist/1001/v/1.0.0/app.zip",
     ]);
+    expect(await PackageRun.findByPk(runId)).toMatchObject({ kind: "yank", state: "succeeded" });
   });
 });
 
