@@ -8,7 +8,8 @@ import { QUEUES } from "../domain/queues.ts";
 const port = z
   .string()
   .regex(/^\d+$/, "must be a number from 0 to 65535")
-  .pipe(z.coerce.number().max(65_535, "must be a number from 0 to 65535"));
+  .transform(Number)
+  .pipe(z.number().max(65_535, "must be a number from 0 to 65535"));
 const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
 const seconds = z
   .string()
