@@ -49,10 +49,14 @@ export async function runProcess(
     await body((end) => void ends.push(end));
   } catch (error) {
     if (stoppingSince !== undefined) return;
-    process.stderr.write(
-      `${error instanceof BadConfiguration ? error.message : (error as Error).stack}\n`,
-    );
+    process.stderr.write(`${wordsOf(error)}\n`);
     await stop();
     process.exit(error instanceof BadConfiguration ? EXIT_CONFIGURATION : 1);
   }
+}
+
+/** Errors of Temporal's native core have no stack. */
+function wordsOf(error: unknown): string {
+  if (error instanceof BadConfiguration) return error.message;
+  return (error as Error).stack ?? String(error);
 }

@@ -1,19 +1,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Database } from "../../models/database.ts";
-import { openDiskStore } from "../../platform/objects/disk.ts";
 import { makeZip } from "../../scripts/demo/sample-package.ts";
-import {
-  ask,
-  compareObjects,
-  findLeftovers,
-  letMinutesPass,
-  openBeside,
-} from "../support/leftovers.ts";
+import { beginUpload } from "../support/broken-upload.ts";
+import { ask, findRubbish, NOTHING_LEFT, openBeside } from "../support/leftovers.ts";
 import { watchLink } from "../support/link-watch.ts";
 import type { PackageClient } from "../support/package-client.ts";
 import { type Platform, startPlatform } from "../support/platform.ts";
@@ -26,8 +19,6 @@ import {
 import { until } from "../support/until.ts";
 
 // Whatever of a platform is killed, in the middle of whatever it does: what was accepted comes to its right end.
-
-const MiB = 1024 * 1024;
 
 let toolFolder: string;
 let tools: RiggedTools;
@@ -51,59 +42,14 @@ afterAll(async () => {
 
 afterEach(() => tools.letGo());
 
-/** Begins an upload that says it has 64 MiB and sends 8; resolves when the connection has ended. */
-function beginUpload(key: string): Promise<void> {
-  return new Promise((resolve) => {
-    const boundary = "chaos";
-    const upload = request(`${platform.address}/api/v1/packages`, {
-      method: "POST",
-      headers: {
-        "content-type": `multipart/form-data; boundary=${boundary}`,
-        "content-length": 64 * MiB,
-        "x-api-key": key,
-      },
-    });
-    upload.on("error", () => resolve());
-    upload.on("close", () => resolve());
-    const field = (name: string) =>
-      `--${boundary}\r\nContent-Disposition: form-data; name="${name}"`;
-    upload.write(`${field("name")}\r\n\r\nbroken off\r\n${field("version")}\r\n\r\n1.0.0\r\n`);
-    upload.write(`${field("file")}; filename="app.zip"\r\n\r\n`);
-    upload.write(Buffer.alloc(8 * MiB));
-  });
-}
-
 async function stagedKeys(): Promise<string[]> {
   const rows = await ask<{ key: string }>(database, "SELECT `key` FROM staged_objects");
   return rows.map(({ key }) => key);
 }
 
-/** Everything that is stored for packages. */
-async function storedKeys(): Promise<string[]> {
-  const keys: string[] = [];
-  const store = await openDiskStore(join(platform.folder, "objects"));
-  for await (const { key } of store.list("packages/")) keys.push(key);
-  return keys;
-}
-
-/** What is left a while after everything was broken off and has come to its end. */
-async function findRubbish(): Promise<unknown> {
-  await letMinutesPass(platform, database, 2);
-  await platform.stop();
-  await platform.start();
-  const gone = async () => (await findLeftovers(platform, database)).length === 0;
-  await until(gone, 30_000).catch(() => {});
-  return {
-    leftovers: await findLeftovers(platform, database),
-    ...(await compareObjects(await storedKeys(), database)),
-  };
-}
-
-const NOTHING = { leftovers: [], unexplained: [], missing: [] };
-
 describe("the API", () => {
   test("killed in the middle of an upload it keeps nothing of it, and takes the next one", async () => {
-    const upload = beginUpload(client.secrets[0]!);
+    const upload = beginUpload(platform.address, client.secrets[0]!);
     await until(async () => (await stagedKeys()).length === 1);
 
     await platform.kill("api");
@@ -118,7 +64,7 @@ describe("the API", () => {
     const next = await client.upload(await makeZip(), "broken off");
     await client.succeeds(next);
     expect(await stagedKeys()).toHaveLength(1);
-    expect(await findRubbish()).toEqual(NOTHING);
+    expect(await findRubbish(platform, database)).toEqual(NOTHING_LEFT);
   });
 });
 
@@ -178,7 +124,7 @@ describe("everything at once", () => {
         ({ name, status }) => name === "sign" && status === "running",
       );
     await until(signs);
-    const upload = beginUpload(client.secrets[0]!);
+    const upload = beginUpload(platform.address, client.secrets[0]!);
     await until(async () => (await stagedKeys()).length === 1);
 
     await platform.crash();
@@ -192,6 +138,6 @@ describe("everything at once", () => {
     expect(unanswered).toBeGreaterThan(0);
     expect(new Set(digests).size).toBe(2);
     expect(run.steps.map(({ status }) => status)).toEqual(run.steps.map(() => "succeeded"));
-    expect(await findRubbish()).toEqual(NOTHING);
+    expect(await findRubbish(platform, database)).toEqual(NOTHING_LEFT);
   });
 });

@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { QueryTypes } from "sequelize";
 import { type Database, openDatabase } from "../../models/database.ts";
 import { MODELS } from "../../models/index.ts";
+import { openDiskStore } from "../../platform/objects/disk.ts";
 import type { Platform } from "./platform.ts";
+import { until } from "./until.ts";
 
 /** The database of an embedded platform, for looking into beside it. */
 export function openBeside({ folder }: Pick<Platform, "folder">): Promise<Database> {
@@ -15,8 +17,38 @@ export function ask<T extends object>({ sequelize }: Database, question: string)
   return sequelize.query<T>(question, { type: QueryTypes.SELECT });
 }
 
+/** What `findRubbish` answers when there is none. */
+export const NOTHING_LEFT = { leftovers: [], unexplained: [], missing: [] };
+
+/**
+ * What is left of work that was broken off, once its leases have run out and the platform was started again; the
+ * objects that no row explains, and those that a row needs and nobody has.
+ */
+export async function findRubbish(
+  platform: Platform,
+  database: Database,
+): Promise<{ leftovers: string[]; unexplained: string[]; missing: string[] }> {
+  await letMinutesPass(platform, database, 2);
+  await platform.stop();
+  await platform.start();
+  const gone = async () => (await findLeftovers(platform, database)).length === 0;
+  await until(gone, 30_000).catch(() => {});
+  return {
+    leftovers: await findLeftovers(platform, database),
+    ...(await compareObjects(await storedKeys(platform), database)),
+  };
+}
+
+/** Everything that is stored for packages. */
+async function storedKeys({ folder }: Platform): Promise<string[]> {
+  const keys: string[] = [];
+  const store = await openDiskStore(join(folder, "objects"));
+  for await (const { key } of store.list("packages/")) keys.push(key);
+  return keys;
+}
+
 /** What work that was broken off has left: names of staged objects, of unfinished writes, of scratch folders. */
-export async function findLeftovers(platform: Platform, database: Database): Promise<string[]> {
+async function findLeftovers(platform: Platform, database: Database): Promise<string[]> {
   const staged = await ask<{ key: string }>(database, "SELECT `key` FROM staged_objects");
   const writes = await readdir(join(platform.folder, "objects", "staged"));
   const trash = await readdir(join(platform.folder, "objects", "trash"));
@@ -39,7 +71,7 @@ export async function findScratch({ folder }: Pick<Platform, "folder">): Promise
 }
 
 /** Makes what was left look as if it had been left `minutes` ago: leases run out after one. */
-export async function letMinutesPass(
+async function letMinutesPass(
   platform: Platform,
   database: Database,
   minutes: number,
@@ -52,7 +84,7 @@ export async function letMinutesPass(
 }
 
 /** The keys of all objects of packages that the rows do not explain, and those that they miss. */
-export async function compareObjects(
+async function compareObjects(
   stored: readonly string[],
   database: Database,
 ): Promise<{ unexplained: string[]; missing: string[] }> {

@@ -41,8 +41,8 @@ export interface PackageClient {
   /** Waits until the run has succeeded; throws its reason when it ends otherwise. */
   succeeds(order: Accepted, patienceMs?: number): Promise<Run>;
   log(order: Accepted): Promise<string>;
-  /** The package's fixed link. */
-  link(id: string, type?: string): string;
+  /** The package's fixed link, at the first address when not told otherwise. */
+  link(id: string, type?: string, at?: number): string;
 }
 
 const SCOPES = ["query", "read", "upload", "publish", "administer", "original"];
@@ -116,7 +116,8 @@ export async function openClient(
     succeeds: (accepted, patienceMs = 60_000) =>
       settles(accepted, ({ status }) => status === "succeeded", patienceMs),
     log: async (accepted) => (await call("GET", `${pathOf(accepted)}/log`)).body,
-    link: (id, type = "zip") => `${address}/dist/${id}/release.${type}`,
+    link: (id, type = "zip", at = 0) =>
+      `${addresses[at % addresses.length]!}/dist/${id}/release.${type}`,
   };
 }
 

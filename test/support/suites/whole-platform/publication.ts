@@ -107,9 +107,9 @@ export function describePublication(given: () => Installation): void {
       const { id } = await upload("replaced all the time");
       const seen: LinkSeen = { digests: [], absent: 0, unanswered: 0, wrong: [] };
       const replaced = new AbortController();
-      const read = async () => {
+      const read = async (_: unknown, reader: number) => {
         while (!replaced.signal.aborted || seen.digests.length < GETS) {
-          await look(client.link(id), seen);
+          await look(client.link(id, "zip", reader), seen);
         }
       };
 
