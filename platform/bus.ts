@@ -53,8 +53,8 @@ export async function openRedisBus(redisUrl: string, channelPrefix: string): Pro
   const channel = `${channelPrefix}events`;
   const self = randomUUID();
   const audience = gather();
-  const publisher = openRedis(redisUrl);
-  const subscriber = openRedis(redisUrl, { autoResubscribe: false });
+  const publisher = await openRedis(redisUrl);
+  const subscriber = await openRedis(redisUrl, { autoResubscribe: false });
   subscriber.on("message", (_, message) => {
     const word = parse(message);
     // What this process announced it has heard at once.

@@ -1,4 +1,4 @@
-import { Redis, type RedisOptions } from "ioredis";
+import type { Redis, RedisOptions } from "ioredis";
 
 const LONGEST_PAUSE_MS = 2000;
 
@@ -6,7 +6,12 @@ const LONGEST_PAUSE_MS = 2000;
  * A connection that comes back by itself, for as long as it takes. A command fails after its first retry, or after
  * five seconds, rather than wait for a server that is away; `redis.status` and `ping()` tell how it stands.
  */
-export function openRedis(url: string, options: Pick<RedisOptions, "autoResubscribe"> = {}): Redis {
+export async function openRedis(
+  url: string,
+  options: Pick<RedisOptions, "autoResubscribe"> = {},
+): Promise<Redis> {
+  // Loaded only where there is a Redis: it is a tenth of a second of every start.
+  const { Redis } = await import("ioredis");
   const redis = new Redis(url, {
     connectTimeout: 5000,
     commandTimeout: 5000,

@@ -2,7 +2,6 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { Client, Connection, type WorkflowClientInterceptor } from "@temporalio/client";
 import { defaultPayloadConverter, type Headers } from "@temporalio/common";
 import { loadClientConnectConfig } from "@temporalio/envconfig";
-import { NativeConnection } from "@temporalio/worker";
 import { CALLER_HEADER, type Caller } from "../domain/accounts.ts";
 import type { Env } from "./env.ts";
 
@@ -21,13 +20,8 @@ export function openTemporalClient(env: Env): { client: Client; close(): Promise
   return { client, close: () => connection.close() };
 }
 
-/** The connection of this process's workers. Throws while Temporal cannot be reached. */
-export function openWorkerConnection(env: Env): Promise<NativeConnection> {
-  return NativeConnection.connect(connectionOptions(env));
-}
-
-/** TLS and API key come from TEMPORAL_* or a profile in temporal.toml, by Temporal's own loader. */
-function connectionOptions(env: Env) {
+/** How to reach Temporal: TLS and API key come from TEMPORAL_* or a profile in temporal.toml, by Temporal's own loader. */
+export function connectionOptions(env: Env) {
   const { connectionOptions: options } = loadClientConnectConfig();
   return { ...options, address: env.TEMPORAL_ADDRESS ?? `127.0.0.1:${env.TEMPORAL_PORT}` };
 }

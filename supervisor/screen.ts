@@ -97,7 +97,7 @@ function openPaper(terminal: Terminal): Paper {
     say,
     flash(text: string, nowAndThen: boolean) {
       if (terminal.isTTY) {
-        terminal.write(`${CLEAR}${text.slice(0, (terminal.columns ?? 80) - 1)}`);
+        terminal.write(`${CLEAR}${text.slice(0, (terminal.columns || 80) - 1)}`);
         fleeting = true;
       } else if (nowAndThen) say(text);
     },
@@ -132,9 +132,11 @@ function widthOf(text: string): number {
   return text.length + (text.match(/[\u2E80-\uFFFF]/g)?.length ?? 0);
 }
 
+/** The code or signal, and the line of its log that tells why. */
 function howOf({ code, signal, lastLines }: ChildEnd): string {
+  const fault = lastLines.findLast((line) => /error|cannot|failed/i.test(line));
+  const reason = fault ?? (signal ? undefined : lastLines.at(-1));
   const how = signal ?? `${code}`;
-  const reason = lastLines.find((line) => /error/i.test(line)) ?? lastLines.at(-1);
   return reason ? `${how}: ${reason.slice(0, 200)}` : how;
 }
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Env } from "../platform/env.ts";
+import { type Env, reachable } from "../platform/env.ts";
 import { ensureKeys } from "../platform/keys.ts";
 import type { Word } from "../platform/supervised.ts";
 import { readVersion } from "../platform/version.ts";
@@ -70,19 +70,18 @@ async function comeUp(start: Start, stage: Stage): Promise<void> {
   const readiness = await whileReporting("starting", onProgress, async (say) => {
     const server = temporal && (await temporalPart(start, temporal.path, ports));
     const serving = server && stage.start({ ...server, ...PARTS.temporal });
-    const prepareTables = prepare(stage, node("database", "scripts/prepare.js"), screen);
-    const prepareNamespace = prepare(stage, node("namespace", "scripts/namespace.js"), screen);
-    const ready = `http://${reachable(env.HOST)}:${ports.api}/ready`;
-    // The API speaks to Temporal only when a request needs it: it does not wait for the slower half.
-    const [answer] = await Promise.all([
-      prepareTables
-        .then(() => stage.start(node("api", "api/server.js")))
-        .then(() => askReadiness(ready, signal, say)),
-      Promise.all([prepareTables, prepareNamespace, serving]).then(() =>
-        stage.start(node("worker", "workers/main.js")),
-      ),
-    ]);
-    return answer;
+    const prepareNamespace = async () => {
+      await serving;
+      await prepare(stage, node("namespace", "scripts/namespace.js"), screen);
+    };
+    // What answers people comes first; Temporal and its namespace are prepared meanwhile.
+    const serveApi = async () => {
+      await prepare(stage, node("database", "scripts/prepare.js"), screen);
+      await stage.start(node("api", "api/server.js"));
+    };
+    await Promise.all([prepareNamespace(), serveApi()]);
+    await stage.start(node("worker", "workers/main.js"));
+    return askReadiness(`http://${reachable(env.HOST)}:${ports.api}/ready`, signal, say);
   });
   const rows = rowsOf(start, ports, children);
   screen.showUp({ version: readVersion(), rows, warnings: readiness.warnings });
@@ -176,9 +175,4 @@ function rowsOf({ env, words }: Start, ports: Ports, children: Inherited): Row[]
     ["data", env.dataFolder],
     ...keys,
   ];
-}
-
-/** An address for "all interfaces" is none to connect to. */
-function reachable(host: string): string {
-  return host === "0.0.0.0" || host === "::" ? LOOPBACK : host;
 }

@@ -1,20 +1,22 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Runtime, Worker, type NativeConnection, type RuntimeOptions } from "@temporalio/worker";
+import { NativeConnection, Runtime, Worker, type RuntimeOptions } from "@temporalio/worker";
 import { createActivities } from "../activities/index.ts";
 import { QUEUES, type Queue } from "../domain/queues.ts";
-import { openDatabase } from "../models/database.ts";
+import type { PackageTools } from "../activities/packages/tools.ts";
+import { openDatabase, type Database } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
 import { readArchive } from "../platform/archive.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { readEnv, type Env } from "../platform/env.ts";
+import { createRedactor } from "../platform/redaction.ts";
 import { openResources, type Resources } from "../platform/resources.ts";
-import { openShell } from "../platform/shell.ts";
+import { openShell, type Shell } from "../platform/shell.ts";
 import { openStepLog } from "../platform/step-log.ts";
 import { runProcess } from "../platform/shutdown.ts";
 import { tellReady } from "../platform/supervised.ts";
-import { openWorkerConnection } from "../platform/temporal.ts";
+import { connectionOptions } from "../platform/temporal.ts";
 import { findCapabilities } from "./capabilities.ts";
 import { startChores } from "./chores.ts";
 import { nameCaller } from "./interceptors/activity.ts";
@@ -47,24 +49,9 @@ await runProcess("worker", async (onStop) => {
   const capabilities = await findCapabilities(env, resources.keys, shell);
 
   installRuntime(env, resources);
-  const connection = await openWorkerConnection(env);
+  const connection = await NativeConnection.connect(connectionOptions(env));
   onStop(() => connection.close());
-  const activities = createActivities({
-    ...resources,
-    database,
-    shell,
-    openStepLog,
-    readArchive,
-    settings: {
-      scanSignatures: env.SCAN_SIGNATURES,
-      hardenCommand: env.HARDEN_COMMAND,
-      signing: resources.keys.signing,
-      publicUrl: env.publicUrl,
-      publicationCheckUrl: env.publicationCheckUrl,
-      purgeUrl: env.PURGE_URL,
-      secrets: secretsOf(env, resources),
-    },
-  });
+  const activities = createActivities(packageTools(env, resources, database, shell));
   const workers = await Promise.all(
     env.WORKER_QUEUES.map((queue) => openWorker(queue, env, connection, activities)),
   );
@@ -91,6 +78,34 @@ await runProcess("worker", async (onStop) => {
   tellReady();
   await running;
 });
+
+/** What the activities of packages work with. */
+function packageTools(
+  env: Env,
+  resources: Resources,
+  database: Database,
+  shell: Shell,
+): PackageTools {
+  const secrets = secretsOf(env, resources);
+  return {
+    ...resources,
+    database,
+    shell,
+    openStepLog,
+    readArchive,
+    // A new one for each text: a redactor remembers that it is inside a private key.
+    redact: (text) => createRedactor(secrets)(text),
+    settings: {
+      scanSignatures: env.SCAN_SIGNATURES,
+      hardenCommand: env.HARDEN_COMMAND,
+      signing: resources.keys.signing,
+      publicUrl: env.publicUrl,
+      publicationCheckUrl: env.publicationCheckUrl,
+      purgeUrl: env.PURGE_URL,
+      secrets,
+    },
+  };
+}
 
 /** One queue: workflows run on the orchestrator alone, activities on the others. */
 function openWorker(

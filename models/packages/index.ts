@@ -4,8 +4,8 @@ export {
   acceptVersion,
   type ReceivedOriginal,
 } from "./acceptance.ts";
-export { claimLink, recordLiveVersion } from "./link.ts";
-export { appendLog, readLog } from "./log.ts";
+export { claimLink, recordLiveVersion, takeNumber } from "./link.ts";
+export { appendLog, logBytes, readLog } from "./log.ts";
 export { addFacts, beginStep, endStep, keepArtefact, moveRun } from "./runs.ts";
 export {
   definePackages,

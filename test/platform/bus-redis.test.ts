@@ -82,7 +82,7 @@ describe("the bus over Redis", () => {
     const { url, prefix } = server();
     const bus = await openRedisBus(url, prefix);
     const heard = listen({ bus });
-    const stranger = openRedis(url);
+    const stranger = await openRedis(url);
 
     for (const message of ["not JSON", "null", '{"type":"other"}']) {
       await stranger.publish(`${prefix}events`, message);

@@ -9,7 +9,7 @@ import { startTcpProxy } from "../support/tcp-proxy.ts";
 describe("the limiter over Redis", () => {
   const opened: Redis[] = [];
   const connect = async (url: string) => {
-    const redis = openRedis(url);
+    const redis = await openRedis(url);
     opened.push(redis);
     await vi.waitFor(() => expect(redis.status).toBe("ready"));
     return redis;

@@ -21,15 +21,12 @@ export interface Bench {
   open: () => Promise<Database>;
 }
 
-/** Describes the same behaviour once for SQLite, and once for MariaDB where the run provides a server. */
+/** Describes behaviour that is the same on both databases: on the server where the run provides one, else on SQLite. */
 export function describeDatabases(body: (bench: Bench) => void): void {
+  if (inject("mysql")) return describeMariadb(body);
   describe("on SQLite", () => {
-    body({
-      place: sqlitePlace,
-      open: async () => openMigrated(await sqlitePlace()),
-    });
+    body({ place: sqlitePlace, open: async () => openMigrated(await sqlitePlace()) });
   });
-  describeMariadb(body);
 }
 
 /** Describes what only a server can do; nothing where the run provides none. */

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { withLock } from "../../../supervisor/lock.ts";
 import { findProgram, runProgram } from "../../../supervisor/programs.ts";
-import { cacheFolder } from "./wheels.ts";
+import { cacheFolder } from "./environment.ts";
 
 const INSTALL_MS = 1_200_000;
 

