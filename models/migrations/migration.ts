@@ -1,9 +1,8 @@
 import {
   DataTypes,
-  type IndexesOptions,
   type ModelAttributes,
-  QueryTypes,
   type QueryInterface,
+  QueryTypes,
   type Sequelize,
   type Transaction,
 } from "sequelize";
@@ -28,6 +27,13 @@ export interface Schema {
   /** Twice is harmless: MySQL cannot undo half a migration, so one that was cut short runs again. */
   createTable: (name: string, columns: Record<string, Column>, indexes?: Index[]) => Promise<void>;
   dropTable: (name: string) => Promise<void>;
+  /** Twice is harmless. A column that may not be null says what the rows that exist get: its `defaultValue`. */
+  addColumns: (table: string, columns: Record<string, Column>) => Promise<void>;
+  /** Indexes over them go first, with `dropIndexes`. */
+  dropColumns: (table: string, columns: string[]) => Promise<void>;
+  /** Twice is harmless. */
+  addIndexes: (table: string, indexes: Index[]) => Promise<void>;
+  dropIndexes: (table: string, indexes: Pick<Index, "columns">[]) => Promise<void>;
   /** For everything else; hand on `transaction` with each call. */
   queryInterface: QueryInterface;
   transaction: Transaction;
@@ -38,26 +44,68 @@ export async function openSchema(database: Database, transaction: Transaction): 
   const { sequelize, dialect } = database;
   const queryInterface = sequelize.getQueryInterface();
   const collation = dialect === "mysql" ? await exactCollation(sequelize, transaction) : undefined;
+  const addIndexes: Schema["addIndexes"] = async (table, indexes) => {
+    const there = new Set(await indexNames(queryInterface, table, transaction));
+    for (const index of indexes) {
+      const { columns: fields, unique = false } = index;
+      const name = indexName(table, index);
+      if (there.has(name)) continue;
+      await queryInterface.addIndex(table, { name, fields, unique, transaction });
+    }
+  };
   return {
     queryInterface,
     transaction,
+    addIndexes,
     async createTable(name, columns, indexes = []) {
       await queryInterface.createTable(name, definitions(columns, dialect), {
         transaction,
         ...(collation ? { charset: "utf8mb4", collate: collation, engine: "InnoDB" } : {}),
       });
-      const there = new Set(await indexNames(queryInterface, name, transaction));
-      for (const { columns: over, unique = false } of indexes) {
-        const index: IndexesOptions = { name: [name, ...over].join("_"), fields: over, unique };
-        if (!there.has(index.name!)) {
-          await queryInterface.addIndex(name, { ...index, fields: over, transaction });
-        }
-      }
+      await addIndexes(name, indexes);
     },
     async dropTable(name) {
       await queryInterface.dropTable(name, { transaction });
     },
+    async addColumns(table, columns) {
+      const there = await columnsOf(sequelize, table, transaction);
+      for (const [name, column] of Object.entries(definitions(columns, dialect))) {
+        if (there.has(name)) continue;
+        await queryInterface.addColumn(table, name, column, { transaction });
+      }
+    },
+    async dropColumns(table, columns) {
+      const there = await columnsOf(sequelize, table, transaction);
+      // Not by Sequelize, which on SQLite copies the table and loses its indexes.
+      for (const name of columns.filter((column) => there.has(column))) {
+        await sequelize.query(`ALTER TABLE ${table} DROP COLUMN ${name}`, { transaction });
+      }
+    },
+    async dropIndexes(table, indexes) {
+      const there = new Set(await indexNames(queryInterface, table, transaction));
+      for (const name of indexes.map((index) => indexName(table, index))) {
+        if (there.has(name)) await queryInterface.removeIndex(table, name, { transaction });
+      }
+    },
   };
+}
+
+function indexName(table: string, { columns }: Pick<Index, "columns">): string {
+  return [table, ...columns].join("_");
+}
+
+async function columnsOf(
+  sequelize: Sequelize,
+  table: string,
+  transaction: Transaction,
+): Promise<Set<string>> {
+  const rows = await sequelize.query<{ name: string }>(
+    sequelize.getDialect() === "sqlite"
+      ? `SELECT name FROM pragma_table_info('${table}')`
+      : `SELECT COLUMN_NAME AS name FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '${table}'`,
+    { type: QueryTypes.SELECT, transaction },
+  );
+  return new Set(rows.map(({ name }) => name));
 }
 
 /**

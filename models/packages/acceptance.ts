@@ -45,9 +45,9 @@ export async function acceptPackage(
         { id, serial, name, description, type },
         { transaction },
       );
+      await acceptOriginal(created, original, asker, transaction);
       const after = { name, type, version: original.version };
       await audit("packages.created", created, after, asker, transaction);
-      await acceptOriginal(created, original, asker, transaction);
     });
   } catch (error) {
     if (!isTaken(error)) throw error;
@@ -71,9 +71,9 @@ export async function acceptVersion(
   assertSameType(owner.type, original.type);
   try {
     await inTransaction(database, async (transaction) => {
+      await acceptOriginal(owner, original, asker, transaction);
       const after = { version: original.version };
       await audit("packages.version-uploaded", owner, after, asker, transaction);
-      await acceptOriginal(owner, original, asker, transaction);
     });
   } catch (error) {
     if (!isTaken(error)) throw error;
@@ -92,9 +92,9 @@ export async function acceptRollback(
   asker: Asker,
 ): Promise<void> {
   await inTransaction(database, async (transaction) => {
+    await startRun(owner, { runId, kind: "rollback", version }, asker, transaction);
     const after = { version: version.version };
     await audit("packages.rolled-back", owner, after, asker, transaction);
-    await startRun(owner, { runId, kind: "rollback", version }, asker, transaction);
   });
 }
 
