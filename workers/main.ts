@@ -8,13 +8,15 @@ import { openDatabase } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
 import { readArchive } from "../platform/archive.ts";
 import { databasePlace } from "../platform/database-place.ts";
+import { deriveKey, unseal } from "../platform/crypto.ts";
 import { readEnv, type Env } from "../platform/env.ts";
 import { openResources, type Resources } from "../platform/resources.ts";
-import { openShell } from "../platform/shell.ts";
+import { openShell, type Shell } from "../platform/shell.ts";
 import { openStepLog } from "../platform/step-log.ts";
 import { runProcess } from "../platform/shutdown.ts";
 import { tellReady } from "../platform/supervised.ts";
 import { connectionOptions } from "../platform/temporal.ts";
+import { readVersion } from "../platform/version.ts";
 import { findCapabilities } from "./capabilities.ts";
 import { startChores } from "./chores.ts";
 import { nameCaller } from "./interceptors/activity.ts";
@@ -23,6 +25,8 @@ import { applySchedules } from "./schedules.ts";
 
 /** Fits a worker of about one GiB; a workflow that is not cached is replayed. */
 const CACHED_WORKFLOWS = 300;
+/** How many addresses that users gave are waited for at a time. */
+const OUTBOUND_SLOTS = 50;
 /** Beyond the grace, how long a cancelled activity may take to say so. */
 const FORCE_SECONDS = 3;
 /** The SDK warns of what is our intention: each queue serves one kind of task. */
@@ -36,14 +40,7 @@ await runProcess("worker", async (onStop) => {
   const database = await openDatabase({ ...databasePlace(env), define: MODELS });
   onStop(() => database.close());
 
-  const runFolder = join(env.dataFolder, "run");
-  const shell = await openShell({
-    scratchFolder: join(env.dataFolder, "scratch"),
-    runFolder,
-    path: env.PATH,
-    hidden: [env.dataFolder],
-    log: (message, fields) => log.warn(fields, message),
-  });
+  const shell = await openToolShell(env, resources);
   const capabilities = await findCapabilities(env, resources.keys, shell);
 
   installRuntime(env, resources);
@@ -55,6 +52,8 @@ await runProcess("worker", async (onStop) => {
     shell,
     openStepLog,
     readArchive,
+    unseal: columnOpener(resources),
+    version: readVersion(),
     settings: {
       scanSignatures: env.SCAN_SIGNATURES,
       hardenCommand: env.HARDEN_COMMAND,
@@ -92,6 +91,22 @@ await runProcess("worker", async (onStop) => {
   await running;
 });
 
+function openToolShell(env: Env, { log }: Resources): Promise<Shell> {
+  return openShell({
+    scratchFolder: join(env.dataFolder, "scratch"),
+    runFolder: join(env.dataFolder, "run"),
+    path: env.PATH,
+    hidden: [env.dataFolder],
+    log: (message, fields) => log.warn(fields, message),
+  });
+}
+
+/** Opens columns that were sealed with this platform's key. */
+function columnOpener({ keys }: Resources): (sealed: string, place: string) => string {
+  const key = deriveKey(keys.secretKey, "columns");
+  return (sealed, place) => unseal(key, sealed, place);
+}
+
 /** One queue: workflows run on the orchestrator alone, activities on the others. */
 function openWorker(
   queue: Queue,
@@ -119,6 +134,12 @@ function openWorker(
       });
     case "io":
       return Worker.create({ ...options, activities });
+    case "outbound":
+      return Worker.create({
+        ...options,
+        activities,
+        maxConcurrentActivityTaskExecutions: OUTBOUND_SLOTS,
+      });
     case "build":
       return Worker.create({
         ...options,

@@ -1,7 +1,13 @@
 import { createAccounts } from "./20261121T0900-create-accounts.ts";
 import { createOperations } from "./20261121T0910-create-operations.ts";
 import { createPackages } from "./20261121T0920-create-packages.ts";
+import { createWebhooks } from "./20261121T1010-create-webhooks.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, oldest first: a list and not a folder, so that compiled and uncompiled programs agree. */
-export const MIGRATIONS: readonly Migration[] = [createAccounts, createOperations, createPackages];
+export const MIGRATIONS: readonly Migration[] = [
+  createAccounts,
+  createOperations,
+  createPackages,
+  createWebhooks,
+];
