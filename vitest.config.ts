@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 import { prepareEnvironment } from "./test/support/services/environment.ts";
 
@@ -67,7 +68,8 @@ export default defineConfig({
         testTimeout: (tier.timeoutSeconds ?? 30) * SECOND_MS,
         hookTimeout: (tier.timeoutSeconds ?? 30) * SECOND_MS,
         pool: "forks" as const,
-        fileParallelism: !tier.oneAfterAnother,
+        // Vitest leaves one core free, which is half of a small machine; most tests wait more than they compute.
+        maxWorkers: tier.oneAfterAnother ? 1 : availableParallelism(),
         // Tiers that run side by side with different numbers of workers are refused.
         sequence: { groupOrder: index },
       },

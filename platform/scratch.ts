@@ -28,8 +28,11 @@ async function removeStrays(scratchFolder: string, log: Log): Promise<void> {
   for (const name of await readdir(scratchFolder)) {
     const [, pid, startedAt] = /^(\d+)-([0-9a-z-]+)$/.exec(name) ?? [];
     if (!pid || !startedAt || (await isAlive({ pid: Number(pid), startedAt }))) continue;
-    await removeTree(join(scratchFolder, name));
-    log("removed the scratch folder of a dead process", { pid: Number(pid) });
+    const folder = join(scratchFolder, name);
+    const left = await readdir(folder);
+    await removeTree(folder);
+    // One that ended in order leaves its folder empty.
+    if (left.length > 0) log("removed the scratch folder of a dead process", { pid: Number(pid) });
   }
 }
 

@@ -97,7 +97,7 @@ function openPaper(terminal: Terminal): Paper {
     say,
     flash(text: string, nowAndThen: boolean) {
       if (terminal.isTTY) {
-        terminal.write(`${CLEAR}${text.slice(0, (terminal.columns ?? 80) - 1)}`);
+        terminal.write(`${CLEAR}${text.slice(0, (terminal.columns || 80) - 1)}`);
         fleeting = true;
       } else if (nowAndThen) say(text);
     },

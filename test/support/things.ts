@@ -5,7 +5,7 @@ import { route } from "../../api/route.ts";
 export const Thing = z.strictObject({ id: z.string() });
 
 /** A public GET with a checked parameter and query. */
-export const readThing = route({
+const readThing = route({
   method: "get",
   path: "/things/:id",
   summary: "One thing",
@@ -27,7 +27,7 @@ export const findThings = route({
 });
 
 /** A POST that needs a permission and a JSON body. */
-export const makeThing = route({
+const makeThing = route({
   method: "post",
   path: "/things/:id",
   summary: "A new thing",

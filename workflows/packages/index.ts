@@ -1,4 +1,3 @@
 export { packageSweep } from "./sweep.ts";
 export { packageBuild } from "./build.ts";
 export { packageLine, replacePackage, rollBackPackage } from "./line.ts";
-export type { PackageLine } from "./line.ts";

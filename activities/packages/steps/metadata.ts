@@ -50,7 +50,7 @@ async function readApk(work: StepWork): Promise<Record<string, unknown>> {
 }
 
 /** The facts in the output of `aapt dump badging`. Throws bad content when the package has no name. */
-export function parseBadging(lines: readonly string[]): Record<string, unknown> {
+function parseBadging(lines: readonly string[]): Record<string, unknown> {
   const first = (pattern: RegExp) => {
     for (const line of lines) {
       const found = pattern.exec(line)?.[1];

@@ -61,6 +61,9 @@ async function startMariadb(): Promise<string> {
       "--bind-address=127.0.0.1",
       "--skip-name-resolve",
       "--innodb-flush-log-at-trx-commit=1",
+      // Only a power cut could miss these; without them a new schema costs half as much.
+      "--skip-innodb-doublewrite",
+      "--sync-frm=0",
       `--init-file=${accounts}`,
     ],
     probe: () => query(url, "SELECT 1"),

