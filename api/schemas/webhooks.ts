@@ -85,6 +85,7 @@ export const DeliveryWithAttempts = DeliveryOut.extend({
   tries: z.array(AttemptOut),
 });
 
+// A row that was just made holds nothing where nothing was said: `?? null` below.
 const wire = (moment: Date | null | undefined) => moment?.toISOString() ?? null;
 
 export function presentWebhook(row: Webhook, now = new Date()): z.input<typeof WebhookOut> {
@@ -96,7 +97,7 @@ export function presentWebhook(row: Webhook, now = new Date()): z.input<typeof W
     events: row.events,
     description: row.description,
     state: row.state,
-    reason: row.reason,
+    reason: row.reason ?? null,
     previous_secret_until: overlaps ? wire(row.previousUntil) : null,
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
@@ -111,8 +112,8 @@ export function presentDelivery(row: WebhookDelivery): z.input<typeof DeliveryOu
     state: row.state,
     round: row.round,
     attempts: row.attempts,
-    last_status: row.lastStatus,
-    reason: row.reason,
+    last_status: row.lastStatus ?? null,
+    reason: row.reason ?? null,
     next_attempt_at: wire(row.nextAttemptAt),
     created_at: row.createdAt.toISOString(),
     ended_at: wire(row.endedAt),
