@@ -105,8 +105,9 @@ function record({ deliveryId, round }: DeliveryOrder, ending: Ending): Promise<v
 function attempt({ deliveryId, round }: DeliveryOrder, number: number): Promise<TryResult> {
   const { attemptDelivery } = proxyActivities<WebhookActivities>({
     taskQueue: QUEUES.outbound,
-    // The request's own limit ends it first; this one is for a worker that is lost.
+    // The request's own limit ends it first; these are for a worker that hangs, or is lost.
     startToCloseTimeout: "1 minute",
+    heartbeatTimeout: "5 seconds",
     retry: { initialInterval: "1 second", maximumInterval: "10 seconds" },
     summary: `try ${number} of ${TRIES}`,
   });
