@@ -13,7 +13,7 @@ import { readVersion } from "../platform/version.ts";
 import { createApp } from "./app.ts";
 import { listen } from "./listen.ts";
 import { createAuthenticator } from "./policies/accounts.ts";
-import { checkReadiness } from "./readiness.ts";
+import { watchReadiness } from "./readiness.ts";
 import { routes } from "./routes/index.ts";
 import type { Services } from "./services.ts";
 
@@ -40,7 +40,7 @@ await runProcess("api", async (onStop) => {
     limiter: openLimiter(redis, `${env.TEMPORAL_NAMESPACE}:`),
     secretKey,
     passwords: createPasswords(),
-    readiness: () => checkReadiness({ ...resources, database }),
+    readiness: watchReadiness({ ...resources, database, redis }),
   };
   const app = createApp(routes, services, {
     authenticate: createAuthenticator({ database, secretKey }),

@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import { LIMITS } from "../domain/limits.ts";
-import { forgetStaged, renewStaged, stageObject } from "../models/operations.ts";
+import { abandonStaged, forgetStaged, renewStaged, stageObject } from "../models/operations.ts";
 import type { Written } from "../platform/objects/index.ts";
 import type { Services } from "./services.ts";
 
@@ -36,11 +36,12 @@ export async function stage(
   }
 }
 
-/** Removes a staged object that nobody will point at. */
+/** Removes a staged object that nobody will point at. One that a row has adopted stays, whatever the caller was told. */
 export async function unstage(
   { database, objects }: Pick<Services, "database" | "objects">,
   key: string,
 ): Promise<void> {
+  if (!(await abandonStaged(database, key))) return;
   await objects.delete(key);
   await forgetStaged(database, key);
 }

@@ -115,7 +115,11 @@ export const packageKeys = {
   folder: (id: string) => `packages/${id}/`,
   original: (id: string, versionId: string) => `packages/${id}/originals/${versionId}`,
   runFolder: (id: string, runId: string) => `packages/${id}/runs/${runId}/`,
-  step: (id: string, runId: string, step: BuildStep) => `packages/${id}/runs/${runId}/${step}`,
+  stepFolder: (id: string, runId: string, step: BuildStep) =>
+    `packages/${id}/runs/${runId}/${step}/`,
+  /** Each turn of a step writes to its own: a worker that was thought dead cannot replace what a later turn handed on. */
+  step: (id: string, runId: string, step: BuildStep, turn: number) =>
+    `packages/${id}/runs/${runId}/${step}/${turn}`,
   log: (id: string, runId: string) => `packages/${id}/logs/${runId}`,
   /** Immutable: the digest is in the key, so other bytes are another key. */
   version: (id: string, versionId: string, sha256: string) =>

@@ -6,16 +6,30 @@ import { LIMITS } from "../domain/limits.ts";
 import { QUEUES } from "../domain/queues.ts";
 import { readOpenedHost } from "./outbound-rules.ts";
 
-const port = z.coerce.number().int().min(0).max(65_535);
+const port = z
+  .string()
+  .regex(/^\d+$/, "must be a number from 0 to 65535")
+  .transform(Number)
+  .pipe(z.number().max(65_535, "must be a number from 0 to 65535"));
 const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
 const seconds = z
   .string()
   .regex(/^\d+[smhd]?$/, "must be a number of seconds, or a number with s, m, h or d")
   .transform((text) => Number.parseInt(text) * (UNITS[text.at(-1) ?? ""] ?? 1));
-const url = z.url().transform((text) => text.replace(/\/+$/, ""));
+const life = seconds.pipe(z.number().min(1, "must be at least a second"));
+const url = z
+  .url({ protocol: /^https?$/, error: "must be an address that begins with http:// or https://" })
+  .refine((text) => !/[?#]/.test(text), "must have neither ? nor #")
+  .transform((text) => text.replace(/\/+$/, ""));
+const origin = z
+  .string()
+  .refine(
+    (text) => text === "*" || (URL.canParse(text) && new URL(text).origin === text),
+    "must be origins like https://console.example, or *",
+  );
 const rate = z
   .string()
-  .regex(/^\d+\/\d+$/, "must be COUNT/SECONDS, for example 5/60")
+  .regex(/^[1-9]\d*\/[1-9]\d*$/, "must be COUNT/SECONDS, for example 5/60")
   .transform((text) => {
     const [points, per] = text.split("/").map(Number) as [number, number];
     return { points, seconds: per };
@@ -67,7 +81,7 @@ const VARIABLES = {
     doc: "Address under which clients reach the API (default http://HOST:PORT)",
   },
   CORS_ORIGINS: {
-    rule: words.default([]),
+    rule: words.pipe(z.array(origin)).default([]),
     doc: "Origins whose pages may call the API, separated by commas",
   },
   TRUST_PROXY: {
@@ -83,10 +97,19 @@ const VARIABLES = {
     doc: "Least level that is logged",
   },
   TEMPORAL_ADDRESS: {
-    rule: z.string().optional(),
+    rule: z
+      .string()
+      .regex(/^[^\s/]+:\d+$/, "must be host:port")
+      .optional(),
     doc: "host:port of a Temporal server; without it the embedded one is started. TEMPORAL_API_KEY and TEMPORAL_TLS_* are read by Temporal's own loader",
   },
-  TEMPORAL_NAMESPACE: { rule: z.string().default("longhaul"), doc: "Temporal namespace" },
+  TEMPORAL_NAMESPACE: {
+    rule: z
+      .string()
+      .regex(/^[A-Za-z0-9][\w.-]+$/, "must consist of letters, digits, and . _ - inside")
+      .default("longhaul"),
+    doc: "Temporal namespace",
+  },
   TEMPORAL_CLI: {
     rule: z.string().optional(),
     doc: "Path of a temporal binary for the embedded server",
@@ -99,7 +122,7 @@ const VARIABLES = {
   },
   WORKER_QUEUES: {
     rule: words.pipe(z.array(z.enum(QUEUES)).min(1)).default(Object.values(QUEUES)),
-    doc: "Task queues this worker serves",
+    doc: "Task queues this worker serves (default orchestrator,io,build)",
   },
   WORKER_METRICS_PORT: {
     rule: port.optional(),
@@ -126,6 +149,10 @@ const VARIABLES = {
     rule: z
       .string()
       .regex(/^(mysql|mariadb):\/\//, "must begin with mysql://")
+      .refine(
+        namesDatabase,
+        "must be mysql://user:password@host:port/database, special characters as %XX",
+      )
       .optional(),
     secret: true,
     doc: "mysql://user:password@host:port/database; without it SQLite in the data folder",
@@ -134,6 +161,10 @@ const VARIABLES = {
     rule: z
       .string()
       .regex(/^rediss?:\/\//, "must begin with redis:// or rediss://")
+      .refine(
+        (text) => URL.canParse(text),
+        "must be redis://[:password@]host:port[/db], special characters as %XX",
+      )
       .optional(),
     secret: true,
     doc: "redis://[:password@]host:port[/db]; without it events and limits live in the process",
@@ -190,14 +221,14 @@ const VARIABLES = {
   },
   LIMIT_SIGN_IN: {
     rule: rate.default({ points: 5, seconds: 60 }),
-    doc: "Failed sign-ins per address and account: COUNT/SECONDS",
+    doc: "Failed sign-ins per address and account: COUNT/SECONDS (default 5/60)",
   },
   LIMIT_REQUESTS: {
     rule: rate.default({ points: 1200, seconds: 60 }),
-    doc: "Requests per caller: COUNT/SECONDS",
+    doc: "Requests per caller: COUNT/SECONDS (default 1200/60)",
   },
-  ACCESS_TTL: { rule: seconds.default(1800), doc: "Life of an access token" },
-  REFRESH_TTL: { rule: seconds.default(604_800), doc: "Life of a sign-in" },
+  ACCESS_TTL: { rule: life.default(1800), doc: "Life of an access token" },
+  REFRESH_TTL: { rule: life.default(604_800), doc: "Life of a sign-in" },
 } as const satisfies Record<string, { rule: z.ZodType; doc: string; secret?: boolean }>;
 
 type Name = keyof typeof VARIABLES;
@@ -282,9 +313,7 @@ export function readEnv(source: Record<string, string | undefined> = process.env
   }
   if (faults.length > 0) throw new BadConfiguration(faults);
 
-  const publicUrl =
-    values.PUBLIC_URL ??
-    `http://${values.HOST === "0.0.0.0" ? "127.0.0.1" : values.HOST}:${values.PORT}`;
+  const publicUrl = values.PUBLIC_URL ?? `http://${reachable(values.HOST)}:${values.PORT}`;
   return {
     ...values,
     production: values.NODE_ENV === "production",
@@ -304,6 +333,18 @@ export function readEnv(source: Record<string, string | undefined> = process.env
   };
 }
 
+/** A host as it stands in an address; "all interfaces" is none to connect to. */
+export function reachable(host: string): string {
+  if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+function namesDatabase(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { hostname, pathname } = new URL(text);
+  return hostname !== "" && pathname.length > 1;
+}
+
 function readVariable(
   source: Record<string, string | undefined>,
   name: string,
@@ -314,7 +355,9 @@ function readVariable(
   const file = secret && source[`${name}_FILE`];
   if (!file) return undefined;
   try {
-    return readFileSync(file, "utf8").trim() || undefined;
+    const secret = readFileSync(file, "utf8").trim();
+    if (!secret) faults.push(`${name}_FILE: the file is empty`);
+    return secret || undefined;
   } catch (error) {
     faults.push(`${name}_FILE: cannot be read (${(error as NodeJS.ErrnoException).code})`);
     return undefined;

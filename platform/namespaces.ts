@@ -3,14 +3,27 @@ import type { ConnectionLike } from "@temporalio/client";
 import { encodeSearchAttributeIndexedValueType } from "@temporalio/common/lib/search-attributes.js";
 import { msToTs } from "@temporalio/common/lib/time.js";
 import { SEARCH_ATTRIBUTES } from "../domain/search-attributes.ts";
+import type { Env } from "./env.ts";
+import { openTemporalClient } from "./temporal.ts";
 
 /** How long an ended run can be inspected and reset; the history of the business lives in our database. */
-export const RETENTION_DAYS = 30;
+const RETENTION_DAYS = 30;
 
 /** What the namespace of the platform must be like. */
 export interface NamespaceWish {
   namespace: string;
   retentionDays: number;
+}
+
+/** Makes the namespace that the configuration names, or brings it up to date, as `ensureNamespace` does. */
+export async function prepareNamespace(env: Env): Promise<string[]> {
+  const temporal = openTemporalClient(env);
+  try {
+    const wish = { namespace: env.TEMPORAL_NAMESPACE, retentionDays: RETENTION_DAYS };
+    return await ensureNamespace(temporal.client.connection, wish);
+  } finally {
+    await temporal.close();
+  }
 }
 
 type Services = Pick<ConnectionLike, "workflowService" | "operatorService">;

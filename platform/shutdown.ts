@@ -6,10 +6,13 @@ export type OnStop = (end: () => unknown) => void;
 
 /** A repeat within this time is the terminal's echo of the same Ctrl-C. */
 const ECHO_MS = 2_000;
+/** Without a supervisor nobody ends by force what does not end, and the next start would meet it. */
+const ORPHAN_MS = 4_000;
 
 /**
  * Runs a process of the platform: `body` opens and serves, SIGINT, SIGTERM and the end of the supervisor stop it in
- * the reverse order, a later signal forces the end. A bad configuration ends it with code 78 and all its faults.
+ * the reverse order, a later signal forces the end; without a supervisor it has four seconds. A bad configuration
+ * ends it with code 78 and all its faults.
  */
 export async function runProcess(
   name: string,
@@ -37,16 +40,23 @@ export async function runProcess(
   };
   process.on("SIGINT", ask);
   process.on("SIGTERM", ask);
-  whenOrphaned(ask);
+  whenOrphaned(() => {
+    ask();
+    setTimeout(() => process.exit(1), ORPHAN_MS);
+  });
 
   try {
     await body((end) => void ends.push(end));
   } catch (error) {
     if (stoppingSince !== undefined) return;
-    process.stderr.write(
-      `${error instanceof BadConfiguration ? error.message : (error as Error).stack}\n`,
-    );
+    process.stderr.write(`${wordsOf(error)}\n`);
     await stop();
     process.exit(error instanceof BadConfiguration ? EXIT_CONFIGURATION : 1);
   }
+}
+
+/** Errors of Temporal's native core have no stack. */
+function wordsOf(error: unknown): string {
+  if (error instanceof BadConfiguration) return error.message;
+  return (error as Error).stack ?? String(error);
 }

@@ -26,7 +26,13 @@ try {
   const inherited = process.env;
   process.exit(await startPlatform({ env, inherited, projectFolder, screen, words }));
 } catch (error) {
-  if (!(error instanceof BadConfiguration)) throw error;
-  console.error(error.message);
-  process.exit(EXIT_CONFIGURATION);
+  if (error instanceof BadConfiguration) {
+    console.error(error.message);
+    process.exit(EXIT_CONFIGURATION);
+  }
+  // What the system refuses is for the person at the screen; anything else is a bug, and shows its stack.
+  console.error(
+    error instanceof Error && "code" in error ? `${words.fault} ${error.message}` : error,
+  );
+  process.exit(1);
 }

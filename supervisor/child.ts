@@ -71,7 +71,9 @@ export function startChild(
     createInterface({ input: stream }).on("line", (line) => {
       const record = readRecord(line);
       if (record.level >= WARNING) onWarning(name, record.words);
-      if (record.words && lastLines.push(record.words) > LAST_LINES) lastLines.shift();
+      if (!isReason(record.words)) return;
+      lastLines.push(record.words);
+      if (lastLines.length > LAST_LINES) lastLines.shift();
     });
   }
   const recorded = child.pid
@@ -125,6 +127,11 @@ function endOf(child: ChildProcess): Promise<Omit<ChildEnd, "lastLines"> & { wor
       setTimeout(end, 200);
     });
   });
+}
+
+/** Frames of a stack say where, not why. */
+function isReason(words: string): boolean {
+  return words !== "" && !/^at .*[:)\d]/.test(words);
 }
 
 const WARNING = 40;

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Env } from "../platform/env.ts";
+import { type Env, reachable } from "../platform/env.ts";
 import { ensureKeys } from "../platform/keys.ts";
 import type { Word } from "../platform/supervised.ts";
 import { readVersion } from "../platform/version.ts";
@@ -175,9 +175,4 @@ function rowsOf({ env, words }: Start, ports: Ports, children: Inherited): Row[]
     ["data", env.dataFolder],
     ...keys,
   ];
-}
-
-/** An address for "all interfaces" is none to connect to. */
-function reachable(host: string): string {
-  return host === "0.0.0.0" || host === "::" ? LOOPBACK : host;
 }

@@ -4,12 +4,15 @@ import { fileURLToPath } from "node:url";
 import { NativeConnection, Runtime, Worker, type RuntimeOptions } from "@temporalio/worker";
 import { createActivities } from "../activities/index.ts";
 import { QUEUES, type Queue } from "../domain/queues.ts";
-import { openDatabase } from "../models/database.ts";
+import type { PackageTools } from "../activities/packages/tools.ts";
+import type { WebhookTools } from "../activities/webhooks/tools.ts";
+import { openDatabase, type Database } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
 import { readArchive } from "../platform/archive.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { deriveKey, unseal } from "../platform/crypto.ts";
 import { readEnv, type Env } from "../platform/env.ts";
+import { createRedactor } from "../platform/redaction.ts";
 import { openResources, type Resources } from "../platform/resources.ts";
 import { openShell, type Shell } from "../platform/shell.ts";
 import { openStepLog } from "../platform/step-log.ts";
@@ -40,29 +43,22 @@ await runProcess("worker", async (onStop) => {
   const database = await openDatabase({ ...databasePlace(env), define: MODELS });
   onStop(() => database.close());
 
-  const shell = await openToolShell(env, resources);
+  const runFolder = join(env.dataFolder, "run");
+  const shell = await openShell({
+    scratchFolder: join(env.dataFolder, "scratch"),
+    runFolder,
+    path: env.PATH,
+    hidden: [env.dataFolder],
+    log: (message, fields) => log.warn(fields, message),
+  });
   const capabilities = await findCapabilities(env, resources.keys, shell);
 
   installRuntime(env, resources);
   const connection = await NativeConnection.connect(connectionOptions(env));
   onStop(() => connection.close());
   const activities = createActivities({
-    ...resources,
-    database,
-    shell,
-    openStepLog,
-    readArchive,
-    unseal: columnOpener(resources),
-    version: readVersion(),
-    settings: {
-      scanSignatures: env.SCAN_SIGNATURES,
-      hardenCommand: env.HARDEN_COMMAND,
-      signing: resources.keys.signing,
-      publicUrl: env.publicUrl,
-      publicationCheckUrl: env.publicationCheckUrl,
-      purgeUrl: env.PURGE_URL,
-      secrets: secretsOf(env, resources),
-    },
+    ...packageTools(env, resources, database, shell),
+    ...webhookTools(resources, database),
   });
   const workers = await Promise.all(
     env.WORKER_QUEUES.map((queue) => openWorker(queue, env, connection, activities)),
@@ -91,20 +87,39 @@ await runProcess("worker", async (onStop) => {
   await running;
 });
 
-function openToolShell(env: Env, { log }: Resources): Promise<Shell> {
-  return openShell({
-    scratchFolder: join(env.dataFolder, "scratch"),
-    runFolder: join(env.dataFolder, "run"),
-    path: env.PATH,
-    hidden: [env.dataFolder],
-    log: (message, fields) => log.warn(fields, message),
-  });
+/** What the activities of packages work with. */
+function packageTools(
+  env: Env,
+  resources: Resources,
+  database: Database,
+  shell: Shell,
+): PackageTools {
+  const secrets = secretsOf(env, resources);
+  return {
+    ...resources,
+    database,
+    shell,
+    openStepLog,
+    readArchive,
+    // A new one for each text: a redactor remembers that it is inside a private key.
+    redact: (text) => createRedactor(secrets)(text),
+    settings: {
+      scanSignatures: env.SCAN_SIGNATURES,
+      hardenCommand: env.HARDEN_COMMAND,
+      signing: resources.keys.signing,
+      publicUrl: env.publicUrl,
+      publicationCheckUrl: env.publicationCheckUrl,
+      purgeUrl: env.PURGE_URL,
+      secrets,
+    },
+  };
 }
 
-/** Opens columns that were sealed with this platform's key. */
-function columnOpener({ keys }: Resources): (sealed: string, place: string) => string {
+/** What the activities of webhooks work with. */
+function webhookTools({ keys, outbound }: Resources, database: Database): WebhookTools {
   const key = deriveKey(keys.secretKey, "columns");
-  return (sealed, place) => unseal(key, sealed, place);
+  const open: WebhookTools["unseal"] = (sealed, place) => unseal(key, sealed, place);
+  return { database, outbound, unseal: open, version: readVersion() };
 }
 
 /** One queue: workflows run on the orchestrator alone, activities on the others. */

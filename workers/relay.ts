@@ -8,6 +8,7 @@ import {
   claimOutbox,
   finishOutbox,
   retryOutbox,
+  type OutboxEntry,
   type OutboxMessage,
 } from "../models/operations.ts";
 import type { Bus } from "../platform/bus.ts";
@@ -15,8 +16,11 @@ import { onBehalfOf } from "../platform/temporal.ts";
 
 /** Without a word over the bus, committed work waits at most this long. */
 const POLL_MS = 1_000;
-const BATCH = 50;
+/** So many messages are on their way at once: a workflow that does not answer holds up no other. */
+const MOST_UNDER_WAY = 50;
 const LEASE_SECONDS = 30;
+/** Well within the lease, so that no other relay takes what is still on its way. */
+const PATIENCE_MS = 20_000;
 const LONGEST_RETRY_SECONDS = 60;
 
 interface RelayTools {
@@ -37,14 +41,25 @@ export function startRelay(tools: RelayTools): () => Promise<void> {
     if (type === "outbox.filled") wake.abort();
   });
 
+  const underWay = new Set<Promise<void>>();
+
+  const takeDue = async () => {
+    const limit = MOST_UNDER_WAY - underWay.size;
+    if (limit === 0) return;
+    const due = await claimOutbox(tools.database, { limit, leaseSeconds: LEASE_SECONDS });
+    for (const entry of due.entries) {
+      const delivery = deliverOnce(tools, entry, due.token, stopping.signal).finally(() =>
+        underWay.delete(delivery),
+      );
+      underWay.add(delivery);
+    }
+  };
   const run = async () => {
     while (!stopping.signal.aborted) {
       wake = new AbortController();
-      const delivered = await deliverDue(tools).catch((error: unknown) => {
-        tools.log.warn({ err: error }, "outbox cannot be read");
-        return 0;
-      });
-      if (delivered === BATCH) continue;
+      await takeDue().catch((error: unknown) =>
+        tools.log.warn({ err: error }, "outbox cannot be read"),
+      );
       const signal = AbortSignal.any([wake.signal, stopping.signal]);
       await sleep(POLL_MS, undefined, { signal }).catch(() => {});
     }
@@ -54,29 +69,29 @@ export function startRelay(tools: RelayTools): () => Promise<void> {
     unsubscribe();
     stopping.abort();
     await running;
+    await Promise.all(underWay);
   };
 }
 
-async function deliverDue({ database, temporal, log }: RelayTools): Promise<number> {
-  const { token, entries } = await claimOutbox(database, {
-    limit: BATCH,
-    leaseSeconds: LEASE_SECONDS,
-  });
-  for (const entry of entries) {
-    try {
-      await deliver(temporal, entry);
-      await finishOutbox(database, entry.id, token);
-    } catch (error) {
-      const seconds = Math.min(2 ** entry.attempts, LONGEST_RETRY_SECONDS);
-      log.warn(
-        { err: error, workflowId: entry.workflowId, seconds },
-        "command is not delivered yet",
-      );
-      const reason = error instanceof Error ? error.message : "unknown";
-      await retryOutbox(database, entry.id, token, reason, seconds);
-    }
+/** Delivers a message, or gives it back to be tried again. Never fails: what cannot be written down ends with its lease. */
+async function deliverOnce(
+  { database, temporal, log }: RelayTools,
+  entry: OutboxEntry,
+  token: string,
+  stop: AbortSignal,
+): Promise<void> {
+  const { id, attempts, workflowId } = entry;
+  try {
+    await temporal.withAbortSignal(stop, () =>
+      temporal.withDeadline(Date.now() + PATIENCE_MS, () => deliver(temporal, entry)),
+    );
+    await finishOutbox(database, id, token);
+  } catch (error) {
+    const seconds = Math.min(2 ** attempts, LONGEST_RETRY_SECONDS);
+    log.warn({ err: error, workflowId, seconds }, "command is not delivered yet");
+    const reason = error instanceof Error ? error.message : "unknown";
+    await retryOutbox(database, id, token, reason, seconds).catch(() => false);
   }
-  return entries.length;
 }
 
 async function deliver(temporal: Client, message: OutboxMessage): Promise<void> {

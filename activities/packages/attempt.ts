@@ -17,26 +17,30 @@ export class StepFailure extends Error {
     exitCode: number | null = null,
     options?: ErrorOptions,
   ) {
-    super(reason.slice(0, REASON_CHARACTERS), options);
+    super(reason, options);
     this.name = "StepFailure";
     this.kind = kind;
     this.exitCode = exitCode;
   }
 }
 
+/** Blanks out secrets: a tool's last words become a reason, which stands in rows, histories and answers. */
+export type Redact = (text: string) => string;
+
 /** The failure in an error: everything that is not known to be bad content is something broken. */
-export function stepFailureIn(error: unknown): StepFailure {
-  if (error instanceof StepFailure) return error;
+export function stepFailureIn(error: unknown, redact: Redact): StepFailure {
   const refused = refusalIn(error);
-  if (refused?.code === "packages/not-an-archive")
-    return new StepFailure("content", refused.message);
-  const reason = error instanceof Error ? error.message : "The step failed without saying why.";
-  return new StepFailure("broken", reason, null, { cause: error });
+  const known = error instanceof StepFailure ? error : undefined;
+  const kind = known?.kind ?? (refused?.code === "packages/not-an-archive" ? "content" : "broken");
+  const said = error instanceof Error ? error.message : "The step failed without saying why.";
+  const reason = known?.message ?? refused?.message ?? said;
+  const message = redact(reason).slice(0, REASON_CHARACTERS);
+  return new StepFailure(kind, message, known?.exitCode, { cause: error });
 }
 
 /**
- * Runs a step that may last: it heartbeats, so that a lost worker is noticed within seconds and the step begins
- * again elsewhere without a try being counted. Its own failures go to the workflow, which counts them.
+ * Runs work that may last: it heartbeats, so that a lost worker is noticed within seconds and the work begins again
+ * elsewhere. What it throws is tried again by Temporal, for as long as it takes.
  */
 export async function lasting<T>(body: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const beat = setInterval(() => heartbeat(), BEAT_MS);
@@ -45,15 +49,28 @@ export async function lasting<T>(body: (signal: AbortSignal) => Promise<T>): Pro
     return await body(signal);
   } catch (error) {
     if (signal.aborted) await Context.current().cancelled;
-    const failure = stepFailureIn(error);
-    throw ApplicationFailure.create({
-      type: STEP_FAILURES[failure.kind],
-      message: failure.message,
-      nonRetryable: true,
-      category: ApplicationFailureCategory.BENIGN,
-      details: [{ exitCode: failure.exitCode }],
-    });
+    // A refusal, as of a full store, is final for who asked for something; nobody asked for this.
+    const refused = refusalIn(error);
+    throw refused ? new Error(refused.message, { cause: error }) : error;
   } finally {
     clearInterval(beat);
   }
+}
+
+/** Runs one try of a step: its own failures go to the workflow, which counts them. A lost worker is none. */
+export function attempt<T>(redact: Redact, body: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  return lasting(async (signal) => {
+    try {
+      return await body(signal);
+    } catch (error) {
+      const failure = stepFailureIn(error, redact);
+      throw ApplicationFailure.create({
+        type: STEP_FAILURES[failure.kind],
+        message: failure.message,
+        nonRetryable: true,
+        category: ApplicationFailureCategory.BENIGN,
+        details: [{ exitCode: failure.exitCode }],
+      });
+    }
+  });
 }

@@ -3,7 +3,7 @@ import { LIMITS } from "../../domain/limits.ts";
 import { BUILD_STEPS } from "../../domain/packages.ts";
 import { inTransaction } from "../../models/database.ts";
 import { appendLog, beginStep, endStep } from "../../models/packages/index.ts";
-import { lasting, stepFailureIn } from "./attempt.ts";
+import { attempt, stepFailureIn } from "./attempt.ts";
 import type { Artefact, StepOrder } from "./contract.ts";
 import { runChecksums } from "./steps/checksums.ts";
 import { runAlign, runHarden, runScan, runSign } from "./steps/programs.ts";
@@ -22,21 +22,23 @@ const STEPS: Record<StepOrder["step"], (work: StepWork) => Promise<Artefact>> = 
 
 /** The steps that make the published form out of an original. */
 export function createBuildActivities(tools: PackageTools) {
-  const { database, shell, bus, openStepLog, settings } = tools;
+  const { database, shell, bus, openStepLog, redact, settings } = tools;
 
   return {
     /**
-     * Twice: reads the same input from the store and writes its output under the key of run and step, so the
-     * second attempt replaces what the first left, finished or not.
+     * Twice: reads the same input from the store and writes its output under a key of its own turn; the output
+     * that the workflow hears of is the one that is handed on.
      */
     async runBuildStep(order: StepOrder): Promise<Artefact> {
-      return lasting(async (signal) => {
+      return attempt(redact, async (signal) => {
         const { runId, step, tries } = order;
-        await inTransaction(database, async (transaction) => {
-          await beginStep({ runId, position: BUILD_STEPS.indexOf(step), name: step }, transaction);
-          const attempt = activityInfo().attempt + tries;
-          const again = attempt > 1 ? ` (attempt ${attempt})` : "";
-          await appendLog(runId, `--- ${step}${again}\n`, transaction);
+        const turn = await inTransaction(database, async (transaction) => {
+          const position = BUILD_STEPS.indexOf(step);
+          const begun = await beginStep({ runId, position, name: step }, transaction);
+          const again = activityInfo().attempt + tries;
+          const label = again > 1 ? `${step} (attempt ${again})` : step;
+          await appendLog(runId, `--- ${label}\n`, transaction);
+          return begun;
         });
         const log = openStepLog({
           limitBytes: LIMITS.stepLogBytes,
@@ -48,26 +50,31 @@ export function createBuildActivities(tools: PackageTools) {
         });
         try {
           const output = await shell.withScratch(`${step}-${runId}`, (directory) =>
-            STEPS[step]({ ...order, tools, signal, directory, say: (line) => log.line(line) }),
+            STEPS[step]({
+              ...order,
+              turn,
+              tools,
+              signal,
+              directory,
+              say: (line) => log.line(line),
+            }),
           );
           await log.close();
+          const end = { state: "succeeded", exitCode: 0, outputSha256: output.sha256 } as const;
           await inTransaction(database, (transaction) =>
-            endStep(
-              runId,
-              step,
-              { state: "succeeded", exitCode: 0, outputSha256: output.sha256 },
-              transaction,
-            ),
+            endStep({ runId, name: step, turn }, end, transaction),
           );
           return output;
         } catch (error) {
-          const { message, exitCode } = stepFailureIn(error);
-          log.line(signal.aborted ? "stopped before its end" : message);
+          const failure = stepFailureIn(error, redact);
+          const reason = signal.aborted ? "stopped before its end" : failure.message;
+          const end = { state: "failed", reason, exitCode: failure.exitCode } as const;
+          log.line(reason);
           await log.close();
           await inTransaction(database, (transaction) =>
-            endStep(runId, step, { state: "failed", reason: message, exitCode }, transaction),
+            endStep({ runId, name: step, turn }, end, transaction),
           );
-          throw error;
+          throw failure;
         } finally {
           await bus.announce({
             type: "package.run-changed",

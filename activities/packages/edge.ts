@@ -16,8 +16,12 @@ export async function checkEdge(
   artefact: Artefact,
   signal: AbortSignal,
 ): Promise<void> {
-  const patience = () => AbortSignal.any([signal, AbortSignal.timeout(EDGE_TIMEOUT_MS)]);
-  const head = await fetch(url, { method: "HEAD", signal: patience() });
+  const ask = (method: string, headers: Record<string, string>) =>
+    askEdge(url, signal, EDGE_TIMEOUT_MS, {
+      method,
+      headers: { "accept-encoding": "identity", ...headers },
+    });
+  const head = await ask("HEAD", {});
   if (!head.ok) throw new StepFailure("broken", `The link answers ${head.status}.`);
   if (head.headers.get("etag")?.replace(/^W\//, "") !== `"${artefact.sha256}"`) {
     throw new StepFailure("broken", "The link still shows other bytes.");
@@ -26,15 +30,33 @@ export async function checkEdge(
     throw new StepFailure("broken", "The link shows another length.");
   }
   for (const range of probes(artefact.bytes)) {
-    const part = await fetch(url, {
-      headers: { range: `bytes=${range.start}-${range.end}`, "accept-encoding": "identity" },
-      signal: patience(),
-    });
-    if (part.status !== 206)
+    const part = await ask("GET", { range: `bytes=${range.start}-${range.end}` });
+    if (part.status !== 206) {
+      await part.body?.cancel();
       throw new StepFailure("broken", `A range of the link answers ${part.status}.`);
+    }
     if ((await digest(part.body!)) !== (await storedDigest(objects, artefact.key, range))) {
       throw new StepFailure("broken", "The link shows other bytes than the store.");
     }
+  }
+}
+
+/** Fetches from an edge. One that cannot be reached is a failure that says which and why. */
+export async function askEdge(
+  url: string,
+  signal: AbortSignal,
+  timeoutMs: number,
+  request: RequestInit,
+): Promise<Response> {
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  try {
+    return await fetch(url, { ...request, signal: patience });
+  } catch (error) {
+    const { name, cause } = error as Error;
+    const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? "no connection";
+    const why = name === "TimeoutError" ? `no answer within ${timeoutMs / 1000} seconds` : code;
+    const reason = `${new URL(url).host} cannot be reached: ${why}.`;
+    throw new StepFailure("broken", reason, null, { cause: error });
   }
 }
 

@@ -14,16 +14,16 @@ import {
   PackageVersion,
   recordLiveVersion,
 } from "../../models/packages/index.ts";
-import { lasting, StepFailure, stepFailureIn } from "./attempt.ts";
+import { attempt, lasting, StepFailure, stepFailureIn } from "./attempt.ts";
 import type { LinkTarget, PublicationPlan, PublicationStepOrder, RunOrder } from "./contract.ts";
-import { checkEdge } from "./edge.ts";
+import { askEdge, checkEdge } from "./edge.ts";
 import type { PackageTools } from "./tools.ts";
 
 const PURGE_TIMEOUT_MS = 10_000;
 
 /** The steps that bring a built version to the fixed link. */
 export function createPublicationActivities(tools: PackageTools) {
-  const { database, objects, bus, settings } = tools;
+  const { database, objects, bus, redact, settings } = tools;
 
   return {
     /** Twice: the number is claimed already, by this very run; the plan is the same. */
@@ -38,9 +38,7 @@ export function createPublicationActivities(tools: PackageTools) {
       const run = await PackageRun.findByPk(runId, { rejectOnEmpty: true });
       const owner = await Package.findByPk(packageId, { rejectOnEmpty: true });
       const target = await linkTarget(run.versionId, number);
-      const previous = owner.liveVersionId
-        ? await linkTarget(owner.liveVersionId, owner.liveNumber)
-        : null;
+      const previous = await liveTarget(owner);
       if (!target || run.state !== "running") return null;
       return { target, previous, path: fixedPath(String(owner.serial), owner.type) };
     },
@@ -75,14 +73,15 @@ export function createPublicationActivities(tools: PackageTools) {
     },
 
     /** Twice: the same object is put back again; an edge that cannot be told follows within its minute. */
-    async restoreLink(order: PublicationStepOrder): Promise<void> {
+    async restoreLink(order: RunOrder): Promise<void> {
       return lasting(async (signal) => {
-        await assertTurn(order);
-        const { previous, path } = order.plan;
-        if (previous) await putOnLink(order.packageId, previous, signal);
+        const owner = await Package.findByPk(order.packageId, { rejectOnEmpty: true });
+        if (owner.publishingNumber !== order.number) return;
+        const live = await liveTarget(owner);
+        if (live) await putOnLink(order.packageId, live, signal);
         else await objects.delete(packageKeys.live(order.packageId));
-        await purge(path, signal).catch(() => false);
-        const shown = previous ? `shows ${previous.version} again` : "shows nothing again";
+        await purge(fixedPath(String(owner.serial), owner.type), signal).catch(() => false);
+        const shown = live ? `shows ${live.version} again` : "shows nothing again";
         await inTransaction(database, (transaction) =>
           appendLog(order.runId, `--- the link ${shown}\n`, transaction),
         );
@@ -104,7 +103,6 @@ export function createPublicationActivities(tools: PackageTools) {
         await recordAudit(
           {
             actor: { accountId: run.requestedById, name: run.requestedBy },
-
             action: "packages.published",
             subjectKind: "package",
             subjectId: String(owner.serial),
@@ -125,6 +123,11 @@ export function createPublicationActivities(tools: PackageTools) {
     if (!artefactKey || artefactBytes === null || !artefactSha256) return null;
     const artefact = { key: artefactKey, bytes: artefactBytes, sha256: artefactSha256 };
     return { artefact, number, versionId, version: version.version, fileName };
+  }
+
+  /** What the link shows as far as anybody has proved; null when nothing was ever published. */
+  async function liveTarget({ liveVersionId, liveNumber }: Package): Promise<LinkTarget | null> {
+    return liveVersionId ? linkTarget(liveVersionId, liveNumber) : null;
   }
 
   /** Switches the fixed key to an object and its facts, all at once. */
@@ -151,11 +154,10 @@ export function createPublicationActivities(tools: PackageTools) {
 
   async function purge(path: string, signal: AbortSignal): Promise<boolean> {
     if (!settings.purgeUrl) return false;
-    const response = await fetch(settings.purgeUrl, {
+    const response = await askEdge(settings.purgeUrl, signal, PURGE_TIMEOUT_MS, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ urls: [settings.publicUrl + path] }),
-      signal: AbortSignal.any([signal, AbortSignal.timeout(PURGE_TIMEOUT_MS)]),
     });
     await response.body?.cancel();
     if (response.ok) return true;
@@ -168,17 +170,17 @@ export function createPublicationActivities(tools: PackageTools) {
     name: PublicationStep,
     body: (say: (line: string) => void, signal: AbortSignal) => Promise<void>,
   ): Promise<void> {
-    return lasting(async (signal) => {
+    return attempt(redact, async (signal) => {
       const lines: string[] = [];
       const position = BUILD_STEPS.length + PUBLICATION_STEPS.indexOf(name);
-      await inTransaction(database, (transaction) =>
+      const turn = await inTransaction(database, (transaction) =>
         beginStep({ runId, position, name }, transaction),
       );
       const end = async (state: "succeeded" | "failed", reason?: string) => {
         if (reason) lines.push(reason);
         const text = [`--- ${name}`, ...lines].map((line) => `${line}\n`).join("");
         await inTransaction(database, async (transaction) => {
-          await endStep(runId, name, { state, ...(reason && { reason }) }, transaction);
+          await endStep({ runId, name, turn }, { state, ...(reason && { reason }) }, transaction);
           await appendLog(runId, text, transaction);
         });
         await bus.announce({ type: "package.run-changed", data: { packageId, runId } });
@@ -187,11 +189,9 @@ export function createPublicationActivities(tools: PackageTools) {
         await body((line) => lines.push(line), signal);
         await end("succeeded");
       } catch (error) {
-        await end(
-          "failed",
-          signal.aborted ? "stopped before its end" : stepFailureIn(error).message,
-        );
-        throw error;
+        const failure = stepFailureIn(error, redact);
+        await end("failed", signal.aborted ? "stopped before its end" : failure.message);
+        throw failure;
       }
     });
   }

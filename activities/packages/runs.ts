@@ -4,12 +4,14 @@ import { isFinal, packageKeys, planSteps } from "../../domain/packages.ts";
 import { inTransaction } from "../../models/database.ts";
 import {
   appendLog,
+  logBytes,
   moveRun,
   Package,
   PackageLogChunk,
   PackageRun,
   PackageVersion,
   readLog,
+  takeNumber,
 } from "../../models/packages/index.ts";
 import { lasting } from "./attempt.ts";
 import type { BuildPlan, ParkOrder, RunEnd, RunIds, RunOrder } from "./contract.ts";
@@ -59,38 +61,46 @@ export function createRunActivities({ database, objects, bus, settings }: Packag
       await changed({ packageId, runId });
     },
 
-    /** Twice: a running run is not resumed again. */
+    /** Twice: a running run is not resumed again, and keeps its number. Answers the number that the retry has taken. */
     async resumeRun({
       packageId,
       runId,
       step,
       reason,
-    }: Omit<ParkOrder, "workflowId">): Promise<void> {
-      await inTransaction(database, async (transaction) => {
+    }: Omit<ParkOrder, "workflowId">): Promise<number> {
+      const number = await inTransaction(database, async (transaction) => {
         const fields = { reason: null, parkedIn: null };
-        if (!(await moveRun(runId, "running", fields, transaction))) return;
-        await appendLog(runId, `--- ${step} goes on: ${reason}\n`, transaction);
+        if (await moveRun(runId, "running", fields, transaction)) {
+          const next = await takeNumber(packageId, transaction);
+          await PackageRun.update({ number: next }, { where: { id: runId }, transaction });
+          await appendLog(runId, `--- ${step} goes on: ${reason}\n`, transaction);
+        }
+        return (await PackageRun.findByPk(runId, { transaction, rejectOnEmpty: true })).number;
       });
       await changed({ packageId, runId });
+      return number;
     },
 
     /** Twice: a run that has ended stays as it ended; its log is kept under one key. */
     async endRun({ packageId, runId, state, reason }: RunEnd): Promise<void> {
-      await inTransaction(database, async (transaction) => {
-        const fields = { reason, parkedIn: null, endedAt: new Date() };
-        if (!(await moveRun(runId, state, fields, transaction))) return;
-        const run = await PackageRun.findByPk(runId, { transaction, rejectOnEmpty: true });
-        await PackageVersion.update(
-          { state: "failed" },
-          { where: { id: run.versionId, state: "processing" }, transaction },
-        );
-        await appendLog(runId, `--- the run is ${state}: ${reason}\n`, transaction);
+      return lasting(async (signal) => {
+        await inTransaction(database, async (transaction) => {
+          const fields = { reason, parkedIn: null, endedAt: new Date() };
+          if (!(await moveRun(runId, state, fields, transaction))) return;
+          const run = await PackageRun.findByPk(runId, { transaction, rejectOnEmpty: true });
+          await PackageVersion.update(
+            { state: "failed" },
+            { where: { id: run.versionId, state: "processing" }, transaction },
+          );
+          await appendLog(runId, `--- the run is ${state}: ${reason}\n`, transaction);
+        });
+        await changed({ packageId, runId });
+        await storeLog({ packageId, runId }, signal);
       });
-      await keepLog({ packageId, runId });
-      await changed({ packageId, runId });
     },
 
-    keepLog,
+    /** Twice: the same bytes under the same key. */
+    keepLog: (ids: RunIds): Promise<void> => lasting((signal) => storeLog(ids, signal)),
 
     /** Twice: what is removed already is not found again. Answers how many runs were cleared. */
     async clearRunOutputs({
@@ -118,13 +128,16 @@ export function createRunActivities({ database, objects, bus, settings }: Packag
     },
   };
 
-  /** Turns the pieces of an ended run's log into one object. Twice: the same bytes under the same key. */
-  async function keepLog({ packageId, runId }: RunIds): Promise<void> {
+  /** Turns the pieces of an ended run's log into one object. */
+  async function storeLog({ packageId, runId }: RunIds, signal: AbortSignal): Promise<void> {
     const key = packageKeys.log(packageId, runId);
+    // In this order: while the row names no object, all pieces are there.
+    const bytes = await logBytes(runId);
     const run = await PackageRun.findByPk(runId, { rejectOnEmpty: true });
     if (run.logKey) return;
-    await objects.put(key, Readable.from(pieces(runId), { objectMode: false }), {
+    await objects.put(key, Readable.from(pieces(runId, bytes), { objectMode: false }), {
       contentType: "text/plain; charset=utf-8",
+      signal,
     });
     await inTransaction(database, async (transaction) => {
       await PackageRun.update({ logKey: key }, { where: { id: runId }, transaction });
@@ -133,11 +146,12 @@ export function createRunActivities({ database, objects, bus, settings }: Packag
   }
 }
 
-async function* pieces(runId: string): AsyncGenerator<Buffer> {
-  for (let after = 0; ;) {
+/** The log's first `bytes` bytes. Throws when another worker was faster and has removed the pieces: nothing is cut. */
+async function* pieces(runId: string, bytes: number): AsyncGenerator<Buffer> {
+  for (let after = 0; after < bytes;) {
     const chunks = await readLog(runId, after, LOG_CHUNKS);
     const fresh = chunks.filter(({ offset }) => offset >= after);
-    if (fresh.length === 0) return;
+    if (fresh.length === 0) throw new Error("the log was stored by another worker meanwhile");
     for (const { text } of fresh) yield Buffer.from(text);
     const last = fresh.at(-1)!;
     after = last.offset + last.bytes;

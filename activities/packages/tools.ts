@@ -14,6 +14,8 @@ export interface PackageTools {
   bus: Bus;
   openStepLog: typeof openStepLog;
   readArchive: typeof readArchive;
+  /** Blanks out secrets in a text. */
+  redact: (text: string) => string;
   settings: PackageSettings;
 }
 

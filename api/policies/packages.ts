@@ -1,3 +1,4 @@
+import { Op } from "sequelize";
 import { may, type Actor } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
 import { Package, PackageRun, PackageVersion } from "../../models/packages/index.ts";
@@ -22,31 +23,50 @@ export async function findRun(owner: Package, id: string): Promise<PackageRun> {
   return row;
 }
 
-/** Originals are for those who may see them; `sign` makes the address that the shown version's is fetched from. */
-export async function viewPackage(
+/**
+ * Packages as this actor may see them, with a few queries for all. Originals are for those who may see them; `sign`
+ * makes the address that the shown version's is fetched from.
+ */
+export async function viewPackages(
   actor: Actor,
-  row: Package,
+  rows: Package[],
   sign: (row: Package, version: PackageVersion) => string,
-): Promise<PackageView> {
-  const where = { packageId: row.id };
-  const newest = await PackageVersion.findOne({
-    where,
+): Promise<PackageView[]> {
+  const runs = await latestRuns(rows);
+  const named = rows.map(({ liveVersionId }) => liveVersionId).filter((id) => id !== null);
+  const tried = [...runs.values()].map(({ versionId }) => versionId);
+  const found = await PackageVersion.findAll({ where: { id: [...named, ...tried] } });
+  const versions = new Map(found.map((version) => [version.id, version]));
+  return Promise.all(
+    rows.map(async (row) => {
+      const live = row.liveVersionId ? versions.get(row.liveVersionId) : undefined;
+      const shown = live ?? (await newestVersion(row));
+      const run = runs.get(row.id);
+      const latestRun = run && { run, version: versions.get(run.versionId)!.version };
+      const originalUrl = may(actor, "packages:original") ? sign(row, shown) : null;
+      return { row, live, shown, latestRun, originalUrl };
+    }),
+  );
+}
+
+/** By package: the run of its last number, or of one that was given out since the package was read. */
+async function latestRuns(rows: Package[]): Promise<Map<string, PackageRun>> {
+  if (rows.length === 0) return new Map(); // An empty OR is no condition at all.
+  const last = rows.map(({ id, lastNumber }) => ({
+    packageId: id,
+    number: { [Op.gte]: lastNumber },
+  }));
+  const runs = await PackageRun.findAll({ where: { [Op.or]: last }, order: [["number", "ASC"]] });
+  return new Map(runs.map((run) => [run.packageId, run]));
+}
+
+function newestVersion({ id }: Package): Promise<PackageVersion> {
+  return PackageVersion.findOne({
+    where: { packageId: id },
     order: [
       ["createdAt", "DESC"],
       ["id", "DESC"],
     ],
     rejectOnEmpty: true,
   });
-  const live = row.liveVersionId
-    ? await PackageVersion.findByPk(row.liveVersionId, { rejectOnEmpty: true })
-    : undefined;
-  const run = await PackageRun.findOne({ where, order: [["number", "DESC"]] });
-  const version = run && (await PackageVersion.findByPk(run.versionId, { rejectOnEmpty: true }));
-  return {
-    row,
-    live,
-    newest,
-    latestRun: run && version ? { run, version: version.version } : undefined,
-    originalUrl: may(actor, "packages:original") ? sign(row, live ?? newest) : null,
-  };
 }

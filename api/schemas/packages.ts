@@ -165,13 +165,14 @@ export const PackageAnswer = z.strictObject({
 export interface PackageView {
   row: Package;
   live: PackageVersion | undefined;
-  newest: PackageVersion;
+  /** The live version, else the newest. */
+  shown: PackageVersion;
   latestRun: { run: PackageRun; version: string } | undefined;
   originalUrl: string | null;
 }
 
 export function presentPackage(
-  { row, live, newest, latestRun, originalUrl }: PackageView,
+  { row, live, shown, latestRun, originalUrl }: PackageView,
   publicUrl: string,
 ): z.input<typeof PackageOut> {
   return {
@@ -179,7 +180,7 @@ export function presentPackage(
     name: row.name,
     description: row.description,
     type: row.type,
-    current_version: (live ?? newest).version,
+    current_version: shown.version,
     status: packageStatus(live !== undefined, latestRun?.run.state),
     download_url: live ? publicUrl + fixedPath(String(row.serial), row.type) : null,
     original_download_url: originalUrl,

@@ -88,6 +88,14 @@ export async function claimExpired(
   return claimed === 1;
 }
 
+/** Gives a staged object up. True when its bytes may be removed; false when a row points at it, or a sweeper has it. */
+export async function abandonStaged(database: Database, key: string): Promise<boolean> {
+  const [abandoned] = await inTransaction(database, (transaction) =>
+    StagedObject.update({ sweeping: true }, { where: { key, sweeping: false }, transaction }),
+  );
+  return abandoned === 1;
+}
+
 /** Ends the staging of an object that was given up: the writer's own after it removed the bytes, or a sweeper's. */
 export async function forgetStaged(database: Database, key: string): Promise<void> {
   await inTransaction(database, (transaction) =>

@@ -1,12 +1,15 @@
 import type { Transaction } from "sequelize";
 import { v7 as newId } from "uuid";
 import type { RunFacts } from "../../domain/events.ts";
-import type { OutwardEvent } from "../../domain/webhooks.ts";
 import { emit } from "../webhooks/index.ts";
 import { Package, PackageRun, PackageVersion } from "./tables.ts";
 
 /** The events that say nothing but which run they are about. */
-type PlainRunEvent = Exclude<OutwardEvent["type"], "package.run_ended">;
+type PlainRunEvent =
+  | "package.version_accepted"
+  | "package.run_parked"
+  | "package.published"
+  | "package.rolled_back";
 
 /** Tells the outside what became of a run, in the transaction that makes it so. */
 export async function emitRunEvent(

@@ -5,8 +5,8 @@ export {
   type ReceivedOriginal,
 } from "./acceptance.ts";
 export { emitRunEvent } from "./events.ts";
-export { claimLink, recordLiveVersion } from "./link.ts";
-export { appendLog, readLog } from "./log.ts";
+export { claimLink, recordLiveVersion, takeNumber } from "./link.ts";
+export { appendLog, logBytes, readLog } from "./log.ts";
 export { addFacts, beginStep, endStep, keepArtefact, moveRun } from "./runs.ts";
 export {
   definePackages,

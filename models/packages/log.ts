@@ -1,18 +1,23 @@
 import { Op, type Transaction } from "sequelize";
-import { PackageLogChunk } from "./tables.ts";
+import { PackageLogChunk, PackageRun } from "./tables.ts";
 
-/** Appends to a run's log. The unique sequence number keeps two writers from the same place: one of them throws. */
+/**
+ * Appends to a run's log; writers take turns by the run's row. What a late worker says after the log was stored is
+ * not kept.
+ */
 export async function appendLog(
   runId: string,
   text: string,
   transaction: Transaction,
 ): Promise<void> {
-  const last = await PackageLogChunk.findOne({
-    where: { runId },
-    order: [["sequence", "DESC"]],
-    attributes: ["sequence", "offset", "bytes"],
+  const run = await PackageRun.findByPk(runId, {
+    attributes: ["logKey"],
+    lock: transaction.LOCK.UPDATE,
     transaction,
+    rejectOnEmpty: true,
   });
+  if (run.logKey) return;
+  const last = await lastChunk(runId, transaction);
   await PackageLogChunk.create(
     {
       runId,
@@ -23,6 +28,21 @@ export async function appendLog(
     },
     { transaction },
   );
+}
+
+/** How long a run's log is by now. */
+export async function logBytes(runId: string): Promise<number> {
+  const last = await lastChunk(runId);
+  return last ? last.offset + last.bytes : 0;
+}
+
+function lastChunk(runId: string, transaction?: Transaction): Promise<PackageLogChunk | null> {
+  return PackageLogChunk.findOne({
+    where: { runId },
+    order: [["sequence", "DESC"]],
+    attributes: ["sequence", "offset", "bytes"],
+    ...(transaction && { transaction }),
+  });
 }
 
 /** The pieces of a running run's log that reach beyond the first `after` bytes, oldest first. */

@@ -24,11 +24,11 @@ export async function moveRun(
   return true;
 }
 
-/** Notes that a step has begun, again if it was begun before. */
+/** Notes that a step has begun, again if it was begun before; answers which turn this is, counted from 1. */
 export async function beginStep(
   step: { runId: string; position: number; name: RunStep },
   transaction: Transaction,
-): Promise<void> {
+): Promise<number> {
   const again = {
     state: "running",
     startedAt: new Date(),
@@ -38,20 +38,21 @@ export async function beginStep(
   } as const;
   const where = { runId: step.runId, name: step.name };
   const [begun] = await PackageStep.update(again, { where, transaction });
-  if (begun > 0) await PackageStep.increment("attempts", { where, transaction });
-  else await PackageStep.create({ ...step, ...again, attempts: 1 }, { transaction });
+  if (begun === 0) await PackageStep.create({ ...step, ...again, attempts: 0 }, { transaction });
+  await PackageStep.increment("attempts", { where, transaction });
+  const { attempts } = await PackageStep.findOne({ where, transaction, rejectOnEmpty: true });
+  return attempts;
 }
 
-/** Notes how a step ended. */
+/** Notes how a turn of a step ended. A worker that was thought dead changes nothing: a later turn has begun. */
 export async function endStep(
-  runId: string,
-  name: RunStep,
+  { turn, ...step }: { runId: string; name: RunStep; turn: number },
   end: { state: StepState; reason?: string; exitCode?: number | null; outputSha256?: string },
   transaction: Transaction,
 ): Promise<void> {
   await PackageStep.update(
     { ...end, endedAt: new Date() },
-    { where: { runId, name }, transaction },
+    { where: { ...step, attempts: turn }, transaction },
   );
 }
 
@@ -65,7 +66,7 @@ export async function addFacts(
   await version.update({ facts: { ...version.facts, ...facts } }, { transaction });
 }
 
-/** Makes a version ready: its published form lies under `key`. A version that failed stays failed. */
+/** Makes a version ready: its published form lies under `key`. A version is built once: what failed or is ready stays. */
 export async function keepArtefact(
   versionId: string,
   artefact: { key: string; bytes: number; sha256: string },
@@ -78,6 +79,6 @@ export async function keepArtefact(
       artefactBytes: artefact.bytes,
       artefactSha256: artefact.sha256,
     },
-    { where: { id: versionId, state: { [Op.ne]: "failed" } }, transaction },
+    { where: { id: versionId, state: "processing" }, transaction },
   );
 }

@@ -14,7 +14,10 @@ export interface SamplePackage {
 }
 
 /** A real APK with a manifest and one asset of `assetBytes`; undefined where `aapt` is missing. */
-export async function makeApk(assetBytes = 300_000): Promise<SamplePackage | undefined> {
+export async function makeApk(
+  assetBytes = 300_000,
+  assetName = "data.bin",
+): Promise<SamplePackage | undefined> {
   const folder = await mkdtemp(join(tmpdir(), "longhaul-sample-"));
   try {
     const manifest = join(folder, "AndroidManifest.xml");
@@ -25,7 +28,7 @@ export async function makeApk(assetBytes = 300_000): Promise<SamplePackage | und
       '<?xml version="1.0" encoding="utf-8"?>\n<manifest package="com.example.longhaul.demo"><uses-sdk/><application/></manifest>\n',
     );
     await mkdir(assets);
-    await writeFile(join(assets, "data.bin"), randomBytes(assetBytes));
+    await writeFile(join(assets, assetName), randomBytes(assetBytes));
     await promisify(execFile)("aapt", ["package", "-f", "-M", manifest, "-A", assets, "-F", apk]);
     return { fileName: "demo.apk", bytes: await readFile(apk) };
   } catch (error) {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type Database, inTransaction } from "../../models/database.ts";
 import {
+  abandonStaged,
   adoptStaged,
   AuditEntry,
   claimExpired,
@@ -338,6 +339,19 @@ describeDatabases(({ open }) => {
         expect([adopted, swept].filter(Boolean)).toHaveLength(1);
         await forgetStaged(database, key);
       }
+    });
+
+    test("is given up by its writer unless a row has adopted it, and then cannot be adopted", async () => {
+      const database = await open();
+      await stageObject(database, key);
+      await adopt(database);
+      expect(await abandonStaged(database, key)).toBe(false);
+
+      await stageObject(database, key);
+      expect(await abandonStaged(database, key)).toBe(true);
+
+      await expect(adopt(database)).rejects.toThrow(StagedObjectGone);
+      expect(await expiredStaged(database, inAnHour()), "its writer may die").toEqual([key]);
     });
 
     test("may be staged again by its own writer, as a repeated step does", async () => {

@@ -14,6 +14,7 @@ import { stageObject } from "../../models/operations.ts";
 import { acceptPackage, PackageLogChunk } from "../../models/packages/index.ts";
 import { readArchive } from "../../platform/archive.ts";
 import { openObjectStore } from "../../platform/objects/index.ts";
+import { createRedactor } from "../../platform/redaction.ts";
 import type { Shell, ToolRun } from "../../platform/shell.ts";
 import { openStepLog } from "../../platform/step-log.ts";
 import { ADMIN } from "./api.ts";
@@ -61,6 +62,7 @@ export async function openBench(
     shell,
     openStepLog,
     readArchive,
+    redact: (text) => createRedactor([SIGNING.password])(text),
     bus: { announce: async () => {}, subscribe: () => () => {}, close: async () => {} },
     settings: {
       publicUrl: "http://127.0.0.1:1",
@@ -79,7 +81,7 @@ export async function openBench(
     >(activities[name] as (...given: unknown[]) => Promise<unknown>, ...args) as ReturnType<
       Activities[N]
     >;
-  return { database, objects, perform, runs };
+  return { activities, database, objects, perform, runs };
 }
 
 type Bench = Awaited<ReturnType<typeof openBench>>;

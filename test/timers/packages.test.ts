@@ -1,9 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import type { RunIds, RunOrder } from "../../activities/packages/contract.ts";
+import type { PackageActivities } from "../../activities/packages/index.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { resolveParked } from "../../workflows/helpers/parking.ts";
-import { packageBuild } from "../../workflows/packages/index.ts";
-import { broken, fakePackages, orderOf } from "../support/fakes/package-activities.ts";
+import { packageBuild, packageLine, replacePackage } from "../../workflows/packages/index.ts";
+import { broken, fakePackages, NEXT_NUMBER, orderOf } from "../support/fakes/package-activities.ts";
 import { withTimeSkipping, type TimeSkippingBench } from "../support/temporal.ts";
 import { until } from "../support/until.ts";
 
@@ -29,7 +31,7 @@ test("a broken tool is tried again after one second, then after two", async () =
 
   const waitedMs = await withTimeSkipping(activities, async (bench) => {
     const before = await bench.now();
-    expect(await (await start(bench)).result()).toBe("built");
+    expect(await (await start(bench)).result()).toBe(1);
     return (await bench.now()) - before;
   });
 
@@ -48,8 +50,89 @@ test("a parked run waits for a season and goes on as if nothing had been", async
       { action: "retry", reason: "the tool was mended", by: "admin" },
     ];
     await handle.executeUpdate(resolveParked, { args });
-    expect(await handle.result()).toBe("built");
+    expect(await handle.result()).toBe(NEXT_NUMBER);
   });
 
   expect(happened.at(-1)).toBe("runBuildStep:run:checksums");
+});
+
+describe("a publication whose switch fails", () => {
+  const away = async () => {
+    throw broken("the store is away");
+  };
+
+  /** Parks the publication of the run `a`, then goes on. */
+  async function withParkedSwitch(
+    given: Partial<PackageActivities>,
+    then: (tell: {
+      replace: (runId: string, number: number) => Promise<void>;
+      decide: (action: "retry" | "abort") => Promise<void>;
+      happened: string[];
+    }) => Promise<void>,
+  ): Promise<void> {
+    const { activities, happened } = fakePackages({ switchLink: away, ...given });
+    await withTimeSkipping(activities, async ({ client, sleep }) => {
+      const handle = await client.workflow.start(packageLine, {
+        taskQueue: QUEUES.orchestrator,
+        workflowId: randomUUID(),
+        args: [{ packageId: "p", serial: "1001" }],
+      });
+      const replace = (runId: string, number: number) =>
+        handle.executeUpdate(replacePackage, { args: [orderOf(runId, number)] });
+      const decide = (action: "retry" | "abort") =>
+        handle.executeUpdate(resolveParked, { args: [{ action, reason: "a test", by: "admin" }] });
+      await replace("a", 1);
+      await until(() => happened.includes("switchLink:a"));
+      await sleep("60 seconds");
+      await until(() => happened.includes("parkRun:a:switch"));
+      await then({ replace, decide, happened });
+    });
+  }
+
+  test("is undone and parks, even when undoing fails too", async () => {
+    await withParkedSwitch({ restoreLink: away }, async ({ happened }) => {
+      expect(happened).toContain("restoreLink:a");
+      expect(happened.filter((what) => what.startsWith("endRun"))).toEqual([]);
+    });
+  });
+
+  test("gives way to a version that is uploaded afterwards", async () => {
+    const switchLink = async ({ runId }: RunIds) => (runId === "a" ? away() : undefined);
+
+    await withParkedSwitch({ switchLink }, async ({ replace, happened }) => {
+      await replace("b", 2);
+      await until(() => happened.includes("keepLog:b"));
+      expect(happened).toContain("endRun:a:superseded");
+    });
+  });
+
+  test("is a new publication under the next number when it is tried again", async () => {
+    let failures = 5;
+    const switchLink = async () => (failures-- > 0 ? away() : undefined);
+    const numbers: number[] = [];
+    const plain = fakePackages().activities;
+    const openPublication = (order: RunOrder) => {
+      numbers.push(order.number);
+      return plain.openPublication(order);
+    };
+
+    await withParkedSwitch({ switchLink, openPublication }, async ({ decide, happened }) => {
+      await decide("retry");
+      await until(() => happened.includes("keepLog:a"));
+      expect(numbers).toEqual([1, NEXT_NUMBER]);
+    });
+  });
+
+  test("shows what was live before when a person gives it up, however often that is tried", async () => {
+    let failures = 4;
+    const restoreLink = async () => {
+      if (failures-- > 0) throw new Error("the store is still away");
+    };
+
+    await withParkedSwitch({ restoreLink }, async ({ decide, happened }) => {
+      await decide("abort");
+      await until(() => happened.includes("endRun:a:cancelled"));
+      expect(failures).toBeLessThan(0);
+    });
+  });
 });

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Client, WorkflowHandle } from "@temporalio/client";
 import { describe, expect, test } from "vitest";
+import type { RunOrder } from "../../activities/packages/contract.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { SEARCH_ATTRIBUTES } from "../../domain/search-attributes.ts";
 import { resolveParked } from "../../workflows/helpers/parking.ts";
@@ -10,7 +11,13 @@ import {
   replacePackage,
   rollBackPackage,
 } from "../../workflows/packages/index.ts";
-import { badContent, broken, fakePackages, orderOf } from "../support/fakes/package-activities.ts";
+import {
+  badContent,
+  broken,
+  fakePackages,
+  NEXT_NUMBER,
+  orderOf,
+} from "../support/fakes/package-activities.ts";
 import { withWorkers } from "../support/temporal.ts";
 import { until } from "../support/until.ts";
 
@@ -57,7 +64,7 @@ describe("packageBuild", () => {
       (await start(client)).result(),
     );
 
-    expect(result).toBe("built");
+    expect(result).toBe(1);
     expect(inputs).toEqual([
       "metadata of original",
       "align of metadata",
@@ -77,7 +84,7 @@ describe("packageBuild", () => {
       (await start(client)).result(),
     );
 
-    expect(result).toBe("ended");
+    expect(result).toBeNull();
     expect(happened).toEqual(["beginBuild:run", "runBuildStep:run:metadata", "endRun:run:failed"]);
   });
 
@@ -103,11 +110,32 @@ describe("packageBuild", () => {
       return handle.result();
     });
 
-    expect(result).toBe("built");
+    expect(result).toBe(NEXT_NUMBER);
     expect(happened.filter((what) => /park|resume/.test(what))).toEqual([
       "parkRun:run:metadata",
       "resumeRun:run:metadata",
     ]);
+  });
+
+  test("hears a decision as soon as anybody can know that it waits", async () => {
+    const decisions: Promise<void>[] = [];
+    const { activities, happened } = fakePackages({
+      async runBuildStep() {
+        throw broken("the tool is broken");
+      },
+      async parkRun() {
+        decisions.push(resolve(handle, "abort"));
+      },
+    });
+    let handle: WorkflowHandle;
+
+    await withWorkers(ALL, activities, async ({ client }) => {
+      handle = await start(client);
+      await handle.result();
+      await Promise.all(decisions);
+    });
+
+    expect(happened.at(-1)).toBe("endRun:run:cancelled");
   });
 
   test("ends cancelled when a person gives up", async () => {
@@ -188,27 +216,22 @@ describe("packageLine", () => {
     );
   });
 
-  test("a parked publication gives way to a newer version", async () => {
-    let edgeWorks = false;
-    const { activities, happened } = fakePackages({
-      purgeLink: async () => {
-        if (!edgeWorks) throw broken("the edge is away");
-      },
-    });
+  test("an order that came over when the history was begun anew is not begun twice", async () => {
+    const { activities, happened } = fakePackages();
+    const waiting = [orderOf("a", 1)];
 
     await withWorkers(ALL, activities, async ({ client }) => {
-      const handle = await startLine(client);
-      await handle.executeUpdate(replacePackage, { args: [orderOf("a", 1)] });
-      await until(() => happened.includes("purgeLink:a"));
-      edgeWorks = true;
-      await handle.executeUpdate(replacePackage, { args: [orderOf("b", 2)] });
-      await until(() => happened.includes("keepLog:b"));
+      const handle = await client.workflow.start(packageLine, {
+        taskQueue,
+        workflowId: randomUUID(),
+        args: [{ packageId: "p", serial: "1001", waiting }],
+      });
+      await handle.executeUpdate(replacePackage, { args: waiting as [RunOrder] });
+      await until(() => happened.includes("keepLog:a"));
     });
 
-    expect(happened.some((what) => what === "endRun:a:superseded" || what === "keepLog:a")).toBe(
-      true,
-    );
-    expect(happened).not.toContain("restoreLink:a");
+    expect(happened.filter((what) => what === "beginBuild:a")).toHaveLength(1);
+    expect(happened.filter((what) => what.startsWith("endRun"))).toEqual([]);
   });
 
   test("an unexpected failure of one publication does not end the package", async () => {
@@ -247,5 +270,53 @@ describe("packageLine", () => {
       await until(() => happened.includes("endRun:a:failed"));
       expect((await handle.describe()).status.name).toBe("RUNNING");
     });
+  });
+
+  test("a build that is cancelled from outside ends its run, not the package", async () => {
+    const { activities, happened } = fakePackages({
+      async runBuildStep({ runId, step }) {
+        if (runId === "a") throw broken("for ever");
+        return { key: step, bytes: 1, sha256: "" };
+      },
+    });
+
+    await withWorkers(ALL, activities, async ({ client }) => {
+      const handle = await startLine(client);
+      await handle.executeUpdate(replacePackage, { args: [orderOf("a", 1)] });
+      const child = client.workflow.getHandle("package/p/build/a");
+      await until(() => isParked(child).catch(() => false));
+      await child.cancel();
+      await until(() => happened.includes("endRun:a:cancelled"));
+      await handle.executeUpdate(replacePackage, { args: [orderOf("b", 2)] });
+      await until(() => happened.includes("keepLog:b"));
+    });
+
+    expect(happened).toContain("recordLive:b");
+  });
+
+  test("a package's workflow that is cancelled leaves no run open and the link as it was", async () => {
+    const { activities, happened } = fakePackages({
+      async purgeLink() {
+        throw broken("the edge is away");
+      },
+      async runBuildStep({ runId, step }) {
+        if (runId === "b") throw broken("for ever");
+        return { key: step, bytes: 1, sha256: "" };
+      },
+    });
+
+    await withWorkers(ALL, activities, async ({ client }) => {
+      const handle = await startLine(client);
+      await handle.executeUpdate(replacePackage, { args: [orderOf("a", 2)] });
+      await until(() => happened.includes("purgeLink:a"));
+      await handle.executeUpdate(replacePackage, { args: [orderOf("b", 1)] });
+      await until(() => happened.includes("runBuildStep:b:metadata"));
+      await handle.executeUpdate(rollBackPackage, { args: [orderOf("c", 0, "rollback")] });
+      await handle.cancel();
+      await expect(handle.result()).rejects.toThrow(/cancelled/);
+    });
+
+    expect(happened).toContain("restoreLink:a");
+    for (const run of ["a", "b", "c"]) expect(happened).toContain(`endRun:${run}:cancelled`);
   });
 });

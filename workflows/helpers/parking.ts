@@ -15,10 +15,11 @@ export const resolveParked = defineUpdate<void, [Resolution]>("resolve");
 
 /** A place where a workflow waits for a person instead of failing. */
 export interface Parking {
-  /** True while somebody is needed. */
-  readonly occupied: boolean;
-  /** Waits for a decision; undefined when `giveWay` became true before anybody decided. */
-  wait(giveWay?: () => boolean): Promise<Resolution | undefined>;
+  /**
+   * Waits for a decision; undefined when `giveWay` became true before anybody decided. Who hears of it through
+   * `announce` may decide at once.
+   */
+  wait(announce: () => Promise<void>, giveWay?: () => boolean): Promise<Resolution | undefined>;
 }
 
 /** Opens the parking place of this workflow: its update handler stands from now on. */
@@ -39,14 +40,12 @@ export function openParking(): Parking {
   });
 
   return {
-    get occupied() {
-      return occupied;
-    },
-    async wait(giveWay = () => false) {
+    async wait(announce, giveWay = () => false) {
       occupied = true;
       decision = undefined;
       upsertSearchAttributes([{ key: SEARCH_ATTRIBUTES.needsOperator, value: true }]);
       try {
+        await announce();
         await condition(() => decision !== undefined || giveWay());
         return decision;
       } finally {

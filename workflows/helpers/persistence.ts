@@ -7,6 +7,8 @@ export type Persisted<T> =
   | { outcome: "done"; value: T }
   /** The content is at fault; trying again would not help. */
   | { outcome: "bad-content"; reason: string }
+  /** An operator wants it tried again. */
+  | { outcome: "retry"; reason: string }
   /** An operator gave up. */
   | { outcome: "aborted"; reason: string }
   /** Something newer took over while this waited for an operator. */
@@ -16,14 +18,15 @@ export interface Persistence {
   parking: Parking;
   /** How often the work is tried before a person is asked. */
   maximumTries: number;
-  /** Called when a person is needed, and when work goes on again. */
+  /** Called when a person is needed: lets it be known. */
   onPark: (reason: string) => Promise<void>;
-  onResume: (decision: string) => Promise<void>;
   giveWay?: () => boolean;
 }
 
 const FIRST_PAUSE_SECONDS = 1;
 const LONGEST_PAUSE_SECONDS = 30;
+/** A server may refuse summaries of over 400 bytes; a character has three at most. */
+const SUMMARY_CHARACTERS = 130;
 
 /**
  * Does `work` until it succeeds, the content proves bad, or a person decides: broken tools, stores and
@@ -32,29 +35,26 @@ const LONGEST_PAUSE_SECONDS = 30;
  */
 export async function persistently<T>(
   work: (tries: number) => Promise<T>,
-  { parking, maximumTries, onPark, onResume, giveWay }: Persistence,
+  { parking, maximumTries, onPark, giveWay }: Persistence,
 ): Promise<Persisted<T>> {
-  for (let tries = 0, total = 0; ; total++) {
+  for (let tries = 1; ; tries++) {
     try {
-      return { outcome: "done", value: await work(total) };
+      return { outcome: "done", value: await work(tries - 1) };
     } catch (error) {
       if (isCancellation(error)) throw error;
       const { type, reason } = failureOf(error);
       if (type === STEP_FAILURES.content) return { outcome: "bad-content", reason };
       if (giveWay?.()) return { outcome: "gave-way" };
-      tries++;
       if (tries < maximumTries) {
         const seconds = Math.min(FIRST_PAUSE_SECONDS * 2 ** (tries - 1), LONGEST_PAUSE_SECONDS);
-        await sleep(`${seconds} seconds`, { summary: `try again after: ${reason}`.slice(0, 190) });
+        const summary = `try again after: ${reason}`.slice(0, SUMMARY_CHARACTERS);
+        await sleep(`${seconds} seconds`, { summary });
         continue;
       }
-      await onPark(reason);
-      const decision = await parking.wait(giveWay);
+      const decision = await parking.wait(() => onPark(reason), giveWay);
       if (!decision) return { outcome: "gave-way" };
       const said = `${decision.action} by ${decision.by}: ${decision.reason}`;
-      if (decision.action === "abort") return { outcome: "aborted", reason: said };
-      await onResume(said);
-      tries = 0;
+      return { outcome: decision.action === "retry" ? "retry" : "aborted", reason: said };
     }
   }
 }

@@ -13,29 +13,27 @@ import { QUEUES } from "../../domain/queues.ts";
 import { openParking } from "../helpers/parking.ts";
 import { persistently } from "../helpers/persistence.ts";
 import { enterStage } from "../helpers/stage.ts";
-
-const { beginBuild, endRun, parkRun, resumeRun } = proxyActivities<PackageActivities>({
-  taskQueue: QUEUES.io,
-  startToCloseTimeout: "10 seconds",
-  retry: { maximumInterval: "10 seconds" },
-  summary: "record where the run stands",
-});
+import { beginBuild, endRun, parkRun, resumeRun } from "./records.ts";
 
 const TOOL_TRIES = 3;
+const SLOW_STORE_BYTES_PER_SECOND = 4 * 1024 * 1024;
 
-/** `built` when the version is kept and may be published; `ended` when the run is over. */
-export type BuildResult = "built" | "ended";
-
-/** One version: its original goes through every step of its plan and comes out ready to be published. */
-export async function packageBuild(order: RunOrder): Promise<BuildResult> {
+/**
+ * One version: its original goes through every step of its plan and comes out ready to be published. Answers the
+ * number under which, for a retry has taken a later one; null when the run is over.
+ */
+export async function packageBuild(order: RunOrder): Promise<number | null> {
   const parking = openParking();
   const ids = { packageId: order.packageId, runId: order.runId };
   try {
     const plan = await beginBuild(order);
-    if (!plan.open) return "ended";
+    if (!plan.open) return null;
 
+    let { number } = order;
     let artefact = plan.original;
-    for (const step of plan.steps) {
+    const steps = [...plan.steps];
+    while (steps.length > 0) {
+      const step = steps[0]!;
       showProgress(order, plan, step);
       enterStage(step);
       const ended = await persistently((tries) => runStep(order, plan, step, artefact, tries), {
@@ -46,24 +44,23 @@ export async function packageBuild(order: RunOrder): Promise<BuildResult> {
           showProgress(order, plan, step, reason);
           await parkRun({ ...ids, workflowId: workflowInfo().workflowId, step, reason });
         },
-        async onResume(decision) {
-          enterStage(step);
-          showProgress(order, plan, step);
-          await resumeRun({ ...ids, step, reason: decision });
-        },
       });
-      if (ended.outcome !== "done") {
-        const cancelled = ended.outcome !== "bad-content";
+      if (ended.outcome === "done") {
+        artefact = ended.value;
+        steps.shift();
+      } else if (ended.outcome === "retry") {
+        number = await resumeRun({ ...ids, step, reason: ended.reason });
+      } else {
+        const state = ended.outcome === "bad-content" ? "failed" : "cancelled";
         const reason = "reason" in ended ? ended.reason : "A newer run took over.";
-        await endRun({ ...ids, state: cancelled ? "cancelled" : "failed", reason });
-        enterStage(cancelled ? "cancelled" : "failed");
-        return "ended";
+        await endRun({ ...ids, state, reason });
+        enterStage(state);
+        return null;
       }
-      artefact = ended.value;
     }
     enterStage("built");
     showProgress(order, plan);
-    return "built";
+    return number;
   } catch (error) {
     if (isCancellation(error)) {
       await CancellationScope.nonCancellable(() =>
@@ -81,10 +78,11 @@ function runStep(
   input: Artefact,
   tries: number,
 ): Promise<Artefact> {
+  // The tool's own limit ends it first; this one is for a worker that hangs. A slow store is given its time.
+  const transferSeconds = Math.ceil((2 * input.bytes) / SLOW_STORE_BYTES_PER_SECOND);
   const { runBuildStep } = proxyActivities<PackageActivities>({
     taskQueue: QUEUES.build,
-    // The tool's own limit ends it first; this one is for a worker that hangs.
-    startToCloseTimeout: `${STEP_SECONDS[step] + 600} seconds`,
+    startToCloseTimeout: `${STEP_SECONDS[step] + 600 + transferSeconds} seconds`,
     heartbeatTimeout: "5 seconds",
     retry: { initialInterval: "1 second", maximumInterval: "10 seconds" },
     summary: tries === 0 ? step : `${step}, again (${tries + 1})`,

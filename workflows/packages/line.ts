@@ -1,35 +1,27 @@
 import {
   ActivityFailure,
   allHandlersFinished,
+  CancellationScope,
   condition,
   continueAsNew,
   defineUpdate,
   executeChild,
   isCancellation,
   ParentClosePolicy,
-  proxyActivities,
   setCurrentDetails,
   setHandler,
   workflowInfo,
 } from "@temporalio/workflow";
-import type { PackageActivities } from "../../activities/packages/index.ts";
-import type { RunOrder } from "../../activities/packages/contract.ts";
+import type { RunIds, RunOrder } from "../../activities/packages/contract.ts";
 import type { Caller } from "../../domain/accounts.ts";
 import { workflowId } from "../../domain/ids.ts";
-import { QUEUES } from "../../domain/queues.ts";
 import { SEARCH_ATTRIBUTES } from "../../domain/search-attributes.ts";
 import { currentCaller, onBehalfOf } from "../helpers/caller.ts";
 import { openParking } from "../helpers/parking.ts";
 import { enterStage } from "../helpers/stage.ts";
 import { packageBuild } from "./build.ts";
-import { publish, type ShowPublication } from "./publication.ts";
-
-const { endRun } = proxyActivities<PackageActivities>({
-  taskQueue: QUEUES.io,
-  startToCloseTimeout: "10 seconds",
-  retry: { maximumInterval: "10 seconds" },
-  summary: "record how the run ended",
-});
+import { CANCELLED, publish, type PublicationScene } from "./publication.ts";
+import { endRun } from "./records.ts";
 
 /** A history longer than this is begun anew as soon as nothing is under way. */
 const LONG_HISTORY_EVENTS = 2_000;
@@ -57,59 +49,84 @@ interface AcceptedOrder extends RunOrder {
 /** One package for as long as it exists: builds what is accepted side by side, publishes one after the other. */
 export async function packageLine(line: PackageLine): Promise<void> {
   const parking = openParking();
-  const waiting = [...(line.waiting ?? [])];
-  const building = new Map<string, RunOrder>();
-  const built: AcceptedOrder[] = [];
-
-  const accept = (order: RunOrder) => {
-    waiting.push({ ...order, caller: currentCaller() });
-  };
-  setHandler(replacePackage, accept, { description: "Build and publish an accepted original." });
-  setHandler(rollBackPackage, accept, { description: "Publish an earlier version again." });
-
-  const begin = (order: AcceptedOrder) => {
-    if (order.kind === "rollback") {
-      built.push(order);
-      return;
+  const orders = takeOrders(line);
+  const { waiting, building, built } = orders;
+  try {
+    for (;;) {
+      const { historyLength, continueAsNewSuggested } = workflowInfo();
+      const worthRenewing = historyLength > LONG_HISTORY_EVENTS || continueAsNewSuggested;
+      const idle = building.size === 0 && built.length === 0;
+      if (worthRenewing && idle && allHandlersFinished()) {
+        await continueAsNew<typeof packageLine>({ ...line, waiting });
+      }
+      orders.beginWaiting();
+      const next = takeNewest(built);
+      if (next) {
+        const { newest, older } = next;
+        await supersede(older);
+        const scene: PublicationScene = {
+          parking,
+          overtaken: (than) => built.some(({ number }) => number > than),
+          show: (step, parked) => showStatus(line, building, `${newest.title}: ${step}`, parked),
+        };
+        await onBehalfOf(newest.caller, () => publishOrEnd(newest, scene));
+        continue;
+      }
+      const before = building.size;
+      enterStage(before > 0 ? "building" : "idle");
+      showStatus(line, building);
+      await condition(() => built.length > 0 || building.size !== before);
     }
-    building.set(order.runId, order);
-    void onBehalfOf(order.caller, () => build(line, order))
-      .then((ready) => ready && built.push(order))
-      .finally(() => building.delete(order.runId));
-  };
-
-  for (;;) {
-    const { historyLength, continueAsNewSuggested } = workflowInfo();
-    const worthRenewing = historyLength > LONG_HISTORY_EVENTS || continueAsNewSuggested;
-    const idle = building.size === 0 && built.length === 0;
-    if (worthRenewing && idle && allHandlersFinished()) {
-      await continueAsNew<typeof packageLine>({ ...line, waiting });
-    }
-    if (historyLength < FULL_HISTORY_EVENTS) waiting.splice(0).forEach(begin);
-    const next = takeNewest(built);
-    if (next) {
-      await supersede(next.older);
-      const { newest } = next;
-      const overtaken = () => built.some(({ number }) => number > newest.number);
-      const show: ShowPublication = (step, parked) =>
-        showStatus(line, building, `${newest.title}: ${step}`, parked);
-      await onBehalfOf(newest.caller, () => publishOrEnd(newest, parking, overtaken, show));
-      continue;
-    }
-    if (building.size === 0) enterStage("idle");
-    showStatus(line, building);
-    const before = building.size;
-    await condition(
-      () => built.length > 0 || waiting.length > 0 || (before > 0 && building.size === 0),
-    );
+  } catch (error) {
+    if (isCancellation(error)) await CancellationScope.nonCancellable(() => endAll(orders));
+    throw error;
   }
 }
 
-/** True when the version is built and may be published; otherwise the run has ended. */
-async function build({ packageId, serial }: PackageLine, order: RunOrder): Promise<boolean> {
-  enterStage("building");
+/** Accepted orders on their way: they are built as soon as they come, whatever is being published, and wait for their turn. */
+function takeOrders(line: PackageLine) {
+  const waiting = [...(line.waiting ?? [])];
+  // Temporal forgets over continue-as-new which updates it has had, and the relay may send one twice.
+  const carried = new Set(waiting.map(({ runId }) => runId));
+  const building = new Map<string, RunOrder>();
+  const built: AcceptedOrder[] = [];
+
+  const begin = (order: AcceptedOrder) => {
+    if (order.kind === "rollback") return void built.push(order);
+    building.set(order.runId, order);
+    void onBehalfOf(order.caller, async () => {
+      const number = await build(line, order);
+      building.delete(order.runId);
+      if (number !== null) built.push({ ...order, number });
+    });
+  };
+  const beginWaiting = () => {
+    if (workflowInfo().historyLength < FULL_HISTORY_EVENTS) waiting.splice(0).forEach(begin);
+  };
+  const accept = (order: RunOrder) => {
+    if (carried.has(order.runId)) return;
+    waiting.push({ ...order, caller: currentCaller() });
+    beginWaiting();
+  };
+  setHandler(replacePackage, accept, { description: "Build and publish an accepted original." });
+  setHandler(rollBackPackage, accept, { description: "Publish an earlier version again." });
+  return { waiting, building, built, beginWaiting };
+}
+
+/** The package's workflow was cancelled: so are its builds, and all else that was on its way ends with them. */
+async function endAll({ waiting, building, built }: ReturnType<typeof takeOrders>): Promise<void> {
+  for (;;) {
+    await condition(() => building.size === 0);
+    const order = waiting.shift() ?? built.shift();
+    if (!order) return;
+    await endRun({ ...idsOf(order), state: "cancelled", reason: CANCELLED });
+  }
+}
+
+/** The number under which the built version is to be published; null when the run has ended. */
+async function build({ packageId, serial }: PackageLine, order: RunOrder): Promise<number | null> {
   try {
-    const result = await executeChild(packageBuild, {
+    return await executeChild(packageBuild, {
       workflowId: workflowId("package", packageId, "build", order.runId),
       args: [order],
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
@@ -120,29 +137,29 @@ async function build({ packageId, serial }: PackageLine, order: RunOrder): Promi
         { key: SEARCH_ATTRIBUTES.subject, value: serial },
       ],
     });
-    return result === "built";
   } catch (error) {
-    if (isCancellation(error)) throw error;
+    const state = isCancellation(error) ? "cancelled" : "failed";
     const reason = "The build was ended from outside. Upload the version again under a new number.";
-    await endRun({ packageId, runId: order.runId, state: "failed", reason });
-    return false;
+    await CancellationScope.nonCancellable(() => endRun({ ...idsOf(order), state, reason }));
+    return null;
   }
 }
 
 /** A publication that fails in a way nobody thought of ends its run; the package lives on. */
-async function publishOrEnd(order: RunOrder, ...rest: Rest<typeof publish>): Promise<void> {
+async function publishOrEnd(order: RunOrder, scene: PublicationScene): Promise<void> {
   try {
-    await publish(order, ...rest);
+    await publish(order, scene);
   } catch (error) {
     if (isCancellation(error)) throw error;
-    const { packageId, runId } = order;
     const cause = error instanceof ActivityFailure ? error.cause : error;
     const reason = `The publication failed: ${(cause as Error).message}`;
-    await endRun({ packageId, runId, state: "failed", reason });
+    await endRun({ ...idsOf(order), state: "failed", reason });
   }
 }
 
-type Rest<F> = F extends (first: never, ...rest: infer R) => unknown ? R : never;
+function idsOf({ packageId, runId }: RunOrder): RunIds {
+  return { packageId, runId };
+}
 
 function takeNewest(
   built: AcceptedOrder[],
@@ -151,11 +168,11 @@ function takeNewest(
   return newest && { newest, older };
 }
 
-async function supersede(orders: RunOrder[]): Promise<void> {
-  for (const { packageId, runId } of orders) {
-    const reason = "A later upload or rollback came first.";
-    await endRun({ packageId, runId, state: "superseded", reason });
-  }
+function supersede(orders: RunOrder[]): Promise<void> {
+  const reason = "A later upload or rollback came first.";
+  return CancellationScope.nonCancellable(async () => {
+    for (const order of orders) await endRun({ ...idsOf(order), state: "superseded", reason });
+  });
 }
 
 /** The status sheet in Temporal's Web UI. */

@@ -11,6 +11,8 @@ import type { PackageTools } from "../tools.ts";
 
 /** What a step works with: its order, its scratch folder and its log. */
 export interface StepWork extends StepOrder {
+  /** How often this step has been begun in its run: workers that do it twice have different turns. */
+  turn: number;
   tools: PackageTools;
   signal: AbortSignal;
   directory: string;
@@ -46,12 +48,12 @@ export async function fetchInput({
   }
 }
 
-/** Keeps a file as the step's output. What an earlier attempt left there, finished or not, is replaced. */
+/** Keeps a file as the step's output. What earlier turns left unfinished is removed. */
 export async function keepOutput(
-  { tools, packageId, runId, step, signal }: StepWork,
+  { tools, packageId, runId, step, turn, signal }: StepWork,
   path: string,
 ): Promise<Artefact> {
-  const key = packageKeys.step(packageId, runId, step);
+  const key = packageKeys.step(packageId, runId, step, turn);
   const bytes = await stat(path).then(
     (facts) => facts.size,
     () => 0,
@@ -59,7 +61,7 @@ export async function keepOutput(
   if (bytes === 0) {
     throw new StepFailure("broken", "The tool ended well but left no output.", 0);
   }
-  await tools.objects.discardUnfinished(key);
+  await tools.objects.discardUnfinished(packageKeys.stepFolder(packageId, runId, step));
   const written = await tools.objects.put(key, createReadStream(path), { signal });
   return { key, ...written };
 }

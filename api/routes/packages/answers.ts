@@ -8,7 +8,7 @@ import {
   type ReceivedOriginal,
 } from "../../../models/packages/index.ts";
 import { deriveKey, signLink } from "../../../platform/crypto.ts";
-import { viewPackage } from "../../policies/packages.ts";
+import { viewPackages } from "../../policies/packages.ts";
 import { presentPackage, presentRunSummary } from "../../schemas/packages.ts";
 import type { Services } from "../../services.ts";
 
@@ -17,12 +17,18 @@ interface Asked {
   services: Services;
 }
 
-/** A package as this actor may see it. */
-export async function showPackage({ actor, services }: Asked, row: Package) {
-  const view = await viewPackage(actor, row, (owner, version) =>
+/** Packages as this actor may see them. */
+export async function showPackages({ actor, services }: Asked, rows: Package[]) {
+  const views = await viewPackages(actor, rows, (owner, version) =>
     originalAddress(services, owner, version),
   );
-  return presentPackage(view, services.env.publicUrl);
+  return views.map((view) => presentPackage(view, services.env.publicUrl));
+}
+
+/** A package as this actor may see it. */
+export async function showPackage(asked: Asked, row: Package) {
+  const [shown] = await showPackages(asked, [row]);
+  return shown!;
 }
 
 /** The answer to what was accepted: the package and the run, with the run's address as `Location`. */

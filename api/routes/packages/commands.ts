@@ -11,6 +11,9 @@ import { route } from "../../route.ts";
 import { AcceptedOut, PackageId, Resolve, Rollback, RunId } from "../../schemas/packages.ts";
 import { answerAccepted } from "./answers.ts";
 
+/** While no worker runs, nobody hears a decision: the caller is told, and may send it again. */
+const PATIENCE_MS = 10_000;
+
 export const rollBackPackage = route({
   method: "post",
   path: "/api/v1/packages/:id/rollback",
@@ -63,11 +66,13 @@ export const resolveRun = route({
         transaction,
       ),
     );
-    await onBehalfOf({ actor: actor.name, requestId }, () =>
-      services.temporal.workflow.getHandle(parkedIn).executeUpdate(resolveParked, {
+    const { temporal } = services;
+    const decide = () =>
+      temporal.workflow.getHandle(parkedIn).executeUpdate(resolveParked, {
         args: [{ ...body, by: actor.name }],
-        updateId: requestId,
-      }),
+      });
+    await onBehalfOf({ actor: actor.name, requestId }, () =>
+      temporal.withDeadline(Date.now() + PATIENCE_MS, decide),
     ).catch((error: unknown) => {
       throw error instanceof WorkflowNotFoundError ? notParked() : error;
     });

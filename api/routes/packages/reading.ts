@@ -27,7 +27,7 @@ import {
   RunsOut,
   VersionsOut,
 } from "../../schemas/packages.ts";
-import { runPath, showPackage, temporalAddress } from "./answers.ts";
+import { runPath, showPackage, showPackages, temporalAddress } from "./answers.ts";
 
 export const listPackages = route({
   method: "get",
@@ -38,7 +38,7 @@ export const listPackages = route({
   returns: [200, PackagesOut],
   async handle(call) {
     const { items, next } = await page(Package, call.query);
-    return { items: await Promise.all(items.map((row) => showPackage(call, row))), next };
+    return { items: await showPackages(call, items), next };
   },
 });
 

@@ -1,7 +1,7 @@
 import { refusal } from "../../../domain/errors.ts";
 import { packageKeys, shownFileName } from "../../../domain/packages.ts";
 import type { PackageType } from "../../../domain/packages.ts";
-import { apkBuilderExists } from "../../../models/operations.ts";
+import { apkBuilderExists, StagedObjectGone } from "../../../models/operations.ts";
 import {
   acceptPackage,
   acceptVersion,
@@ -77,7 +77,7 @@ function stageOriginal(
   return stage(services, key, file, services.env.MAX_PACKAGE_BYTES);
 }
 
-/** Nothing stays stored of what is refused. */
+/** Nothing stays stored of what is refused. What came before the rest of a slow form may be gone already. */
 async function orUnstage(
   services: Services,
   { key }: Staged,
@@ -87,7 +87,8 @@ async function orUnstage(
     await accept();
   } catch (error) {
     await unstage(services, key);
-    throw error;
+    if (!(error instanceof StagedObjectGone)) throw error;
+    throw refusal("request/too-slow", "The end of the upload came too late. Send it again.");
   }
   await services.bus.announce({ type: "outbox.filled", data: {} });
 }
@@ -133,7 +134,7 @@ async function inspect(
 
 async function readType({ objects }: Services, key: string): Promise<PackageType> {
   const object = await objects.open(key);
-  if (!object) throw new Error("the staged original is gone");
+  if (!object) throw new StagedObjectGone(key);
   try {
     return await archiveType(object);
   } finally {

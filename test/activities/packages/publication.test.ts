@@ -64,19 +64,35 @@ describe("publication", () => {
     expect(await bench.objects.head(live(accepted))).toBeUndefined();
   });
 
-  test("putting back shows the previous version again, or nothing when there was none", async () => {
+  test("putting back shows what is recorded as live, or nothing when nothing ever was", async () => {
     const bench = await openBench();
     const accepted = await accept(bench);
     await build(bench, accepted);
     const plan = (await bench.perform("openPublication", accepted.order))!;
-    await bench.perform("switchLink", { ...accepted.order, plan });
+    const order = { ...accepted.order, plan };
+    await bench.perform("switchLink", order);
 
-    await bench.perform("restoreLink", { ...accepted.order, plan });
+    await bench.perform("restoreLink", order);
     expect(await bench.objects.head(live(accepted))).toBeUndefined();
 
-    const previous = { ...plan.target, number: 0, version: "0.9.0" };
-    await bench.perform("restoreLink", { ...accepted.order, plan: { ...plan, previous } });
-    expect((await bench.objects.head(live(accepted)))?.metadata["version"]).toBe("0.9.0");
+    await bench.perform("switchLink", order);
+    await bench.perform("recordLive", order);
+    await bench.objects.delete(live(accepted));
+    await bench.perform("restoreLink", order);
+    expect((await bench.objects.head(live(accepted)))?.metadata["version"]).toBe("1.0.0");
+  });
+
+  test("nobody puts back what a later publication shows", async () => {
+    const bench = await openBench();
+    const accepted = await accept(bench);
+    await build(bench, accepted);
+    const order = { ...accepted.order, number: 2 };
+    const plan = (await bench.perform("openPublication", order))!;
+    await bench.perform("switchLink", { ...order, plan });
+
+    await bench.perform("restoreLink", accepted.order);
+
+    expect((await bench.objects.head(live(accepted)))?.metadata["number"]).toBe("2");
   });
 
   test("is checked through the public address: other bytes, tag or length do not pass", async () => {
@@ -105,8 +121,13 @@ describe("publication", () => {
     expect((await failureOf(check())).message).toMatch(/other bytes than the store/);
     edge = { etag, bytes: accepted.bytes };
     await check();
+    server.close();
+    server.closeAllConnections();
+    expect((await failureOf(check())).message).toMatch(
+      /^127\.0\.0\.1:\d+ cannot be reached: ECONN/,
+    );
     expect(await PackageStep.findAll({ where: { name: "check" } })).toMatchObject([
-      { name: "check", state: "succeeded", attempts: 4 },
+      { name: "check", state: "failed", attempts: 5 },
     ]);
   });
 });

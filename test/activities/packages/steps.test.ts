@@ -1,7 +1,10 @@
 import { writeFileSync } from "node:fs";
+import { CancelledFailure } from "@temporalio/common";
+import { MockActivityEnvironment } from "@temporalio/testing";
 import { describe, expect, test } from "vitest";
 import { packageKeys, STEP_FAILURES, type BuildStep } from "../../../domain/packages.ts";
-import { PackageVersion, PackageStep } from "../../../models/packages/index.ts";
+import { inTransaction } from "../../../models/database.ts";
+import { endStep, PackageVersion, PackageStep } from "../../../models/packages/index.ts";
 import {
   openBench,
   accept,
@@ -29,7 +32,7 @@ describe("runBuildStep", () => {
     const output = await bench.perform("runBuildStep", stepOrder(accepted, "harden"));
 
     expect(output).toMatchObject({
-      key: packageKeys.step(accepted.packageId, accepted.runId, "harden"),
+      key: packageKeys.step(accepted.packageId, accepted.runId, "harden", 1),
       sha256: digestOf(Buffer.from("hardened bytes")),
     });
     expect(await logOf(accepted.runId)).toMatch(/--- harden\n.*working hard\n/s);
@@ -106,6 +109,59 @@ describe("runBuildStep", () => {
 
     expect(failure.message).toMatch(/damaged/);
     expect(bench.runs).toEqual([]);
+  });
+
+  test("a worker that was thought dead changes neither the output nor the state of a later turn", async () => {
+    const bench = await openBench(
+      ({ args }) => (writeFileSync(args[1]!, `hardened for the ${bench.runs.length}. time`), {}),
+      { hardenCommand: ["protect", "{input}", "{output}"] },
+    );
+    const accepted = await accept(bench);
+    const step = { runId: accepted.runId, name: "harden" } as const;
+
+    const first = await bench.perform("runBuildStep", stepOrder(accepted, "harden"));
+    const second = await bench.perform("runBuildStep", stepOrder(accepted, "harden"));
+    await inTransaction(bench.database, (transaction) =>
+      endStep({ ...step, turn: 1 }, { state: "failed", reason: "late" }, transaction),
+    );
+
+    expect(second.key).not.toBe(first.key);
+    expect(await bench.objects.head(first.key)).toBeDefined();
+    expect(await PackageStep.findAll()).toMatchObject([
+      { state: "succeeded", attempts: 2, outputSha256: second.sha256 },
+    ]);
+  });
+
+  test("a tool that is stopped with its worker is no failure of the step: it begins again elsewhere", async () => {
+    const environment = new MockActivityEnvironment();
+    const bench = await openBench(
+      () => {
+        environment.cancel("WORKER_SHUTDOWN");
+        return { exitCode: null, signal: "SIGTERM", ended: "cancelled" };
+      },
+      { hardenCommand: ["protect", "{input}", "{output}"] },
+    );
+    const accepted = await accept(bench);
+
+    const failure = await failureOf(
+      environment.run(() => bench.activities.runBuildStep(stepOrder(accepted, "harden"))),
+    );
+
+    expect(failure).toBeInstanceOf(CancelledFailure);
+    expect(await PackageStep.findAll()).toMatchObject([{ reason: "stopped before its end" }]);
+  });
+
+  test("a secret in a tool's last words is in no reason", async () => {
+    const bench = await openBench(
+      ({ onLine }) => (onLine?.(`cannot open with ${SIGNING.password}`), { exitCode: 2 }),
+      { hardenCommand: ["protect", "{input}", "{output}"] },
+    );
+    const accepted = await accept(bench);
+
+    const failure = await failureOf(bench.perform("runBuildStep", stepOrder(accepted, "harden")));
+
+    expect(failure.message).toMatch(/exit code 2: cannot open with \*+$/);
+    expect(await PackageStep.findAll()).toMatchObject([{ reason: failure.message }]);
   });
 
   test("the keystore's password reaches the signer by its environment alone, and no log", async () => {

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { PERMISSIONS } from "../../../domain/accounts.ts";
 import { OutboxEntry } from "../../../models/operations.ts";
+import { PackageRun } from "../../../models/packages/index.ts";
 import { STRANGER, ADMIN, startApi } from "../../support/api.ts";
 import { publishByHand, uploadPackage } from "../../support/packages.ts";
 
@@ -18,6 +19,32 @@ describe("POST /api/v1/packages/:id/runs/:run/resolve", () => {
 
     expect(early).toMatchObject({ status: 409, body: { code: "packages/run-not-parked" } });
     expect(bare).toMatchObject({ status: 422, body: { issues: [{ path: "reason" }] } });
+  });
+});
+
+describe("POST /api/v1/packages/:id/runs/:run/resolve of a parked run", () => {
+  test("tells the workflow that waits, each time, also when a client repeats its request id", async () => {
+    const api = await startApi();
+    const { headers, body } = await uploadPackage(api);
+    await PackageRun.update(
+      { state: "parked", parkedIn: "package/waiting" },
+      { where: { id: body.run.id } },
+    );
+    const decide = () =>
+      api.call(ADMIN, "POST", `${headers.get("location")}/resolve`, {
+        json: { action: "retry", reason: "mended" },
+        headers: { "x-request-id": "always-the-same" },
+      });
+
+    const answers = [await decide(), await decide()];
+
+    expect(answers.map(({ status }) => status)).toEqual([202, 202]);
+    const told = { method: "executeUpdate", workflowId: "package/waiting", name: "resolve" };
+    expect(api.temporal.calls).toMatchObject([told, told]);
+    const ids = api.temporal.calls.map(
+      ({ options }) => (options as { updateId?: string }).updateId ?? randomUUID(),
+    );
+    expect(new Set(ids).size).toBe(2);
   });
 });
 

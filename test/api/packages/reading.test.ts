@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { type Actor } from "../../../domain/accounts.ts";
 import { inTransaction } from "../../../models/database.ts";
 import { appendLog, moveRun } from "../../../models/packages/index.ts";
@@ -28,6 +28,36 @@ describe("GET /api/v1/packages", () => {
       answer.body.items.map(({ name }: { name: string }) => name);
     expect([names(first), names(second)]).toEqual([["c", "b"], ["a"]]);
     expect(second.body.next).toBeNull();
+  });
+});
+
+describe("a list of packages", () => {
+  test("asks the database as often for many as for one", async () => {
+    const api = await startApi();
+    const statements = vi.spyOn(api.services.database.sequelize, "query");
+    const publish = async (name: string) => {
+      const { body } = await uploadPackage(api, { name });
+      await publishByHand(api, body.id, "1.0.0");
+    };
+    const count = async () => {
+      statements.mockClear();
+      const { body } = await api.call(ADMIN, "GET", PATH);
+      return { packages: body.items.length, statements: statements.mock.calls.length };
+    };
+
+    await publish("a");
+    const one = await count();
+    for (const name of ["b", "c", "d"]) await publish(name);
+    const many = await count();
+
+    expect([one.packages, many.packages]).toEqual([1, 4]);
+    expect(many.statements).toBe(one.statements);
+  });
+
+  test("may be empty", async () => {
+    const api = await startApi();
+
+    expect((await api.call(ADMIN, "GET", PATH)).body).toEqual({ items: [], next: null });
   });
 });
 

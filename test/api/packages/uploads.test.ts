@@ -1,8 +1,16 @@
 import { request } from "node:http";
 import { describe, expect, test } from "vitest";
-import { OutboxEntry, StagedObject, AuditEntry, reportWorker } from "../../../models/operations.ts";
+import type { Database } from "../../../models/database.ts";
+import {
+  AuditEntry,
+  forgetStaged,
+  OutboxEntry,
+  reportWorker,
+  StagedObject,
+} from "../../../models/operations.ts";
 import { Package, PackageRun, PackageVersion } from "../../../models/packages/index.ts";
 import { ADMIN, startApi } from "../../support/api.ts";
+import { openTestDatabase } from "../../support/database.ts";
 import {
   digestOf,
   uploadForm,
@@ -174,6 +182,42 @@ describe("POST /api/v1/packages", () => {
     });
 
     await expect.poll(() => kept(api)).toEqual(NOTHING);
+  });
+
+  test("keeps what the database has taken, even when it was lost before it could say so", async () => {
+    const database = await openTestDatabase();
+    const losing: Database = {
+      ...database,
+      async transact(body) {
+        const result = await database.transact(body);
+        if ((await PackageRun.count()) === 0) return result;
+        throw new Error("the database was lost while it committed");
+      },
+    };
+    const api = await startApi({ services: { database: losing } });
+
+    const { status } = await uploadPackage(api);
+
+    expect(status).toBe(500);
+    const { originalKey } = await PackageVersion.findOne({ rejectOnEmpty: true });
+    expect(await api.services.objects.head(originalKey)).toBeDefined();
+  });
+
+  test("says so when the end of a form came so late that its file was removed", async () => {
+    const api = await startApi();
+    const { objects, database } = api.services;
+    const put = objects.put.bind(objects);
+    objects.put = async (key, ...given) => {
+      const written = await put(key, ...given);
+      await forgetStaged(database, key);
+      await objects.delete(key);
+      return written;
+    };
+
+    const { status, body } = await uploadPackage(api);
+
+    expect({ status, body }).toMatchObject({ status: 408, body: { code: "request/too-slow" } });
+    expect(await kept(api)).toEqual(NOTHING);
   });
 
   test("answers a repeated call with the same key as the first", async () => {

@@ -10,6 +10,9 @@ import type {
 import type { PackageActivities } from "../../../activities/packages/index.ts";
 import { STEP_FAILURES, type BuildStep, type PackageType } from "../../../domain/packages.ts";
 
+/** The number that a retry takes: later than all that tests give out. */
+export const NEXT_NUMBER = 1_000;
+
 /** What happened, in order: the name of the activity and the run it was about, `switchLink:run-1`. */
 export interface FakePackages {
   activities: PackageActivities;
@@ -53,7 +56,7 @@ export function fakePackages(
     }),
     runBuildStep: async ({ step }: StepOrder) => artefact(step),
     parkRun: async () => {},
-    resumeRun: async () => {},
+    resumeRun: async () => NEXT_NUMBER,
     endRun: async () => {},
     keepLog: async () => {},
     clearRunOutputs: async () => 0,

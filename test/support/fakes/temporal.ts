@@ -60,8 +60,9 @@ export function fakeTemporal(): TemporalFake {
     startUpdateWithStart: (update: unknown, options: Given) =>
       remember(asked("startUpdateWithStart", update, options, startedBy(options))),
   };
+  const withDeadline = <T>(_deadline: number, ask: () => Promise<T>) => ask();
   return {
-    client: { workflow } as unknown as Client,
+    client: { workflow, withDeadline } as unknown as Client,
     calls,
     answerWith: (given) => {
       answer = given;

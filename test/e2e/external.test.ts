@@ -1,0 +1,128 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Client, Connection } from "@temporalio/client";
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
+import { openDatabase } from "../../models/database.ts";
+import { MODELS } from "../../models/index.ts";
+import { readTables } from "../support/leftovers.ts";
+import { openClient, signIn } from "../support/package-client.ts";
+import { ADMIN_PASSWORD } from "../support/platform.ts";
+import { processesIn } from "../support/processes.ts";
+import { makeMarkedApk, rigTools, type RiggedTools } from "../support/rigged-tools.ts";
+import { type Roles, startRoles } from "../support/roles.ts";
+import { startProgram } from "../support/started.ts";
+import {
+  describeProcessing,
+  describePublication,
+  describeSecrets,
+  type Installation,
+} from "../support/suites/whole-platform/index.ts";
+import { until } from "../support/until.ts";
+
+// The same product on servers that others keep: MariaDB, Redis, S3, Temporal. Two APIs, two workers, no shared disk.
+
+let toolFolder: string;
+let tools: RiggedTools;
+let roles: Roles;
+let connection: Connection;
+let installation: Installation;
+
+beforeAll(async () => {
+  toolFolder = await mkdtemp(join(tmpdir(), "longhaul-tools-"));
+  tools = await rigTools(toolFolder);
+  roles = await startRoles(tools.variables);
+  const { address, namespace } = roles.temporal;
+  connection = await Connection.connect({ address });
+  const client = await openClient(
+    roles.addresses,
+    await signIn(roles.addresses[1]!, ADMIN_PASSWORD),
+  );
+  const [apiKey, accessToken, refreshToken] = client.secrets;
+  installation = {
+    client,
+    tools,
+    temporal: new Client({ connection, namespace }),
+    folder: roles.folder,
+    password: ADMIN_PASSWORD,
+    secrets: {
+      "the API key": apiKey!,
+      "the access token": accessToken!,
+      "the refresh token": refreshToken!,
+      "the administrator's password": ADMIN_PASSWORD,
+      "the secret key": roles.keys.secretKey,
+      "the keystore's password": roles.keys.keystorePassword,
+      "the database's password": new URL(roles.databaseUrl).password,
+      "the secret of S3": inject("s3")!.secretAccessKey,
+    },
+    async readEverything() {
+      const database = await openDatabase({ url: roles.databaseUrl, define: MODELS });
+      try {
+        const logs = [...roles.apis, ...roles.workers].map(({ process }) => process.said());
+        return { logs: logs.join("\n"), database: await readTables(database) };
+      } finally {
+        await database.close();
+      }
+    },
+    async renewPassword() {
+      const run = await startProgram(["npm", "run", "admin:password"], roles.variables);
+      await run.ended;
+      return run.said();
+    },
+  };
+});
+
+afterAll(async () => {
+  await connection?.close();
+  await roles?.remove();
+  await rm(toolFolder, { recursive: true, force: true });
+});
+
+afterEach(async () => {
+  await tools.letGo();
+  await tools.repairHardener();
+});
+
+describeProcessing(() => installation);
+describePublication(() => installation);
+describeSecrets(() => installation);
+
+describe("the roles", () => {
+  test("keep nothing on their own disks that another would need", async () => {
+    const { client } = installation;
+    await tools.hold();
+    const order = await client.upload(await makeMarkedApk("hold-in-apksigner"), "changes hands");
+    const busy = async () => {
+      for (const worker of roles.workers) {
+        const words = (await processesIn(worker.folder)).flatMap((one) => one.arguments);
+        if (words.some((word) => word.endsWith("/apksigner"))) return worker;
+      }
+    };
+    await until(async () => (await busy()) !== undefined);
+    const lost = (await busy())!;
+
+    process.kill(lost.process.pid, "SIGKILL");
+    await rm(lost.folder, { recursive: true, force: true });
+    await tools.letGo();
+
+    const run = await client.succeeds(order);
+    expect(run.steps.find(({ name }) => name === "sign")!.attempts).toBe(2);
+  });
+
+  test("end by themselves when they are told to, and leave no file", async () => {
+    const running = await processesIn(roles.folder);
+    const all = [...roles.apis, ...roles.workers].filter(({ process }) =>
+      running.some(({ pid }) => pid === process.pid),
+    );
+
+    for (const { pid } of all.map((role) => role.process)) process.kill(pid, "SIGTERM");
+
+    const codes = await Promise.all(all.map((role) => role.process.ended));
+    expect(codes).toEqual(all.map(() => 0));
+    expect(await processesIn(roles.folder)).toEqual([]);
+    for (const { folder } of [...roles.apis, ...roles.workers]) {
+      const names = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
+      expect(names.filter((entry) => entry.isFile()).map(({ name }) => name)).toEqual([]);
+    }
+  });
+});

@@ -1,0 +1,115 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { BadConfiguration, readEnv } from "../../platform/env.ts";
+
+/** Everything that is wrong with these variables. */
+function faultsOf(variables: Record<string, string>): string[] {
+  try {
+    readEnv(variables);
+    return [];
+  } catch (error) {
+    if (error instanceof BadConfiguration) return error.faults;
+    throw error;
+  }
+}
+
+async function fileWith(text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "longhaul-env-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const file = join(folder, "secret");
+  await writeFile(file, text);
+  return file;
+}
+
+const S3 = { S3_BUCKET: "longhaul", S3_ACCESS_KEY_ID: "id", S3_SECRET_ACCESS_KEY: "key" };
+
+describe("the configuration", () => {
+  test("needs no variable, and an empty one counts as not given", () => {
+    const empty = readEnv({ PORT: "", HOST: "", DATABASE_URL: "", LIMIT_SIGN_IN: "" });
+
+    expect(empty).toEqual(readEnv({}));
+    expect(empty).toMatchObject({ PORT: 3000, HOST: "127.0.0.1", s3: undefined });
+    expect(empty.LIMIT_SIGN_IN).toEqual({ points: 5, seconds: 60 });
+  });
+
+  test("is refused with all that is wrong, not only the first", () => {
+    const faults = faultsOf({ PORT: "abc", LOG_LEVEL: "loud", S3_ENDPOINT: "http://s3" });
+
+    expect(faults.map((fault) => fault.split(":")[0])).toEqual([
+      "PORT",
+      "LOG_LEVEL",
+      "S3_BUCKET",
+      "S3_ACCESS_KEY_ID",
+      "S3_SECRET_ACCESS_KEY",
+    ]);
+  });
+
+  test.each([
+    ["PORT", " "],
+    ["PORT", "65536"],
+    ["PUBLIC_URL", "ftp://files.example"],
+    ["PUBLIC_URL", "https://files.example/?page=1"],
+    ["CORS_ORIGINS", "https://console.example/"],
+    ["TEMPORAL_ADDRESS", "http://temporal:7233"],
+    ["TEMPORAL_ADDRESS", "temporal"],
+    ["TEMPORAL_NAMESPACE", "a b"],
+    ["DATABASE_URL", "postgres://server/database"],
+    ["DATABASE_URL", "mysql://user:password@server"],
+    ["DATABASE_URL", "mysql://user:pass/word@server/database"],
+    ["REDIS_URL", "redis://:pass/word@server:x"],
+    ["LIMIT_SIGN_IN", "5/0"],
+    ["LIMIT_SIGN_IN", "0/60"],
+    ["ACCESS_TTL", "0"],
+    ["HARDEN_COMMAND", '["protect"]'],
+  ])("refuses %s=%s and says why", (name, value) => {
+    expect(faultsOf({ [name]: value })).toEqual([expect.stringContaining(`${name}: must`)]);
+  });
+
+  test("never repeats a secret that is wrong", () => {
+    const faults = faultsOf({ DATABASE_URL: "mysql://user:hush/hush@server", SECRET_KEY: "hush" });
+
+    expect(faults).toHaveLength(2);
+    expect(faults.join()).not.toContain("hush");
+  });
+
+  test("reads a secret from the file that NAME_FILE names", async () => {
+    const file = await fileWith("a password in a file\n");
+
+    expect(readEnv({ ADMIN_PASSWORD_FILE: file }).ADMIN_PASSWORD).toBe("a password in a file");
+  });
+
+  test("refuses a secret's file that is missing or empty", async () => {
+    const empty = await fileWith("\n");
+
+    const faults = faultsOf({ SECRET_KEY_FILE: empty, ADMIN_PASSWORD_FILE: `${empty}.missing` });
+
+    expect(faults).toEqual([
+      expect.stringContaining("ADMIN_PASSWORD_FILE: cannot be read"),
+      "SECRET_KEY_FILE: the file is empty",
+    ]);
+  });
+
+  test("in production needs every key", () => {
+    expect(faultsOf({ NODE_ENV: "production" })).toEqual([
+      "SECRET_KEY: is needed in production",
+      "SIGNING_KEYSTORE: is needed in production",
+      "SIGNING_KEYSTORE_PASSWORD: is needed in production",
+    ]);
+  });
+
+  test.each([
+    ["0.0.0.0", "http://127.0.0.1:3000"],
+    ["::", "http://127.0.0.1:3000"],
+    ["::1", "http://[::1]:3000"],
+    ["api.example", "http://api.example:3000"],
+  ])("on HOST=%s is reached at %s", (HOST, address) => {
+    expect(readEnv({ HOST }).publicUrl).toBe(address);
+  });
+
+  test("makes a backend external exactly when its variable is set", () => {
+    expect(readEnv(S3).s3).toBeUndefined();
+    expect(readEnv({ ...S3, S3_ENDPOINT: "http://s3:8333/" }).s3?.endpoint).toBe("http://s3:8333");
+  });
+});
