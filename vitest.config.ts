@@ -65,8 +65,9 @@ export default defineConfig({
         globalSetup: (tier.needs ?? []).map((service) => `test/support/services/${service}.ts`),
         // Loading the SDK takes half a second a file: only where its workers run.
         setupFiles: tier.needs?.includes("bundle") ? ["test/support/quiet-temporal.ts"] : [],
-        testTimeout: (tier.timeoutSeconds ?? 30) * SECOND_MS,
-        hookTimeout: (tier.timeoutSeconds ?? 30) * SECOND_MS,
+        testTimeout: (tier.timeoutSeconds ?? 120) * SECOND_MS,
+        hookTimeout: (tier.timeoutSeconds ?? 120) * SECOND_MS,
+        expect: { poll: { timeout: 20 * SECOND_MS } },
         pool: "forks" as const,
         // Vitest leaves one core free, which is half of a small machine; most tests wait more than they compute.
         maxWorkers: tier.oneAfterAnother ? 1 : availableParallelism(),

@@ -101,7 +101,7 @@ const VARIABLES = {
       .string()
       .regex(/^[^\s/]+:\d+$/, "must be host:port")
       .optional(),
-    doc: "host:port of a Temporal server; without it the embedded one is started. TEMPORAL_API_KEY and TEMPORAL_TLS_* are read by Temporal's own loader",
+    doc: "host:port of a Temporal server; without it the embedded one is started. TEMPORAL_API_KEY, TEMPORAL_TLS_* and the profiles of temporal-config/temporal.toml are read by Temporal's own loader",
   },
   TEMPORAL_NAMESPACE: {
     rule: z
@@ -260,6 +260,8 @@ export type Env = Readonly<Values> & {
   readonly publicUrl: string;
   readonly publicationCheckUrl: string;
   readonly temporalUiUrl: string;
+  /** What Temporal's own loader reads: TEMPORAL_* as they were given. */
+  readonly temporalVariables: Readonly<Record<string, string>>;
   readonly s3: S3Settings | undefined;
 };
 
@@ -320,6 +322,7 @@ export function readEnv(source: Record<string, string | undefined> = process.env
     dataFolder: resolve(values.LONGHAUL_DATA),
     publicUrl,
     publicationCheckUrl: values.PUBLICATION_CHECK_URL ?? publicUrl,
+    temporalVariables: givenWith("TEMPORAL_", source),
     temporalUiUrl: values.TEMPORAL_UI_URL ?? `http://127.0.0.1:${values.TEMPORAL_UI_PORT}`,
     s3: values.S3_ENDPOINT
       ? {
@@ -337,6 +340,11 @@ export function readEnv(source: Record<string, string | undefined> = process.env
 export function reachable(host: string): string {
   if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
   return host.includes(":") ? `[${host}]` : host;
+}
+
+function givenWith(prefix: string, source: Record<string, string | undefined>) {
+  const given = Object.entries(source).filter(([name, value]) => name.startsWith(prefix) && value);
+  return Object.fromEntries(given) as Record<string, string>;
 }
 
 function namesDatabase(text: string): boolean {

@@ -3,7 +3,7 @@ import { Client, Connection, type WorkflowClientInterceptor } from "@temporalio/
 import { defaultPayloadConverter, type Headers } from "@temporalio/common";
 import { loadClientConnectConfig } from "@temporalio/envconfig";
 import { CALLER_HEADER, type Caller } from "../domain/accounts.ts";
-import type { Env } from "./env.ts";
+import { BadConfiguration, type Env } from "./env.ts";
 
 const callers = new AsyncLocalStorage<Caller>();
 
@@ -20,11 +20,26 @@ export function openTemporalClient(env: Env): { client: Client; close(): Promise
   return { client, close: () => connection.close() };
 }
 
-/** How to reach Temporal: TLS and API key come from TEMPORAL_* or a profile in temporal.toml, by Temporal's own loader. */
-export function connectionOptions(env: Env) {
-  const { connectionOptions: options } = loadClientConnectConfig();
-  return { ...options, address: env.TEMPORAL_ADDRESS ?? `127.0.0.1:${env.TEMPORAL_PORT}` };
+/**
+ * How to reach Temporal: address, TLS and API key come from TEMPORAL_* or the profile of temporal.toml that they name,
+ * by Temporal's own loader. The embedded server has none of them. Throws `BadConfiguration`.
+ */
+export function connectionOptions({ TEMPORAL_PORT, temporalVariables }: Env) {
+  const address = `127.0.0.1:${TEMPORAL_PORT}`;
+  const isNamed = SOURCES.some((name) => name in temporalVariables);
+  if (!isNamed) return { address };
+  try {
+    const { connectionOptions: found } = loadClientConnectConfig({
+      overrideEnvVars: temporalVariables,
+    });
+    return { ...found, address: found.address ?? address };
+  } catch (error) {
+    throw new BadConfiguration([`TEMPORAL_*: ${(error as Error).message}`]);
+  }
 }
+
+/** What says that the server is somebody else's; a person's own default profile does not. */
+const SOURCES = ["TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE"];
 
 function withCaller(headers: Headers): Headers {
   const caller = callers.getStore();

@@ -44,7 +44,7 @@ describe("text that grows", () => {
     await fetch(`${api.address}/log`, { signal: client.signal });
     client.abort();
 
-    await vi.waitFor(() => expect(source.destroyed).toBe(true));
+    await vi.waitFor(() => expect(source.destroyed).toBe(true), 20_000);
     expect(api.logged.filter(({ level }) => (level as number) >= 40)).toEqual([]);
   });
 
@@ -56,7 +56,10 @@ describe("text that grows", () => {
     source.destroy(new Error("the disk is gone"));
 
     await expect(response.text()).rejects.toThrow(/terminated|aborted|fetch failed|socket/);
-    await vi.waitFor(() => expect(JSON.stringify(api.logged)).toContain("the disk is gone"));
+    await vi.waitFor(
+      () => expect(JSON.stringify(api.logged)).toContain("the disk is gone"),
+      20_000,
+    );
   });
 
   test("is not begun for a HEAD", async () => {
@@ -144,7 +147,7 @@ describe("stopping", () => {
     await api.close(20);
 
     await expect(response.text()).rejects.toThrow(/terminated|aborted|fetch failed|socket/);
-    await vi.waitFor(() => expect(source.destroyed).toBe(true));
+    await vi.waitFor(() => expect(source.destroyed).toBe(true), 20_000);
   });
 
   test("a port in use is named when starting", async () => {

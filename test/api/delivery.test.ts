@@ -205,7 +205,7 @@ describe("an object that changes or fails under our hands", () => {
     const get = await startFile(object);
 
     await expect(get()).rejects.toThrow(/aborted/);
-    await vi.waitFor(() => expect(object.closed).toBe(1));
+    await vi.waitFor(() => expect(object.closed).toBe(1), 20_000);
   });
 });
 
@@ -256,7 +256,7 @@ describe("a client", () => {
       const stands = now === before;
       before = now;
       expect(stands).toBe(true);
-    });
+    }, 20_000);
 
     expect(given.bytes).toBeLessThan(64 * 1024 ** 2);
     expect(object.closed).toBe(0);
@@ -268,7 +268,7 @@ describe("a client", () => {
     const { api, socket } = await ask(object);
     socket.destroy();
 
-    await vi.waitFor(() => expect(object.closed).toBe(1));
+    await vi.waitFor(() => expect(object.closed).toBe(1), 20_000);
     expect(given.stream?.destroyed).toBe(true);
     expect(api.logged.filter(({ level }) => (level as number) >= 40)).toEqual([]);
   });

@@ -321,7 +321,7 @@ describe("a client that goes in the middle of its upload", () => {
     client.abort();
     await expect(asked).rejects.toThrow(/aborted/);
 
-    await vi.waitFor(() => expect(fault).toMatchObject({ type: "request/cut-short" }));
+    await vi.waitFor(() => expect(fault).toMatchObject({ type: "request/cut-short" }), 20_000);
     expect(stored).toEqual([]);
     expect(api.logged.filter(({ level }) => (level as number) >= 40)).toEqual([]);
   });

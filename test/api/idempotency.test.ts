@@ -165,7 +165,7 @@ describe("a POST with an Idempotency-Key", () => {
       const read = async () => (await IdempotencyKey.findOne())?.claimedUntil;
       claimedUntil.push(await read());
       vi.advanceTimersByTime(20_000);
-      await vi.waitFor(async () => expect(await read()).not.toEqual(claimedUntil[0]));
+      await vi.waitFor(async () => expect(await read()).not.toEqual(claimedUntil[0]), 20_000);
       claimedUntil.push(await read());
     });
     const api = await start({ routes: { order } });

@@ -38,7 +38,7 @@ describe("a request", () => {
           requestId: expect.any(String) as string,
         },
       ]);
-    });
+    }, 20_000);
     expect(JSON.stringify(api.logged)).not.toContain("hidden");
   });
 
@@ -56,7 +56,7 @@ describe("a request", () => {
       expect(text).toContain(
         'longhaul_http_request_seconds_count{operation="none",method="GET",status="404"} 1',
       );
-    });
+    }, 20_000);
   });
 
   test("comes from the connection's address when no proxy is trusted, whatever it claims", async () => {
@@ -341,7 +341,7 @@ describe("a failure", () => {
       expect(await api.services.metrics.metrics()).toContain(
         'longhaul_http_aborted_total{operation="slow"} 1',
       );
-    });
+    }, 20_000);
     expect(api.logged.filter(({ level }) => (level as number) >= 40)).toEqual([]);
   });
 });

@@ -26,7 +26,7 @@ describe("the bus over Redis", () => {
 
     await here!.announce(anyEvent());
 
-    await vi.waitFor(() => expect(heard).toHaveLength(1));
+    await vi.waitFor(() => expect(heard).toHaveLength(1), 20_000);
     expect(heard[0]![0]).toBe("same");
     await Promise.all([here, same, other].map((bus) => bus!.close()));
   });
@@ -90,7 +90,7 @@ describe("the bus over Redis", () => {
     const other = await openRedisBus(url, prefix);
     await other.announce(anyEvent());
 
-    await vi.waitFor(() => expect(heard).toHaveLength(1));
+    await vi.waitFor(() => expect(heard).toHaveLength(1), 20_000);
     await Promise.all([bus.close(), other.close(), closeRedis(stranger)]);
   });
 });

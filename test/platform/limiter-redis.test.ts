@@ -11,7 +11,7 @@ describe("the limiter over Redis", () => {
   const connect = async (url: string) => {
     const redis = await openRedis(url);
     opened.push(redis);
-    await vi.waitFor(() => expect(redis.status).toBe("ready"));
+    await vi.waitFor(() => expect(redis.status).toBe("ready"), 20_000);
     return redis;
   };
   const server = () => {
@@ -47,7 +47,7 @@ describe("the limiter over Redis", () => {
     await limiter.take(rule, "key");
 
     proxy.cut();
-    await vi.waitFor(() => expect(redis.status).not.toBe("ready"));
+    await vi.waitFor(() => expect(redis.status).not.toBe("ready"), 20_000);
     const away = [];
     for (let turn = 0; turn < 4; turn++) away.push((await limiter.take(rule, "key")).allowed);
     proxy.restore();

@@ -70,9 +70,9 @@ describe("a process", () => {
       const pid = Number(await readFile(join(folder, "pid"), "utf8"));
       expect(pid).toBeGreaterThan(0);
       return pid;
-    });
+    }, 20_000);
 
-    await vi.waitFor(async () => expect(await identify(pid)).toBeUndefined());
+    await vi.waitFor(async () => expect(await identify(pid)).toBeUndefined(), 20_000);
     expect(await isAlive((await identify(parent.pid!))!)).toBe(true);
   });
 });
@@ -96,12 +96,12 @@ describe("strays", () => {
     const member = await vi.waitFor(async () => {
       const pid = Number(await readFile(pidFile, "utf8"));
       return (await identify(pid))!;
-    });
+    }, 20_000);
     await record(await startDead(), (await identify(child.pid!))!);
 
     await endStrays(folder);
 
-    await vi.waitFor(async () => expect(await isAlive(member)).toBe(false));
+    await vi.waitFor(async () => expect(await isAlive(member)).toBe(false), 20_000);
   });
 
   test("are found by their mark when their leader is dead and they have left the group", async () => {
@@ -112,7 +112,7 @@ describe("strays", () => {
 
     await endStrays(folder);
 
-    await vi.waitFor(async () => expect(await isAlive(identity)).toBe(false));
+    await vi.waitFor(async () => expect(await isAlive(identity)).toBe(false), 20_000);
   });
 
   test("leave a process alone that merely got the id of one that was written down", async () => {

@@ -189,7 +189,7 @@ describe("the supervisor", () => {
     expect(
       (await diary()).filter(({ name, word }) => name === "teller" && word === "hears-news"),
     ).toEqual([]);
-  });
+  }, 20_000);
 
   test("takes its parts along when it is killed, those that know nothing of it too", async () => {
     const sleeper: Wanted["parts"][number] = {
@@ -200,14 +200,14 @@ describe("the supervisor", () => {
     };
     const supervisor = superviseParts(sleeper, part("api"));
     await saying(supervisor, "up");
-    await vi.waitFor(async () => expect(await diary()).toHaveLength(2));
+    await vi.waitFor(async () => expect(await diary()).toHaveLength(2), 20_000);
 
     supervisor.process.kill("SIGKILL");
 
     await vi.waitFor(async () => {
       expect(await survivors()).toEqual([]);
     }, 5_000);
-  });
+  }, 20_000);
 
   test("ends what a killed one left behind before it starts its own", async () => {
     const killed = superviseParts(part("worker", "deaf"));

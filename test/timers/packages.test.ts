@@ -4,7 +4,12 @@ import type { RunIds, RunOrder } from "../../activities/packages/contract.ts";
 import type { PackageActivities } from "../../activities/packages/index.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { resolveParked } from "../../workflows/helpers/parking.ts";
-import { packageBuild, packageLine, replacePackage } from "../../workflows/packages/index.ts";
+import {
+  packageBuild,
+  packageLine,
+  replacePackage,
+  rollBackPackage,
+} from "../../workflows/packages/index.ts";
 import { broken, fakePackages, NEXT_NUMBER, orderOf } from "../support/fakes/package-activities.ts";
 import { withTimeSkipping, type TimeSkippingBench } from "../support/temporal.ts";
 import { until } from "../support/until.ts";
@@ -136,3 +141,27 @@ describe("a publication whose switch fails", () => {
     });
   });
 });
+
+test("a history that has become long is begun anew, and no order gets lost", async () => {
+  const { activities, happened } = fakePackages();
+  const orders = Array.from({ length: 20 }, (_, n) => orderOf(`${n}`, n + 1, "rollback"));
+  const ends = () => happened.filter((what) => /^(endRun|keepLog):/.test(what));
+
+  await withTimeSkipping(activities, async ({ client }) => {
+    const { workflowId, firstExecutionRunId } = await client.workflow.start(packageLine, {
+      taskQueue: QUEUES.orchestrator,
+      workflowId: randomUUID(),
+      args: [{ packageId: "p", serial: "1001" }],
+    });
+    const handle = client.workflow.getHandle(workflowId);
+    for (let events = 0; events < 2_000; events += 100) {
+      await Promise.all(Array.from({ length: 100 }, () => handle.signal("noise")));
+    }
+    for (const order of orders) await handle.executeUpdate(rollBackPackage, { args: [order] });
+    await until(() => ends().length >= orders.length);
+    await until(async () => (await handle.describe()).runId !== firstExecutionRunId);
+  });
+
+  expect(ends()).toHaveLength(orders.length);
+  expect(new Set(ends().map((what) => what.split(":")[1])).size).toBe(orders.length);
+}, 120_000);

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Client, WorkflowHandle } from "@temporalio/client";
+import Long from "long";
 import { describe, expect, test } from "vitest";
 import type { RunOrder } from "../../activities/packages/contract.ts";
 import { QUEUES } from "../../domain/queues.ts";
@@ -318,5 +319,33 @@ describe("packageLine", () => {
 
     expect(happened).toContain("restoreLink:a");
     for (const run of ["a", "b", "c"]) expect(happened).toContain(`endRun:${run}:cancelled`);
+  });
+
+  test("a package's workflow that is reset goes on with what was being built", async () => {
+    let works = false;
+    const { activities, happened } = fakePackages({
+      async runBuildStep({ step }) {
+        await until(() => works);
+        return { key: step, bytes: 1, sha256: "" };
+      },
+    });
+
+    await withWorkers(ALL, activities, async ({ client }) => {
+      const { workflowId } = await startLine(client);
+      const handle = client.workflow.getHandle(workflowId);
+      await handle.executeUpdate(replacePackage, { args: [orderOf("a", 1)] });
+      await until(() => happened.includes("runBuildStep:a:metadata"));
+      await client.workflowService.resetWorkflowExecution({
+        namespace: client.options.namespace,
+        workflowExecution: { workflowId },
+        workflowTaskFinishEventId: Long.fromNumber(4),
+        requestId: randomUUID(),
+        reason: "a test",
+      });
+      works = true;
+      await until(() => happened.includes("keepLog:a"));
+    });
+
+    expect(happened.filter((what) => what.startsWith("endRun"))).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import { WorkflowExecutionAlreadyStartedError } from "@temporalio/common";
 import {
   ActivityFailure,
   allHandlersFinished,
@@ -10,6 +11,7 @@ import {
   ParentClosePolicy,
   setCurrentDetails,
   setHandler,
+  sleep,
   workflowInfo,
 } from "@temporalio/workflow";
 import type { RunIds, RunOrder } from "../../activities/packages/contract.ts";
@@ -27,6 +29,7 @@ import { endRun } from "./records.ts";
 const LONG_HISTORY_EVENTS = 2_000;
 /** From here on nothing new is begun, so that the moment when nothing is under way comes. */
 const FULL_HISTORY_EVENTS = 10_000;
+const LONGEST_PAUSE_SECONDS = 600;
 
 /** A new original was accepted: build it, then publish it. Twice is harmless: a run that ended stays ended. */
 export const replacePackage = defineUpdate<void, [RunOrder]>("replacePackage");
@@ -124,24 +127,36 @@ async function endAll({ waiting, building, built }: ReturnType<typeof takeOrders
 }
 
 /** The number under which the built version is to be published; null when the run has ended. */
-async function build({ packageId, serial }: PackageLine, order: RunOrder): Promise<number | null> {
+async function build(line: PackageLine, order: RunOrder): Promise<number | null> {
   try {
-    return await executeChild(packageBuild, {
-      workflowId: workflowId("package", packageId, "build", order.runId),
-      args: [order],
-      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-      staticSummary: `Build ${order.title}`,
-      staticDetails: `**${order.title}**\n\nRun ${order.runId}, publication number ${order.number}`,
-      typedSearchAttributes: [
-        { key: SEARCH_ATTRIBUTES.kind, value: "build" },
-        { key: SEARCH_ATTRIBUTES.subject, value: serial },
-      ],
-    });
+    return await runBuild(line, order);
   } catch (error) {
     const state = isCancellation(error) ? "cancelled" : "failed";
     const reason = "The build was ended from outside. Upload the version again under a new number.";
     await CancellationScope.nonCancellable(() => endRun({ ...idsOf(order), state, reason }));
     return null;
+  }
+}
+
+/** A reset of this workflow leaves its builds running: such a one is waited for, and then begins anew. */
+async function runBuild({ packageId, serial }: PackageLine, order: RunOrder) {
+  for (let seconds = 5; ; seconds = Math.min(2 * seconds, LONGEST_PAUSE_SECONDS)) {
+    try {
+      return await executeChild(packageBuild, {
+        workflowId: workflowId("package", packageId, "build", order.runId),
+        args: [order],
+        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+        staticSummary: `Build ${order.title}`,
+        staticDetails: `**${order.title}**\n\nRun ${order.runId}, publication number ${order.number}`,
+        typedSearchAttributes: [
+          { key: SEARCH_ATTRIBUTES.kind, value: "build" },
+          { key: SEARCH_ATTRIBUTES.subject, value: serial },
+        ],
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      await sleep(`${seconds} seconds`, { summary: "wait for the build that a reset has left" });
+    }
   }
 }
 

@@ -13,11 +13,11 @@ export function busSuite(openTwo: () => Promise<[Bus, Bus]>): void {
 
     await here.announce(event);
 
-    await vi.waitFor(() => expect(heard).toContainEqual(["there", event]));
+    await vi.waitFor(() => expect(heard).toContainEqual(["there", event]), 20_000);
     // What would come twice has come before a later event comes back.
     const last = anyEvent();
     await there.announce(last);
-    await vi.waitFor(() => expect(heard).toContainEqual(["here", last]));
+    await vi.waitFor(() => expect(heard).toContainEqual(["here", last]), 20_000);
     expect(heard.filter(([, each]) => isDeepStrictEqual(each, event))).toEqual([
       ["here", event],
       ["there", event],
@@ -32,7 +32,7 @@ export function busSuite(openTwo: () => Promise<[Bus, Bus]>): void {
 
     for (const event of events) await here.announce(event);
 
-    await vi.waitFor(() => expect(heard).toHaveLength(50));
+    await vi.waitFor(() => expect(heard).toHaveLength(50), 20_000);
     expect(heard.map(([, event]) => event)).toEqual(events);
     await Promise.all([here.close(), there.close()]);
   });
@@ -47,7 +47,7 @@ export function busSuite(openTwo: () => Promise<[Bus, Bus]>): void {
     leave();
     await here.announce(anyEvent());
 
-    await vi.waitFor(() => expect(heard).toHaveLength(1));
+    await vi.waitFor(() => expect(heard).toHaveLength(1), 20_000);
     expect(gone).not.toHaveBeenCalled();
     await Promise.all([here.close(), there.close()]);
   });
@@ -59,7 +59,7 @@ export function busSuite(openTwo: () => Promise<[Bus, Bus]>): void {
 
     await here.announce(anyEvent());
 
-    await vi.waitFor(() => expect(heard).toHaveLength(1));
+    await vi.waitFor(() => expect(heard).toHaveLength(1), 20_000);
     expect(heard[0]![0]).toBe("here");
     await here.close();
   });
