@@ -5,10 +5,12 @@ import { NativeConnection, Runtime, Worker, type RuntimeOptions } from "@tempora
 import { createActivities } from "../activities/index.ts";
 import { QUEUES, type Queue } from "../domain/queues.ts";
 import type { PackageTools } from "../activities/packages/tools.ts";
+import type { WebhookTools } from "../activities/webhooks/tools.ts";
 import { openDatabase, type Database } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
 import { readArchive } from "../platform/archive.ts";
 import { databasePlace } from "../platform/database-place.ts";
+import { deriveKey, unseal } from "../platform/crypto.ts";
 import { readEnv, type Env } from "../platform/env.ts";
 import { createRedactor } from "../platform/redaction.ts";
 import { openResources, type Resources } from "../platform/resources.ts";
@@ -17,6 +19,7 @@ import { openStepLog } from "../platform/step-log.ts";
 import { runProcess } from "../platform/shutdown.ts";
 import { tellReady } from "../platform/supervised.ts";
 import { connectionOptions } from "../platform/temporal.ts";
+import { readVersion } from "../platform/version.ts";
 import { findCapabilities } from "./capabilities.ts";
 import { startChores } from "./chores.ts";
 import { nameCaller } from "./interceptors/activity.ts";
@@ -25,6 +28,8 @@ import { applySchedules } from "./schedules.ts";
 
 /** Fits a worker of about one GiB; a workflow that is not cached is replayed. */
 const CACHED_WORKFLOWS = 300;
+/** How many addresses that users gave are waited for at a time. */
+const OUTBOUND_SLOTS = 50;
 /** Beyond the grace, how long a cancelled activity may take to say so. */
 const FORCE_SECONDS = 3;
 /** The SDK warns of what is our intention: each queue serves one kind of task. */
@@ -51,7 +56,10 @@ await runProcess("worker", async (onStop) => {
   installRuntime(env, resources);
   const connection = await NativeConnection.connect(connectionOptions(env));
   onStop(() => connection.close());
-  const activities = createActivities(packageTools(env, resources, database, shell));
+  const activities = createActivities({
+    ...packageTools(env, resources, database, shell),
+    ...webhookTools(resources, database),
+  });
   const workers = await Promise.all(
     env.WORKER_QUEUES.map((queue) => openWorker(queue, env, connection, activities)),
   );
@@ -107,6 +115,13 @@ function packageTools(
   };
 }
 
+/** What the activities of webhooks work with. */
+function webhookTools({ keys, outbound }: Resources, database: Database): WebhookTools {
+  const key = deriveKey(keys.secretKey, "columns");
+  const open: WebhookTools["unseal"] = (sealed, place) => unseal(key, sealed, place);
+  return { database, outbound, unseal: open, version: readVersion() };
+}
+
 /** One queue: workflows run on the orchestrator alone, activities on the others. */
 function openWorker(
   queue: Queue,
@@ -134,6 +149,12 @@ function openWorker(
       });
     case "io":
       return Worker.create({ ...options, activities });
+    case "outbound":
+      return Worker.create({
+        ...options,
+        activities,
+        maxConcurrentActivityTaskExecutions: OUTBOUND_SLOTS,
+      });
     case "build":
       return Worker.create({
         ...options,

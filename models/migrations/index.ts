@@ -2,6 +2,7 @@ import { createAccounts } from "./20261121T0900-create-accounts.ts";
 import { createOperations } from "./20261121T0910-create-operations.ts";
 import { createPackages } from "./20261121T0920-create-packages.ts";
 import { chainAudit } from "./20261121T1000-chain-audit.ts";
+import { createWebhooks } from "./20261121T1010-create-webhooks.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, oldest first: a list and not a folder, so that compiled and uncompiled programs agree. */
@@ -10,4 +11,5 @@ export const MIGRATIONS: readonly Migration[] = [
   createOperations,
   createPackages,
   chainAudit,
+  createWebhooks,
 ];

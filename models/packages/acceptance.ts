@@ -6,6 +6,7 @@ import { assertSameType } from "../../domain/packages.ts";
 import type { PackageType, RunKind } from "../../domain/packages.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
 import { adoptStaged, enqueue, nextSerial, recordAudit } from "../operations.ts";
+import { emitRunEvent } from "./events.ts";
 import { takeNumber } from "./link.ts";
 import { Package, PackageRun, PackageVersion } from "./tables.ts";
 
@@ -120,6 +121,7 @@ async function acceptOriginal(
     { transaction },
   );
   await startRun(owner, { runId: original.runId, kind: "upload", version }, asker, transaction);
+  await emitRunEvent("package.version_accepted", original.runId, transaction);
 }
 
 /** Adds the run and, in the same transaction, the message that tells the package's workflow of it. */

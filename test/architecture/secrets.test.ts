@@ -26,7 +26,10 @@ test("the environment is read in one place of the platform, and in one of the co
 });
 
 test("nothing but a pause is drawn from a generator that can be guessed", () => {
-  expect(placesOf("Math", "random", sourceFiles(PRODUCT))).toEqual(["models/database.ts"]);
+  expect(placesOf("Math", "random", sourceFiles(PRODUCT))).toEqual([
+    "models/database.ts",
+    "workflows/webhooks.ts",
+  ]);
 });
 
 test("a digest that can be forged is only made where somebody else's program shows it", () => {
