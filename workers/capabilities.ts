@@ -14,6 +14,9 @@ export interface Capabilities {
   warnings: string[];
 }
 
+/** Of a worker that serves no build queue: it needs no tools, so that it lacks none. */
+export const NO_TOOLS: Capabilities = { buildsApks: false, warnings: [] };
+
 /**
  * Looks for the programs that the configured steps need. What the configuration names and the machine lacks is a
  * `BadConfiguration`; missing Android tools only mean that this worker cannot build APKs.

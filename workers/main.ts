@@ -20,7 +20,7 @@ import { runProcess } from "../platform/shutdown.ts";
 import { tellReady } from "../platform/supervised.ts";
 import { connectionOptions } from "../platform/temporal.ts";
 import { readVersion } from "../platform/version.ts";
-import { findCapabilities } from "./capabilities.ts";
+import { findCapabilities, NO_TOOLS } from "./capabilities.ts";
 import { startChores } from "./chores.ts";
 import { nameCaller } from "./interceptors/activity.ts";
 import { startRelay } from "./relay.ts";
@@ -51,7 +51,9 @@ await runProcess("worker", async (onStop) => {
     hidden: [env.dataFolder],
     log: (message, fields) => log.warn(fields, message),
   });
-  const capabilities = await findCapabilities(env, resources.keys, shell);
+  const queues = env.WORKER_QUEUES;
+  const builds = queues.includes(QUEUES.build);
+  const capabilities = builds ? await findCapabilities(env, resources.keys, shell) : NO_TOOLS;
 
   installRuntime(env, resources);
   const connection = await NativeConnection.connect(connectionOptions(env));
@@ -61,7 +63,7 @@ await runProcess("worker", async (onStop) => {
     ...webhookTools(resources, database),
   });
   const workers = await Promise.all(
-    env.WORKER_QUEUES.map((queue) => openWorker(queue, env, connection, activities)),
+    queues.map((queue) => openWorker(queue, env, connection, activities)),
   );
   const running = Promise.all(workers.map((worker) => worker.run()));
   onStop(async () => {
@@ -69,15 +71,8 @@ await runProcess("worker", async (onStop) => {
     await running;
   });
 
-  const queues = env.WORKER_QUEUES;
-  const builds = queues.includes(QUEUES.build);
   const id = `${hostname()}/${queues.join(",")}`;
-  onStop(
-    await startChores(
-      { ...resources, database },
-      { ...capabilities, id, queues, buildsApks: builds && capabilities.buildsApks },
-    ),
-  );
+  onStop(await startChores({ ...resources, database }, { ...capabilities, id, queues }));
   if (queues.includes(QUEUES.orchestrator)) {
     await applySchedules(resources.temporal);
     onStop(startRelay({ ...resources, database }));
