@@ -35,6 +35,9 @@ export async function findCapabilities(env: Env, keys: Keys, shell: Shell): Prom
   if (harden && !(await (isAbsolute(harden) ? exists(harden) : shell.find(harden)))) {
     faults.push("HARDEN_COMMAND: its program is not on this machine. Install it or name its path.");
   }
+  if (env.SIGNING_KEYSTORE && !(await exists(env.SIGNING_KEYSTORE))) {
+    faults.push("SIGNING_KEYSTORE: there is no such file.");
+  }
   if (faults.length > 0) throw new BadConfiguration(faults);
 
   const missing: string[] = [];
