@@ -25,7 +25,7 @@ const EVERY_SERVER = ["mariadb", "redis", "s3", "temporal", "programs"];
 const TIERS: Tier[] = [
   {
     name: "fast",
-    include: ["domain", "models", "platform", "activities", "api", "architecture"].map(
+    include: ["domain", "models", "platform", "activities", "api", "cli", "architecture"].map(
       (folder) => `test/${folder}/**/*.test.ts`,
     ),
     exclude: [ON_S3, ON_REDIS],

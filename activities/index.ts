@@ -1,7 +1,9 @@
 import { createPackageActivities } from "./packages/index.ts";
 import type { PackageTools } from "./packages/tools.ts";
+import { createWebhookActivities } from "./webhooks/index.ts";
+import type { WebhookTools } from "./webhooks/tools.ts";
 
 /** Hands each domain the tools it asks for. */
-export function createActivities(tools: PackageTools) {
-  return { ...createPackageActivities(tools) };
+export function createActivities(tools: PackageTools & WebhookTools) {
+  return { ...createPackageActivities(tools), ...createWebhookActivities(tools) };
 }

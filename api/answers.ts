@@ -1,7 +1,8 @@
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import contentDisposition from "content-disposition";
 import type { Context } from "./context.ts";
-import type { Page } from "./route.ts";
+import type { Export, Page } from "./route.ts";
 
 /** JSON on its way out: what is stored under an Idempotency-Key and sent again. */
 export interface Outcome {
@@ -26,13 +27,23 @@ export function sendPage(ctx: Context, { contentType, body, headers = {} }: Page
   ctx.type = contentType;
 }
 
+/** Sends an export as a file to be saved. */
+export function sendExport(ctx: Context, { contentType, fileName, text }: Export): Promise<void> {
+  ctx.set({ "Content-Disposition": contentDisposition(fileName) });
+  return sendText(ctx, text, contentType);
+}
+
 /** Sends text as it comes, with nothing on the way holding it back; its source is destroyed when the client goes. */
-export async function sendText(ctx: Context, text: Readable): Promise<void> {
+export async function sendText(
+  ctx: Context,
+  text: Readable,
+  contentType = "text/plain; charset=utf-8",
+): Promise<void> {
   ctx.respond = false;
   ctx.status = 200;
   ctx.set({
     "Cache-Control": "no-store, no-transform",
-    "Content-Type": "text/plain; charset=utf-8",
+    "Content-Type": contentType,
     "X-Accel-Buffering": "no",
   });
   if (ctx.method === "HEAD") {

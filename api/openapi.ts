@@ -128,10 +128,11 @@ function successOf({ returns, dialect = "native" }: Route): JsonSchema {
     return { 200: { description: "Text as it comes", content: { "text/plain": {} } } };
   }
   if (returns === "page") return { 200: { description: "OK", content: { "*/*": {} } } };
-  const [status, shape] = returns as [number, z.ZodType];
+  const [status, shape, or] = returns as [number, z.ZodType, "export"?];
   if (status === 204) return { 204: { description: "Done" } };
   const schema = DIALECTS[dialect].successSchema(toSchema(shape, "output"), status);
-  return { [status]: { description: "OK", content: { "application/json": { schema } } } };
+  const content = { "application/json": { schema }, ...(or && { "text/csv": {} }) };
+  return { [status]: { description: "OK", content } };
 }
 
 function failuresOf(route: Route): JsonSchema {

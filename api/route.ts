@@ -11,8 +11,25 @@ export type Access = "public" | "signed-in" | Permission;
 /** The envelope a client expects (conventions: one of three). */
 export type DialectName = "native" | "coded" | "status";
 
-/** What a route answers: JSON of a shape, a delivered object, text that grows, or a finished page. */
-export type Returns = readonly [status: number, shape: z.ZodType] | "delivery" | "text" | "page";
+/** What a route answers: JSON of a shape (or, when asked, an export), a delivered object, text that grows, or a page. */
+export type Returns =
+  | readonly [status: number, shape: z.ZodType, or?: "export"]
+  | "delivery"
+  | "text"
+  | "page";
+
+/** A whole list, to be saved as a file: text that is made while it is sent. */
+export class Export {
+  readonly contentType: string;
+  readonly fileName: string;
+  readonly text: Readable;
+
+  constructor(contentType: string, fileName: string, text: Readable) {
+    this.contentType = contentType;
+    this.fileName = fileName;
+    this.text = text;
+  }
+}
 
 /** A finished body of any type, sent with 200. */
 export interface Page {
@@ -21,13 +38,15 @@ export interface Page {
   headers?: Record<string, string>;
 }
 
-type Answer<R extends Returns> = R extends readonly [number, infer S extends z.ZodType]
-  ? z.input<S>
-  : R extends "delivery"
-    ? Delivery
-    : R extends "text"
-      ? Readable
-      : Page;
+type Answer<R extends Returns> = R extends readonly [number, infer S extends z.ZodType, "export"]
+  ? z.input<S> | Export
+  : R extends readonly [number, infer S extends z.ZodType]
+    ? z.input<S>
+    : R extends "delivery"
+      ? Delivery
+      : R extends "text"
+        ? Readable
+        : Page;
 
 type Parsed<S> = S extends z.ZodType ? z.output<S> : Record<string, never>;
 

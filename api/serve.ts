@@ -5,7 +5,7 @@ import { z } from "zod";
 import { type Issue, refusal } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import { onBehalfOf } from "../platform/temporal.ts";
-import { type Outcome, sendJson, sendPage, sendText } from "./answers.ts";
+import { type Outcome, sendExport, sendJson, sendPage, sendText } from "./answers.ts";
 import { type Form, receiveForm } from "./bodies/form.ts";
 import { readJson } from "./bodies/json.ts";
 import type { Context, Middleware } from "./context.ts";
@@ -13,7 +13,7 @@ import { type Delivery, deliver } from "./delivery.ts";
 import { DIALECTS } from "./dialects/index.ts";
 import { doOnce, fingerprintOf, idempotentCall } from "./idempotency.ts";
 import { guard, lacksApiKey } from "./middleware/sign-in.ts";
-import type { Access, Call, Page, Route } from "./route.ts";
+import { type Access, type Call, Export, type Page, type Route } from "./route.ts";
 import type { Services } from "./services.ts";
 import { check, invalid, MISSING } from "./validation.ts";
 
@@ -45,6 +45,11 @@ export function serveRoutes(services: Services): Middleware {
     const caller = { actor: ctx.state.actor?.name ?? "anonymous", requestId: ctx.state.requestId };
     const handle = async (): Promise<unknown> => onBehalfOf(caller, () => route.handle(call));
     if (!Array.isArray(route.returns)) return sendOther(ctx, route, await handle(), headers);
+    if (route.returns[2] === "export") {
+      const answer = await handle();
+      if (answer instanceof Export) return sendExport(ctx, answer);
+      return sendJson(ctx, present(ctx, route, answer, headers, services));
+    }
 
     const work = async () => present(ctx, route, await handle(), headers, services);
     const fingerprint = async () =>

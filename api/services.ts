@@ -6,6 +6,7 @@ import type { Bus } from "../platform/bus.ts";
 import type { Env } from "../platform/env.ts";
 import type { Limiter } from "../platform/limiter.ts";
 import type { ObjectStore } from "../platform/objects/index.ts";
+import type { Outbound } from "../platform/outbound.ts";
 import type { Passwords } from "../platform/passwords.ts";
 
 /** Whether the platform can do its work now, and what stands in the way. */
@@ -34,4 +35,6 @@ export interface Services {
   limiter: Limiter;
   bus: Bus;
   temporal: Client;
+  /** The way to addresses that users give. */
+  outbound: Outbound;
 }

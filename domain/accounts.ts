@@ -7,6 +7,9 @@ export const PERMISSIONS = [
   "packages:administer",
   "packages:original",
   "audit:read",
+  "webhooks:read",
+  "webhooks:administer",
+  "webhooks:oversee",
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 

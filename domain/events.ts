@@ -1,9 +1,31 @@
-/** Every event: name → payload. Payloads hold ids, numbers and the row's version, never a whole view. */
+import type { RunKind, RunState } from "./packages.ts";
+
+/** A run as the outside knows it: ids that the API shows, never a row's own. */
+export interface RunFacts {
+  /** The package's public id. */
+  package: string;
+  version: string;
+  run: string;
+  kind: RunKind;
+  /** The publication number: of two runs the higher one wins. */
+  number: number;
+}
+
+/**
+ * Every event: name → payload. Payloads hold ids, numbers and the row's version, never a whole view. What may leave
+ * the platform (`OUTWARD_EVENTS`) is spelled as everything on the wire, with underscores, and names things by their
+ * public ids.
+ */
 export interface Events {
   "outbox.filled": Record<string, never>;
   "package.run-changed": { packageId: string; runId: string };
   "package.log-grew": { runId: string };
-  "package.published": { packageId: string; number: number };
+  "package.version_accepted": RunFacts;
+  "package.run_parked": RunFacts;
+  "package.run_ended": RunFacts & { status: RunState };
+  "package.published": RunFacts;
+  "package.rolled_back": RunFacts;
+  "webhook.tested": { webhook: string };
 }
 
 export type EventName = keyof Events;

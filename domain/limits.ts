@@ -25,6 +25,14 @@ export const LIMITS = {
   runOutputDays: 7,
   stagedLeaseSeconds: 60,
   listItems: 100,
+  webhookUrlCharacters: 1000,
+  webhookDescriptionCharacters: 500,
+  webhookTimeoutSeconds: 20,
+  /** How much of a receiver's answer is kept. */
+  webhookExcerptBytes: 1 * KiB,
+  /** How long a rotated secret still signs beside the new one. */
+  webhookOverlapHours: 24,
+  webhookDeliveryDays: 30,
   idempotencyKeyCharacters: 255,
   idempotencyKeyHours: 24,
 } as const;

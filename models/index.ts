@@ -2,6 +2,12 @@ import type { Define } from "./database.ts";
 import { defineAccounts } from "./accounts.ts";
 import { defineOperations } from "./operations.ts";
 import { definePackages } from "./packages/index.ts";
+import { defineWebhooks } from "./webhooks/index.ts";
 
 /** All models of the product, for `openDatabase`. */
-export const MODELS: readonly Define[] = [defineAccounts, defineOperations, definePackages];
+export const MODELS: readonly Define[] = [
+  defineAccounts,
+  defineOperations,
+  definePackages,
+  defineWebhooks,
+];

@@ -6,6 +6,8 @@ import { defineOutbox } from "./operations/outbox.ts";
 import { defineStaging } from "./operations/staging.ts";
 import { defineWorkers } from "./operations/workers.ts";
 
+export { CHAIN_START, type ChainedContent, chainHash } from "./operations/audit-chain.ts";
+export * from "./operations/audit-verification.ts";
 export * from "./operations/audit.ts";
 export * from "./operations/counters.ts";
 export * from "./operations/idempotency.ts";

@@ -47,6 +47,11 @@ export function makeSecret(kind: SecretKind): MadeSecret {
   return { secret, prefix, lastFour: secret.slice(-4), hash: sha256(secret) };
 }
 
+/** A secret that signs messages to one address, as Standard Webhooks 1.0.0 spells it: 256 random bits. */
+export function makeSigningSecret(): string {
+  return `whsec_${randomBytes(32).toString("base64")}`;
+}
+
 /** The prefix of a secret of this kind; undefined when the text is none. */
 export function secretPrefix(kind: SecretKind, text: string): string | undefined {
   const [, prefix, of] = /^(lh_([a-z]+)_[0-9a-f]{16})_[\w-]{43}$/.exec(text) ?? [];

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { LIMITS } from "../domain/limits.ts";
 import { QUEUES } from "../domain/queues.ts";
+import { readOpenedHost } from "./outbound-rules.ts";
 
 const port = z
   .string()
@@ -48,6 +49,15 @@ const words = z.string().transform((text) =>
     .split(",")
     .map((word) => word.trim())
     .filter(Boolean),
+);
+
+const openedHosts = words.transform((names, context) =>
+  names.map((name) => {
+    const opened = readOpenedHost(name);
+    if (opened) return opened;
+    context.addIssue(`must be host or host:port, separated by commas; ${name} is neither`);
+    return z.NEVER;
+  }),
 );
 
 /** Every variable the product reads: its rule, its meaning, and whether it is a secret (then `NAME_FILE` is read too). */
@@ -204,6 +214,10 @@ const VARIABLES = {
   PURGE_URL: {
     rule: url.optional(),
     doc: 'Called by POST {"urls": [...]} after each switch of a link; nothing is purged when not given',
+  },
+  OUTBOUND_ALLOW: {
+    rule: openedHosts.default([]),
+    doc: "Hosts that webhooks may reach although they are private, as host or host:port, separated by commas",
   },
   LIMIT_SIGN_IN: {
     rule: rate.default({ points: 5, seconds: 60 }),

@@ -6,6 +6,7 @@ import type { Env } from "./env.ts";
 import { ensureKeys, type Keys } from "./keys.ts";
 import { openLog } from "./log.ts";
 import { openObjectStore, type ObjectStore } from "./objects/index.ts";
+import { openOutbound, type Outbound } from "./outbound.ts";
 import { openTemporalClient } from "./temporal.ts";
 
 /** What every process opens once and closes at its end. */
@@ -16,6 +17,7 @@ export interface Resources {
   objects: ObjectStore;
   bus: Bus;
   temporal: Client;
+  outbound: Outbound;
   close(): Promise<void>;
 }
 
@@ -28,6 +30,7 @@ export async function openResources(env: Env, part: string): Promise<Resources> 
     ? await openRedisBus(env.REDIS_URL, `${env.TEMPORAL_NAMESPACE}:`)
     : openLocalBus();
   const temporal = openTemporalClient(env);
+  const outbound = openOutbound(env.OUTBOUND_ALLOW);
   return {
     env,
     log,
@@ -35,7 +38,9 @@ export async function openResources(env: Env, part: string): Promise<Resources> 
     objects,
     bus,
     temporal: temporal.client,
+    outbound,
     async close() {
+      await outbound.close();
       await bus.close();
       await temporal.close();
     },

@@ -56,5 +56,7 @@ async function record(one: HistoryCase, stage: Stage): Promise<void> {
   });
   const file = historyFile(one);
   await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, `${historyToJSON(history)}\n`);
+  // Stack traces name this machine's folders; where the project lies is nobody's business.
+  const told = historyToJSON(history).replaceAll(`${process.cwd()}/`, "");
+  await writeFile(file, `${told}\n`);
 }

@@ -14,6 +14,9 @@ export interface Capabilities {
   warnings: string[];
 }
 
+/** Of a worker that serves no build queue: it needs no tools, so that it lacks none. */
+export const NO_TOOLS: Capabilities = { buildsApks: false, warnings: [] };
+
 /**
  * Looks for the programs that the configured steps need. What the configuration names and the machine lacks is a
  * `BadConfiguration`; missing Android tools only mean that this worker cannot build APKs.
@@ -31,6 +34,9 @@ export async function findCapabilities(env: Env, keys: Keys, shell: Shell): Prom
   const harden = env.HARDEN_COMMAND?.[0];
   if (harden && !(await (isAbsolute(harden) ? exists(harden) : shell.find(harden)))) {
     faults.push("HARDEN_COMMAND: its program is not on this machine. Install it or name its path.");
+  }
+  if (env.SIGNING_KEYSTORE && !(await exists(env.SIGNING_KEYSTORE))) {
+    faults.push("SIGNING_KEYSTORE: there is no such file.");
   }
   if (faults.length > 0) throw new BadConfiguration(faults);
 

@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { LIMITS } from "../domain/limits.ts";
 import { forgetEndedSessions } from "../models/accounts.ts";
 import type { Database } from "../models/database.ts";
 import {
@@ -9,6 +10,7 @@ import {
   reportWorker,
   type WorkerReport,
 } from "../models/operations.ts";
+import { forgetDeliveries } from "../models/webhooks/index.ts";
 import type { ObjectStore } from "../platform/objects/index.ts";
 
 const REPORT_MS = 15_000;
@@ -47,4 +49,5 @@ async function tidy({ database, objects }: ChoreTools): Promise<void> {
   }
   await forgetExpiredKeys(database);
   await forgetEndedSessions(database, new Date(Date.now() - DAY_MS));
+  await forgetDeliveries(database, new Date(Date.now() - LIMITS.webhookDeliveryDays * DAY_MS));
 }

@@ -5,10 +5,12 @@ import { NativeConnection, Runtime, Worker, type RuntimeOptions } from "@tempora
 import { createActivities } from "../activities/index.ts";
 import { QUEUES, type Queue } from "../domain/queues.ts";
 import type { PackageTools } from "../activities/packages/tools.ts";
+import type { WebhookTools } from "../activities/webhooks/tools.ts";
 import { openDatabase, type Database } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
 import { readArchive } from "../platform/archive.ts";
 import { databasePlace } from "../platform/database-place.ts";
+import { deriveKey, unseal } from "../platform/crypto.ts";
 import { readEnv, type Env } from "../platform/env.ts";
 import { createRedactor } from "../platform/redaction.ts";
 import { openResources, type Resources } from "../platform/resources.ts";
@@ -17,7 +19,8 @@ import { openStepLog } from "../platform/step-log.ts";
 import { runProcess } from "../platform/shutdown.ts";
 import { tellReady } from "../platform/supervised.ts";
 import { connectionOptions } from "../platform/temporal.ts";
-import { findCapabilities } from "./capabilities.ts";
+import { readVersion } from "../platform/version.ts";
+import { findCapabilities, NO_TOOLS } from "./capabilities.ts";
 import { startChores } from "./chores.ts";
 import { nameCaller } from "./interceptors/activity.ts";
 import { startRelay } from "./relay.ts";
@@ -25,6 +28,8 @@ import { applySchedules } from "./schedules.ts";
 
 /** Fits a worker of about one GiB; a workflow that is not cached is replayed. */
 const CACHED_WORKFLOWS = 300;
+/** How many addresses that users gave are waited for at a time. */
+const OUTBOUND_SLOTS = 50;
 /** Beyond the grace, how long a cancelled activity may take to say so. */
 const FORCE_SECONDS = 3;
 /** The SDK warns of what is our intention: each queue serves one kind of task. */
@@ -46,14 +51,19 @@ await runProcess("worker", async (onStop) => {
     hidden: [env.dataFolder],
     log: (message, fields) => log.warn(fields, message),
   });
-  const capabilities = await findCapabilities(env, resources.keys, shell);
+  const queues = env.WORKER_QUEUES;
+  const builds = queues.includes(QUEUES.build);
+  const capabilities = builds ? await findCapabilities(env, resources.keys, shell) : NO_TOOLS;
 
   installRuntime(env, resources);
   const connection = await NativeConnection.connect(connectionOptions(env));
   onStop(() => connection.close());
-  const activities = createActivities(packageTools(env, resources, database, shell));
+  const activities = createActivities({
+    ...packageTools(env, resources, database, shell),
+    ...webhookTools(resources, database),
+  });
   const workers = await Promise.all(
-    env.WORKER_QUEUES.map((queue) => openWorker(queue, env, connection, activities)),
+    queues.map((queue) => openWorker(queue, env, connection, activities)),
   );
   const running = Promise.all(workers.map((worker) => worker.run()));
   onStop(async () => {
@@ -61,15 +71,8 @@ await runProcess("worker", async (onStop) => {
     await running;
   });
 
-  const queues = env.WORKER_QUEUES;
-  const builds = queues.includes(QUEUES.build);
   const id = `${hostname()}/${queues.join(",")}`;
-  onStop(
-    await startChores(
-      { ...resources, database },
-      { ...capabilities, id, queues, buildsApks: builds && capabilities.buildsApks },
-    ),
-  );
+  onStop(await startChores({ ...resources, database }, { ...capabilities, id, queues }));
   if (queues.includes(QUEUES.orchestrator)) {
     await applySchedules(resources.temporal);
     onStop(startRelay({ ...resources, database }));
@@ -107,6 +110,13 @@ function packageTools(
   };
 }
 
+/** What the activities of webhooks work with. */
+function webhookTools({ keys, outbound }: Resources, database: Database): WebhookTools {
+  const key = deriveKey(keys.secretKey, "columns");
+  const open: WebhookTools["unseal"] = (sealed, place) => unseal(key, sealed, place);
+  return { database, outbound, unseal: open, version: readVersion() };
+}
+
 /** One queue: workflows run on the orchestrator alone, activities on the others. */
 function openWorker(
   queue: Queue,
@@ -134,6 +144,12 @@ function openWorker(
       });
     case "io":
       return Worker.create({ ...options, activities });
+    case "outbound":
+      return Worker.create({
+        ...options,
+        activities,
+        maxConcurrentActivityTaskExecutions: OUTBOUND_SLOTS,
+      });
     case "build":
       return Worker.create({
         ...options,

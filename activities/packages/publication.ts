@@ -14,6 +14,7 @@ import {
   appendLog,
   beginStep,
   claimLink,
+  emitRunEvent,
   endStep,
   findChannel,
   moveRun,
@@ -128,6 +129,8 @@ export function createPublicationActivities(tools: PackageTools) {
         await appendLog(runId, `--- ${target.version} is live\n`, transaction);
         const run = await PackageRun.findByPk(runId, { transaction, rejectOnEmpty: true });
         const owner = await Package.findByPk(packageId, { transaction, rejectOnEmpty: true });
+        const event = run.kind === "rollback" ? "package.rolled_back" : "package.published";
+        await emitRunEvent(event, runId, transaction);
         await recordAudit(
           {
             actor: { accountId: run.requestedById, name: run.requestedBy },
@@ -141,7 +144,6 @@ export function createPublicationActivities(tools: PackageTools) {
           transaction,
         );
       });
-      await bus.announce({ type: "package.published", data: { packageId, number: target.number } });
       await bus.announce({ type: "package.run-changed", data: { packageId, runId } });
     },
   };

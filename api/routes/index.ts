@@ -4,6 +4,7 @@ import { documentationRoutes } from "./documentation.ts";
 import * as operations from "./operations.ts";
 import * as packages from "./packages/index.ts";
 import * as platform from "./platform.ts";
+import * as webhooks from "./webhooks/index.ts";
 
 /** Every route of the product, by operation id. */
 export const routes: Routes = {
@@ -11,5 +12,6 @@ export const routes: Routes = {
   ...accounts,
   ...operations,
   ...packages,
+  ...webhooks,
   ...documentationRoutes(() => routes),
 };

@@ -1,22 +1,18 @@
-import { AuditEntry } from "../../models/operations.ts";
-import { page } from "../../models/paging.ts";
+import { listAuditEntries } from "../audit-list.ts";
 import { route } from "../route.ts";
-import { AuditOut, AuditQuery, presentAuditEntry } from "../schemas/operations.ts";
+import { AuditOut, AuditQuery } from "../schemas/operations.ts";
 
 export const listAudit = route({
   method: "get",
   path: "/api/v1/audit",
-  summary: "Who did what, newest first",
+  summary: "Who did what, newest first; with `format`, everything that matches as a file",
   access: "audit:read",
   query: AuditQuery,
-  returns: [200, AuditOut],
-  async handle({ query: { action, subject, actor, limit, after } }) {
-    const where = {
-      ...(action !== undefined && { action }),
+  returns: [200, AuditOut, "export"],
+  handle: ({ query: { subject, subject_kind, ...query } }) =>
+    listAuditEntries(query, {
+      name: "audit",
       ...(subject !== undefined && { subjectId: subject }),
-      ...(actor !== undefined && { actorId: actor }),
-    };
-    const { items, next } = await page(AuditEntry, { where, limit, after });
-    return { items: items.map(presentAuditEntry), next };
-  },
+      ...(subject_kind !== undefined && { subjectKind: subject_kind }),
+    }),
 });

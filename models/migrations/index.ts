@@ -1,6 +1,8 @@
 import { createAccounts } from "./20261121T0900-create-accounts.ts";
 import { createOperations } from "./20261121T0910-create-operations.ts";
 import { createPackages } from "./20261121T0920-create-packages.ts";
+import { chainAudit } from "./20261121T1000-chain-audit.ts";
+import { createWebhooks } from "./20261121T1010-create-webhooks.ts";
 import { addChannels } from "./20261121T1020-add-channels.ts";
 import type { Migration } from "./migration.ts";
 
@@ -9,5 +11,7 @@ export const MIGRATIONS: readonly Migration[] = [
   createAccounts,
   createOperations,
   createPackages,
+  chainAudit,
+  createWebhooks,
   addChannels,
 ];

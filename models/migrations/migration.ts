@@ -1,9 +1,8 @@
 import {
   DataTypes,
-  type IndexesOptions,
   type ModelAttributes,
-  QueryTypes,
   type QueryInterface,
+  QueryTypes,
   type Sequelize,
   type Transaction,
 } from "sequelize";
@@ -28,13 +27,14 @@ export interface Schema {
   /** Twice is harmless: MySQL cannot undo half a migration, so one that was cut short runs again. */
   createTable: (name: string, columns: Record<string, Column>, indexes?: Index[]) => Promise<void>;
   dropTable: (name: string) => Promise<void>;
-  /** Adds what is missing; a column that is not null brings the default that the rows there get. */
+  /** Twice is harmless. A column that may not be null says what the rows that exist get: its `defaultValue`. */
   addColumns: (table: string, columns: Record<string, Column>) => Promise<void>;
-  /** Drops what is there. No index may lean on them. */
+  /** Indexes over them go first, with `dropIndexes`. */
   dropColumns: (table: string, columns: string[]) => Promise<void>;
   hasColumn: (table: string, column: string) => Promise<boolean>;
+  /** Twice is harmless. */
   addIndexes: (table: string, indexes: Index[]) => Promise<void>;
-  dropIndexes: (table: string, indexes: Index[]) => Promise<void>;
+  dropIndexes: (table: string, indexes: Pick<Index, "columns">[]) => Promise<void>;
   /** Runs one statement that both databases understand. */
   run: (sql: string) => Promise<void>;
   /** For everything else; hand on `transaction` with each call. */
@@ -47,20 +47,16 @@ export async function openSchema(database: Database, transaction: Transaction): 
   const { sequelize, dialect } = database;
   const queryInterface = sequelize.getQueryInterface();
   const collation = dialect === "mysql" ? await exactCollation(sequelize, transaction) : undefined;
-  const run = async (sql: string) => {
+  const run: Schema["run"] = async (sql) => {
     await sequelize.query(sql, { transaction });
-  };
-  const columnsOf = async (table: string) => {
-    // The types forget that options are handed on to the query.
-    const options = { transaction } as unknown as string;
-    return new Set(Object.keys(await queryInterface.describeTable(table, options)));
   };
   const addIndexes: Schema["addIndexes"] = async (table, indexes) => {
     const there = new Set(await indexNames(queryInterface, table, transaction));
-    for (const { columns: fields, unique = false } of indexes) {
-      const index: IndexesOptions = { name: indexName(table, fields), fields, unique };
-      if (there.has(index.name!)) continue;
-      await queryInterface.addIndex(table, { ...index, fields, transaction });
+    for (const index of indexes) {
+      const { columns: fields, unique = false } = index;
+      const name = indexName(table, index);
+      if (there.has(name)) continue;
+      await queryInterface.addIndex(table, { name, fields, unique, transaction });
     }
   };
   return {
@@ -75,32 +71,51 @@ export async function openSchema(database: Database, transaction: Transaction): 
       });
       await addIndexes(name, indexes);
     },
-    async hasColumn(table, column) {
-      return (await columnsOf(table)).has(column);
+    async dropTable(name) {
+      await queryInterface.dropTable(name, { transaction });
     },
     async addColumns(table, columns) {
-      const there = await columnsOf(table);
+      const there = await columnsOf(sequelize, table, transaction);
       for (const [name, column] of Object.entries(definitions(columns, dialect))) {
         if (there.has(name)) continue;
-        await queryInterface.addColumn(table, name, column as Column, { transaction });
+        await queryInterface.addColumn(table, name, column, { transaction });
       }
     },
     async dropColumns(table, columns) {
-      const there = await columnsOf(table);
+      const there = await columnsOf(sequelize, table, transaction);
+      // Not by Sequelize, which on SQLite copies the table and loses its indexes.
       for (const name of columns.filter((column) => there.has(column))) {
         await run(`ALTER TABLE ${table} DROP COLUMN ${name}`);
       }
     },
+    async hasColumn(table, column) {
+      return (await columnsOf(sequelize, table, transaction)).has(column);
+    },
     async dropIndexes(table, indexes) {
       const there = new Set(await indexNames(queryInterface, table, transaction));
-      for (const name of indexes.map(({ columns }) => indexName(table, columns))) {
+      for (const name of indexes.map((index) => indexName(table, index))) {
         if (there.has(name)) await queryInterface.removeIndex(table, name, { transaction });
       }
     },
-    async dropTable(name) {
-      await queryInterface.dropTable(name, { transaction });
-    },
   };
+}
+
+function indexName(table: string, { columns }: Pick<Index, "columns">): string {
+  return [table, ...columns].join("_");
+}
+
+async function columnsOf(
+  sequelize: Sequelize,
+  table: string,
+  transaction: Transaction,
+): Promise<Set<string>> {
+  const rows = await sequelize.query<{ name: string }>(
+    sequelize.getDialect() === "sqlite"
+      ? `SELECT name FROM pragma_table_info('${table}')`
+      : `SELECT COLUMN_NAME AS name FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '${table}'`,
+    { type: QueryTypes.SELECT, transaction },
+  );
+  return new Set(rows.map(({ name }) => name));
 }
 
 /**
@@ -121,10 +136,6 @@ function definitions(
       return [name, column.type === DataTypes.TEXT ? { ...column, type: "MEDIUMTEXT" } : column];
     }),
   );
-}
-
-function indexName(table: string, columns: string[]): string {
-  return [table, ...columns].join("_");
 }
 
 /** The collation that compares byte by byte, trailing spaces included, as SQLite does. MySQL and MariaDB name it differently. */

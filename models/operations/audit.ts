@@ -8,14 +8,19 @@ import {
 } from "sequelize";
 import { v7 as newId } from "uuid";
 import type { Actor } from "../../domain/accounts.ts";
-import { id, json, moment, text } from "../columns.ts";
+import { digest, id, json, moment, serial, text } from "../columns.ts";
+import { chainHash } from "./audit-chain.ts";
 
-/** Who did what to what, from where, with what before and after. Only ever inserted. */
+/** Who did what to what, from where, with what before and after. Only ever inserted, each chained to the one before. */
 export class AuditEntry extends Model<
   InferAttributes<AuditEntry>,
   InferCreationAttributes<AuditEntry>
 > {
   declare id: string;
+  /** Its place in the chain: 1, 2, 3, … without a gap. */
+  declare sequence: number;
+  /** Covers the entry and the hash of the entry before it (audit-chain.ts). */
+  declare hash: string;
   declare actorId: string | null;
   declare actorName: string;
   declare action: string;
@@ -27,6 +32,21 @@ export class AuditEntry extends Model<
   declare after: unknown;
   declare createdAt: CreationOptional<Date>;
 }
+
+/** The end of the chain, in the one row by which those who append wait for each other. */
+export class AuditHead extends Model<
+  InferAttributes<AuditHead>,
+  InferCreationAttributes<AuditHead>
+> {
+  declare name: string;
+  /** How many entries there are. */
+  declare sequence: number;
+  /** The hash of the last one. */
+  declare hash: string;
+}
+
+/** The name of the one chain there is. */
+export const AUDIT_CHAIN = "audit";
 
 /** What happened. `before` and `after` hold what changed, never a secret. */
 export interface Audit {
@@ -42,29 +62,60 @@ export interface Audit {
   after?: unknown;
 }
 
-/** Writes the audit of a mutation, in the mutation's own transaction. */
+/**
+ * Writes the audit of a mutation, in the mutation's own transaction. From here to its end no other transaction can
+ * write an audit entry: call it last.
+ */
 export async function recordAudit(audit: Audit, transaction: Transaction): Promise<void> {
+  const head = await readHead(transaction);
   const { actor, address, requestId, before, after, ...what } = audit;
-  await AuditEntry.create(
-    {
-      ...what,
-      id: newId(),
-      actorId: actor?.accountId ?? null,
-      actorName: actor?.name ?? "longhaul",
-      address: address ?? null,
-      requestId: requestId ?? null,
-      before: before ?? null,
-      after: after ?? null,
-    },
-    { transaction },
-  );
+  const sequence = head.sequence + 1;
+  const entry = AuditEntry.build({
+    ...what,
+    id: newId(),
+    sequence,
+    hash: "",
+    actorId: actor?.accountId ?? null,
+    actorName: actor?.name ?? "longhaul",
+    address: address ?? null,
+    requestId: requestId ?? null,
+    before: before ?? null,
+    after: after ?? null,
+    createdAt: new Date(),
+  });
+  const stored = entry.get({ plain: true });
+  const hash = chainHash(head.hash, {
+    ...stored,
+    before: entry.getDataValue("before") as string | null,
+    after: entry.getDataValue("after") as string | null,
+  });
+  await entry.set({ hash }).save({ transaction });
+  const place = { name: AUDIT_CHAIN, sequence: head.sequence };
+  const [moved] = await AuditHead.update({ sequence, hash }, { where: place, transaction });
+  if (moved !== 1) throw new Error("the end of the audit chain was moved by somebody else");
 }
 
-/** Binds the table of this file. */
+/**
+ * The end of the chain, ours alone until the transaction ends: a locking read sees what was committed last, and on
+ * SQLite the transaction itself is the lock.
+ */
+export async function readHead(transaction: Transaction): Promise<AuditHead> {
+  const head = await AuditHead.findByPk(AUDIT_CHAIN, {
+    lock: transaction.LOCK.UPDATE,
+    transaction,
+  });
+  if (!head)
+    throw new Error("the end of the audit chain is gone: nothing can be changed unaudited");
+  return head;
+}
+
+/** Binds the tables of this file. */
 export function defineAudit(sequelize: Sequelize): void {
   AuditEntry.init(
     {
       id: id({ primaryKey: true }),
+      sequence: serial(),
+      hash: digest(),
       actorId: id({ allowNull: true }),
       actorName: text(100),
       action: text(64),
@@ -77,5 +128,9 @@ export function defineAudit(sequelize: Sequelize): void {
       createdAt: moment(),
     },
     { sequelize, updatedAt: false, tableName: "audit_entries" },
+  );
+  AuditHead.init(
+    { name: text(20, { primaryKey: true }), sequence: serial(), hash: digest() },
+    { sequelize, timestamps: false, tableName: "audit_heads" },
   );
 }

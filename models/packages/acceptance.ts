@@ -4,6 +4,7 @@ import { assertSameType } from "../../domain/packages.ts";
 import type { PackageType } from "../../domain/packages.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
 import { adoptStaged, nextSerial } from "../operations.ts";
+import { emitRunEvent } from "./events.ts";
 import { addRun, type Asker, auditPackage, holdPackage, tellLine } from "./orders.ts";
 import { Package, PackageVersion } from "./tables.ts";
 
@@ -39,9 +40,9 @@ export async function acceptPackage(
         { id, serial, name, description, type },
         { transaction },
       );
+      await acceptOriginal(created, original, asker, transaction);
       const after = { name, type, ...told(original) };
       await auditPackage("packages.created", created, { after }, asker, transaction);
-      await acceptOriginal(created, original, asker, transaction);
     });
   } catch (error) {
     if (!isTaken(error)) throw error;
@@ -65,9 +66,9 @@ export async function acceptVersion(
   try {
     await inTransaction(database, async (transaction) => {
       await holdPackage(owner, transaction);
+      await acceptOriginal(owner, original, asker, transaction);
       const changed = { after: told(original) };
       await auditPackage("packages.version-uploaded", owner, changed, asker, transaction);
-      await acceptOriginal(owner, original, asker, transaction);
     });
   } catch (error) {
     if (!isTaken(error)) throw error;
@@ -87,11 +88,11 @@ export async function acceptRollback(
 ): Promise<void> {
   await inTransaction(database, async (transaction) => {
     await holdPackage(owner, transaction);
-    const after = { version: version.version, channel: version.channel };
-    await auditPackage("packages.rolled-back", owner, { after }, asker, transaction);
     const run = { runId, kind: "rollback", version, turn: "now" } as const;
     const argument = await addRun(owner, run, asker, transaction);
     await tellLine(owner, { update: "rollBackPackage", id: runId, argument }, asker, transaction);
+    const after = { version: version.version, channel: version.channel };
+    await auditPackage("packages.rolled-back", owner, { after }, asker, transaction);
   });
 }
 
@@ -131,4 +132,5 @@ async function acceptOriginal(
     transaction,
   );
   await tellLine(owner, { update: "replacePackage", id: runId, argument }, asker, transaction);
+  await emitRunEvent("package.version_accepted", runId, transaction);
 }

@@ -5,6 +5,7 @@ export {
   type ReceivedOriginal,
 } from "./acceptance.ts";
 export { changePackage, changeVersion, deletePackage } from "./changes.ts";
+export { emitRunEvent } from "./events.ts";
 export { claimLink, findChannel, recordLiveVersion, takeNumber } from "./link.ts";
 export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";

@@ -1,9 +1,13 @@
 import { Op, type Transaction } from "sequelize";
-import { statesBefore } from "../../domain/packages.ts";
+import { isFinal, statesBefore } from "../../domain/packages.ts";
 import type { RunState, RunStep, StepState } from "../../domain/packages.ts";
+import { emitRunEnded, emitRunEvent } from "./events.ts";
 import { PackageRun, PackageStep, PackageVersion } from "./tables.ts";
 
-/** Moves a run to `to` if its state allows; false when it does not, so a late retry changes nothing. */
+/**
+ * Moves a run to `to` if its state allows, and tells the outside when it is parked or has ended; false when its state
+ * does not allow it, so a late retry changes nothing.
+ */
 export async function moveRun(
   runId: string,
   to: RunState,
@@ -14,7 +18,10 @@ export async function moveRun(
     { ...fields, state: to },
     { where: { id: runId, state: { [Op.in]: statesBefore(to) } }, transaction },
   );
-  return moved > 0;
+  if (moved === 0) return false;
+  if (to === "parked") await emitRunEvent("package.run_parked", runId, transaction);
+  if (isFinal(to)) await emitRunEnded(runId, transaction);
+  return true;
 }
 
 /** Notes that a step has begun, again if it was begun before; answers which turn this is, counted from 1. */

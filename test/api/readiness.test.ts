@@ -39,7 +39,10 @@ describe("the platform", () => {
     const { ready, checks } = await watchReadiness({ database, ...others })();
 
     expect(ready).toBe(false);
-    expect(checks["workers"]).toEqual({ ok: false, detail: "no worker serves io, build" });
+    expect(checks["workers"]).toEqual({
+      ok: false,
+      detail: "no worker serves io, build, outbound",
+    });
   });
 
   test("blames neither migrations nor workers when the database is away", async () => {

@@ -25,6 +25,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   api: { values: ["domain", "models", "workflows", "platform"] },
   workers: { values: ["domain", "platform", "models", "activities", "workflows"] },
   supervisor: { values: ["domain", "platform"] },
+  cli: { values: ["domain"] },
 };
 
 /** Inside api/. `kernel` is what lies beside the folders of routes, schemas and policies. */

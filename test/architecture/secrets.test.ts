@@ -19,14 +19,17 @@ function placesOf(object: string, property: string, files: string[]): string[] {
   return [...new Set(places)];
 }
 
-test("the environment is read in one place", () => {
+test("the environment is read in one place of the platform, and in one of the command", () => {
   const outside = sourceFiles(PRODUCT.filter((folder) => folder !== "scripts"));
 
-  expect(placesOf("process", "env", outside)).toEqual(["platform/env.ts"]);
+  expect(placesOf("process", "env", outside)).toEqual(["platform/env.ts", "cli/main.ts"]);
 });
 
 test("nothing but a pause is drawn from a generator that can be guessed", () => {
-  expect(placesOf("Math", "random", sourceFiles(PRODUCT))).toEqual(["models/database.ts"]);
+  expect(placesOf("Math", "random", sourceFiles(PRODUCT))).toEqual([
+    "models/database.ts",
+    "workflows/webhooks.ts",
+  ]);
 });
 
 test("a digest that can be forged is only made where somebody else's program shows it", () => {

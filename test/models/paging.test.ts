@@ -6,8 +6,11 @@ import { newId } from "../../platform/crypto.ts";
 import { describeDatabases } from "../support/database.ts";
 
 async function makeEntries(createdAt: Date[], action = "test.made"): Promise<string[]> {
-  const rows = createdAt.map((moment) => ({
+  const made = await AuditEntry.count();
+  const rows = createdAt.map((moment, index) => ({
     id: newId(),
+    sequence: made + index + 1,
+    hash: "0".repeat(64),
     actorId: null,
     actorName: "test",
     action,

@@ -15,6 +15,7 @@ import { refusal } from "../../domain/errors.ts";
 import type { Database } from "../../models/database.ts";
 import { openLocalBus, type Parent } from "../../platform/bus.ts";
 import { createPasswords } from "../../platform/passwords.ts";
+import { openOutbound } from "../../platform/outbound.ts";
 import { readEnv } from "../../platform/env.ts";
 import { openObjectStore } from "../../platform/objects/index.ts";
 import { openTestDatabase } from "./database.ts";
@@ -183,6 +184,7 @@ async function openServices(
     limiter: openLimiter(),
     bus: openLocalBus(NO_PARENT),
     temporal: temporal.client,
+    outbound: openOutbound(env.OUTBOUND_ALLOW),
     ...services,
   };
 }

@@ -13,6 +13,7 @@ export const FOLDERS = [
   "api",
   "workers",
   "supervisor",
+  "cli",
   "scripts",
   "test",
 ] as const;

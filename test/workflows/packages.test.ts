@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { activityInfo } from "@temporalio/activity";
 import type { Client, WorkflowHandle } from "@temporalio/client";
 import Long from "long";
 import { describe, expect, test } from "vitest";
@@ -72,6 +73,21 @@ describe("packageBuild", () => {
       "sign of align",
       "checksums of sign",
     ]);
+  });
+
+  test("asks a worker that runs tools which steps are configured", async () => {
+    const plain = fakePackages().activities;
+    const asked: string[] = [];
+    const { activities } = fakePackages({
+      beginBuild: (order) => {
+        asked.push(activityInfo().taskQueue);
+        return plain.beginBuild(order);
+      },
+    });
+
+    await withWorkers(ALL, activities, async ({ client }) => (await start(client)).result());
+
+    expect(asked).toEqual([QUEUES.build]);
   });
 
   test("fails at once when the content is bad", async () => {

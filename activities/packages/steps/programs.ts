@@ -9,7 +9,7 @@ import type { StepWork } from "./work.ts";
 
 /** Looks for malware with ClamAV. Exit code 1 is a finding, which ends the run; others but 0 are a broken scanner. */
 export async function runScan(work: StepWork): Promise<Artefact> {
-  const signatures = work.tools.settings.scanSignatures!;
+  const signatures = configured(work.tools.settings.scanSignatures, "SCAN_SIGNATURES");
   const path = await fetchInput(work);
   const limits = ["--max-filesize=4000M", "--max-scansize=4000M", "--alert-exceeds-max=yes"];
   const end = await runTool(
@@ -31,7 +31,8 @@ export async function runScan(work: StepWork): Promise<Artefact> {
 export async function runHarden(work: StepWork): Promise<Artefact> {
   const input = await fetchInput(work);
   const output = `${work.directory}/hardened.${work.type}`;
-  const [command, ...args] = work.tools.settings.hardenCommand!.map((word) =>
+  const words = configured(work.tools.settings.hardenCommand, "HARDEN_COMMAND");
+  const [command, ...args] = words.map((word) =>
     word.replaceAll("{input}", input).replaceAll("{output}", output),
   ) as [string, ...string[]];
   const end = await runTool(work, command, args, {
@@ -56,13 +57,7 @@ export async function runAlign(work: StepWork): Promise<Artefact> {
 
 /** Signs an APK and proves the signature. The password reaches the tool by its environment only. */
 export async function runSign(work: StepWork): Promise<Artefact> {
-  const { signing } = work.tools.settings;
-  if (!signing) {
-    throw new StepFailure(
-      "broken",
-      "There is no signing keystore. Give SIGNING_KEYSTORE and retry.",
-    );
-  }
+  const signing = configured(work.tools.settings.signing, "SIGNING_KEYSTORE");
   const input = await fetchInput(work);
   const output = `${work.directory}/signed.apk`;
   const end = await runTool(
@@ -95,4 +90,11 @@ export async function runSign(work: StepWork): Promise<Artefact> {
     addFacts(work.versionId, { signer_sha256: digest.find(Boolean) ?? null }, transaction),
   );
   return keepOutput(work, output);
+}
+
+/** What another build worker had when it planned the step, this one must have too. */
+function configured<T>(setting: T | undefined, variable: string): T {
+  if (setting !== undefined) return setting;
+  const reason = `A build worker has no ${variable}. Give it to every build worker, then retry.`;
+  throw new StepFailure("broken", reason);
 }

@@ -1,3 +1,4 @@
+export { listPackageAudit } from "./audit.ts";
 export { changePackage, deletePackage, resolveRun, rollBackPackage } from "./commands.ts";
 export { fetchOriginal, fetchRelease, fetchVersion } from "./links.ts";
 export {

@@ -100,6 +100,18 @@ describe("runBuildStep", () => {
     expect(await PackageStep.findAll()).toMatchObject([{ state: "failed" }]);
   });
 
+  test("a worker that lacks what another one planned with says what to give it", async () => {
+    const bench = await openBench();
+    const accepted = await accept(bench);
+
+    const failure = await failureOf(bench.perform("runBuildStep", stepOrder(accepted, "scan")));
+
+    expect(failure.message).toBe(
+      "A build worker has no SCAN_SIGNATURES. Give it to every build worker, then retry.",
+    );
+    expect(bench.runs).toEqual([]);
+  });
+
   test("an input that was damaged in the store is never processed", async () => {
     const bench = await openBench(() => ({}), { scanSignatures: "/signatures" });
     const accepted = await accept(bench);

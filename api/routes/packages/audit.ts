@@ -1,0 +1,21 @@
+import { listAuditEntries } from "../../audit-list.ts";
+import { findPackage } from "../../policies/packages.ts";
+import { route } from "../../route.ts";
+import { AuditOut, PackageAuditQuery } from "../../schemas/operations.ts";
+import { PackageId } from "../../schemas/packages.ts";
+
+export const listPackageAudit = route({
+  method: "get",
+  path: "/api/v1/packages/:id/audit",
+  summary: "Who did what to a package, newest first; with `format`, all of it as a file",
+  // Not audit:read: who may administer one package need not see what is done elsewhere.
+  access: "packages:administer",
+  params: PackageId,
+  query: PackageAuditQuery,
+  returns: [200, AuditOut, "export"],
+  async handle({ params, query }) {
+    const { serial } = await findPackage(params.id);
+    const subject = { subjectKind: "package", subjectId: String(serial) };
+    return listAuditEntries(query, { name: `audit-package-${serial}`, ...subject });
+  },
+});

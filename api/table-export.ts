@@ -1,0 +1,49 @@
+import { Readable } from "node:stream";
+import { stringify } from "csv-stringify/sync";
+import { Export } from "./route.ts";
+
+/** How a whole list may be asked for. */
+export const EXPORT_FORMATS = ["json", "csv"] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+type Cell = string | number | null;
+
+/** A list to be written out: its items in batches, each read when it is wanted. */
+export interface WholeList<T> {
+  /** The name of the file, without its ending. */
+  name: string;
+  batches: AsyncIterable<T[]>;
+  /** The columns of its table from left to right; null is an empty cell. */
+  columns: Readonly<Record<string, (item: T) => Cell>>;
+}
+
+/**
+ * A whole list as a file. JSON is `{"items": […], "next": null}`, as if it were one page; CSV is a table (RFC 4180, in
+ * UTF-8, with a header) whose cells no spreadsheet takes for a formula: what begins like one gets a `'` before it.
+ */
+export function exportList<T>(format: ExportFormat, list: WholeList<T>): Export {
+  const pieces = format === "csv" ? csv(list) : json(list);
+  const type = format === "csv" ? "text/csv; header=present" : "application/json";
+  const text = Readable.from(pieces, { objectMode: false });
+  return new Export(`${type}; charset=utf-8`, `${list.name}.${format}`, text);
+}
+
+async function* csv<T>({ batches, columns }: WholeList<T>): AsyncGenerator<string> {
+  const write = (rows: Cell[][]) =>
+    stringify(rows, { escape_formulas: true, quoted_string: true, record_delimiter: "windows" });
+  yield write([Object.keys(columns)]);
+  const cells = Object.values(columns);
+  for await (const batch of batches) {
+    yield write(batch.map((item) => cells.map((cell) => cell(item))));
+  }
+}
+
+async function* json<T>({ batches }: WholeList<T>): AsyncGenerator<string> {
+  let before = '{"items":[';
+  for await (const batch of batches) {
+    if (batch.length === 0) continue;
+    yield before + batch.map((item) => JSON.stringify(item)).join(",\n");
+    before = ",\n";
+  }
+  yield `${before.startsWith("{") ? before : ""}],"next":null}`;
+}

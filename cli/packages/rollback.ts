@@ -1,0 +1,36 @@
+import { randomUUID } from "node:crypto";
+import type { Order } from "../arguments.ts";
+import { EXIT } from "../endings.ts";
+import { concludeRun, followRun } from "./following.ts";
+import {
+  type Desk,
+  findPackage,
+  packagePath,
+  type PackageOut,
+  persist,
+  type RunOut,
+} from "./platform.ts";
+
+/** Lets the link show an earlier version again and follows the run. */
+export async function rollback(desk: Desk, { operands, options }: Order): Promise<number> {
+  const { connection, screen } = desk;
+  const [which, version] = operands as [string, string];
+  const { id } = await findPackage(desk, which);
+  // A new key for each command: rolling back to a version twice may well be meant.
+  const headers = { "Idempotency-Key": `rollback-${randomUUID()}` };
+  const accepted = await persist(desk, () =>
+    connection.ask<PackageOut & { run: RunOut }>("POST", packagePath(id, "rollback"), {
+      json: { version },
+      headers,
+    }),
+  );
+  const { run: started, ...owner } = accepted;
+  screen.remark(screen.words.accepted(id, started.id));
+  const follow = !options["no-follow"];
+  const run = follow ? await followRun(desk, id, started.id) : started;
+  const shown = follow
+    ? await persist(desk, () => connection.ask<PackageOut>("GET", packagePath(id)))
+    : owner;
+  if (options["json"]) screen.print(JSON.stringify({ package: shown, run }, null, 2));
+  return follow ? concludeRun(desk, run, shown) : EXIT.done;
+}

@@ -1,0 +1,190 @@
+import type { Command } from "./arguments.ts";
+
+/** Everything the command says by itself, in one language. What the platform says comes as the platform says it. */
+export interface Words {
+  help: string;
+  usage: Record<Command, string>;
+  unknownCommand: (typed: string) => string;
+  helpHint: string;
+  noKey: string;
+  badUrl: (value: string) => string;
+  badKeyFile: (file: string) => string;
+  nameOrPackage: string;
+  noVersion: string;
+  badLimit: string;
+  badField: (field: string, message: string) => string;
+  unreadable: (file: string, reason: string) => string;
+  changed: (file: string) => string;
+  hashing: (file: string) => string;
+  uploading: (file: string) => string;
+  pushedBefore: (version: string) => string;
+  accepted: (id: string, run: string) => string;
+  otherContent: (version: string) => string;
+  noPackage: (which: string) => string;
+  noRun: string;
+  retrying: (reason: string, seconds: number) => string;
+  ended: Record<"succeeded" | "superseded" | "failed" | "cancelled", (version: string) => string>;
+  parked: (version: string, reason: string) => string;
+  link: (url: string) => string;
+  more: (count: number) => string;
+  columns: Record<"id" | "name" | "type" | "live" | "status" | "changed", string>;
+  refused: (message: string, code: string, requestId: string | undefined) => string;
+  unreachable: (address: string, reason: string) => string;
+}
+
+const HELP = `longhaul packages push FILE --name NAME --version V [--description TEXT] [--no-follow]
+longhaul packages push FILE --package ID --version V
+longhaul packages list [--limit N]
+longhaul packages log PACKAGE [RUN] [--follow]
+longhaul packages rollback PACKAGE VERSION [--no-follow]
+longhaul packages query PACKAGE`;
+
+const ENGLISH: Words = {
+  help: `Pushes packages to a Longhaul platform and looks at them.
+
+${HELP}
+
+PACKAGE is an id (digits) or a name. All commands know --json (one JSON document on
+stdout) and --help; longhaul --version prints the version.
+
+  push      sends a file as a new version, makes the package when there is none of that
+            name, and follows the run. The same push again meets the same run, also after
+            a lost connection or a crash.
+  list      packages, newest first
+  log       the log of a run, the latest when none is named
+  rollback  lets the link show an earlier version again
+  query     what clients are told about a package
+
+Environment:
+  LONGHAUL_URL           address of the platform (default http://127.0.0.1:3000)
+  LONGHAUL_API_KEY       API key; or LONGHAUL_API_KEY_FILE, a file that holds it
+  LANG                   zh… for Chinese
+
+Exit codes:
+  0 done   1 refused by the platform   2 wrong usage   3 platform not reached
+  4 the run failed or was cancelled   5 the run waits for an operator`,
+  usage: {
+    push: "longhaul packages push FILE (--name NAME | --package ID) --version V",
+    list: "longhaul packages list [--limit N]",
+    log: "longhaul packages log PACKAGE [RUN] [--follow]",
+    rollback: "longhaul packages rollback PACKAGE VERSION [--no-follow]",
+    query: "longhaul packages query PACKAGE",
+  },
+  unknownCommand: (typed) => `There is no command "${typed}".`,
+  helpHint: 'See "longhaul --help".',
+  noKey: "Give an API key in LONGHAUL_API_KEY, or a file that holds one in LONGHAUL_API_KEY_FILE.",
+  badUrl: (value) => `LONGHAUL_URL is no http or https address: ${value}`,
+  badKeyFile: (file) => `LONGHAUL_API_KEY_FILE cannot be read: ${file}`,
+  nameOrPackage: "Say where it goes: either --name NAME or --package ID.",
+  noVersion: "Say which version it is: --version V.",
+  badLimit: "--limit must be a whole number from 1 on.",
+  badField: (field, message) => `--${field} ${message}`,
+  unreadable: (file, reason) => `${file} cannot be read: ${reason}`,
+  changed: (file) => `${file} was changed or taken away while it was sent.`,
+  hashing: (file) => `reading ${file}`,
+  uploading: (file) => `sending ${file}`,
+  pushedBefore: (version) => `Version ${version} was pushed before with the same content.`,
+  accepted: (id, run) => `Accepted: package ${id}, run ${run}.`,
+  otherContent: (version) =>
+    `Version ${version} exists with other content. Push under another version.`,
+  noPackage: (which) => `There is no package "${which}".`,
+  noRun: "This package has no run.",
+  retrying: (reason, seconds) => `${reason}. Trying again in ${seconds} s.`,
+  ended: {
+    succeeded: (version) => `Version ${version} is live.`,
+    superseded: (version) => `Version ${version} is ready; the link shows a later one.`,
+    failed: (version) => `Version ${version} failed`,
+    cancelled: (version) => `Version ${version} was cancelled`,
+  },
+  parked: (version, reason) => `Version ${version} waits for an operator: ${reason}`,
+  link: (url) => `Link: ${url}`,
+  more: (count) => `Only the newest ${count} are shown: --limit shows more.`,
+  columns: {
+    id: "ID",
+    name: "NAME",
+    type: "TYPE",
+    live: "LIVE",
+    status: "STATUS",
+    changed: "CHANGED",
+  },
+  refused: (message, code, requestId) =>
+    `${message} (${code}${requestId ? `, request ${requestId}` : ""})`,
+  unreachable: (address, reason) => `${address} cannot be reached: ${reason}`,
+};
+
+const CHINESE: Words = {
+  help: `向 Longhaul 平台推送应用包,并查看其状态。
+
+${HELP}
+
+PACKAGE 可以是编号(数字)或名称。所有命令都支持 --json(在标准输出写一个 JSON 文档)
+和 --help;longhaul --version 显示版本。
+
+  push      把文件作为新版本推送;没有同名的包时新建;随后跟踪运行过程。
+            重复同一次推送会找到同一个运行,断线或崩溃之后也一样。
+  list      列出包,最新的在前
+  log       显示一次运行的日志;不指定则为最近一次
+  rollback  让固定链接重新指向较早的版本
+  query     客户端查询到的包信息
+
+环境变量:
+  LONGHAUL_URL           平台地址(默认 http://127.0.0.1:3000)
+  LONGHAUL_API_KEY       API 密钥;或用 LONGHAUL_API_KEY_FILE 指定存放密钥的文件
+  LANG                   zh… 显示中文
+
+退出码:
+  0 完成   1 被平台拒绝   2 用法错误   3 无法连接平台
+  4 运行失败或被取消   5 运行正在等待运维人员处理`,
+  usage: {
+    push: "longhaul packages push 文件 (--name 名称 | --package 编号) --version 版本",
+    list: "longhaul packages list [--limit 条数]",
+    log: "longhaul packages log 包 [运行] [--follow]",
+    rollback: "longhaul packages rollback 包 版本 [--no-follow]",
+    query: "longhaul packages query 包",
+  },
+  unknownCommand: (typed) => `没有“${typed}”这个命令。`,
+  helpHint: "用法见 longhaul --help。",
+  noKey: "请在 LONGHAUL_API_KEY 中提供 API 密钥,或用 LONGHAUL_API_KEY_FILE 指定存放密钥的文件。",
+  badUrl: (value) => `LONGHAUL_URL 不是 http 或 https 地址:${value}`,
+  badKeyFile: (file) => `无法读取 LONGHAUL_API_KEY_FILE:${file}`,
+  nameOrPackage: "请指明目标:--name 名称 或 --package 编号,二选一。",
+  noVersion: "请指明版本:--version 版本。",
+  badLimit: "--limit 必须是不小于 1 的整数。",
+  badField: (field, message) => `--${field} 无效:${message}`,
+  unreadable: (file, reason) => `无法读取 ${file}:${reason}`,
+  changed: (file) => `${file} 在上传期间被修改或移走。`,
+  hashing: (file) => `正在读取 ${file}`,
+  uploading: (file) => `正在上传 ${file}`,
+  pushedBefore: (version) => `版本 ${version} 此前已推送,内容相同。`,
+  accepted: (id, run) => `已接收:包 ${id},运行 ${run}。`,
+  otherContent: (version) => `版本 ${version} 已存在且内容不同。请换一个版本号。`,
+  noPackage: (which) => `没有“${which}”这个包。`,
+  noRun: "这个包还没有运行记录。",
+  retrying: (reason, seconds) => `${reason}。${seconds} 秒后重试。`,
+  ended: {
+    succeeded: (version) => `版本 ${version} 已上线。`,
+    superseded: (version) => `版本 ${version} 已就绪;链接指向更新的版本。`,
+    failed: (version) => `版本 ${version} 失败`,
+    cancelled: (version) => `版本 ${version} 已取消`,
+  },
+  parked: (version, reason) => `版本 ${version} 正在等待运维人员处理:${reason}`,
+  link: (url) => `链接:${url}`,
+  more: (count) => `仅显示最新的 ${count} 个;用 --limit 查看更多。`,
+  columns: {
+    id: "编号",
+    name: "名称",
+    type: "类型",
+    live: "线上版本",
+    status: "状态",
+    changed: "更新时间",
+  },
+  refused: (message, code, requestId) =>
+    `${message}(${code}${requestId ? `,请求 ${requestId}` : ""})`,
+  unreachable: (address, reason) => `无法连接 ${address}:${reason}`,
+};
+
+/** The words for the locale that the environment names (POSIX: LC_ALL, LC_MESSAGES, LANG); English but for Chinese. */
+export function wordsFor(env: Readonly<Record<string, string | undefined>>): Words {
+  const locale = env["LC_ALL"] || env["LC_MESSAGES"] || env["LANG"];
+  return locale?.toLowerCase().startsWith("zh") ? CHINESE : ENGLISH;
+}

@@ -1,0 +1,95 @@
+import { randomUUID } from "node:crypto";
+import { expect, test } from "vitest";
+import type { RunOrder } from "../../../activities/packages/contract.ts";
+import { OUTWARD_EVENTS, type OutwardEventName } from "../../../domain/webhooks.ts";
+import { acceptRollback, Package, PackageVersion } from "../../../models/packages/index.ts";
+import { WebhookDelivery } from "../../../models/webhooks/index.ts";
+import { accept, build, openBench } from "../../support/package-bench.ts";
+import { makeWebhook } from "../../support/webhooks.ts";
+
+/** A bench with a webhook that listens to everything. */
+async function openListeningBench() {
+  const bench = await openBench();
+  const events = Object.keys(OUTWARD_EVENTS) as OutwardEventName[];
+  await makeWebhook(bench.database, { events });
+  return bench;
+}
+
+type Bench = Awaited<ReturnType<typeof openListeningBench>>;
+
+async function told(): Promise<{ type: string; data: Record<string, unknown> }[]> {
+  const deliveries = await WebhookDelivery.findAll({ order: [["id", "ASC"]] });
+  return deliveries.map(({ body }) => JSON.parse(body) as Awaited<ReturnType<typeof told>>[0]);
+}
+
+async function publish({ perform }: Bench, order: RunOrder): Promise<void> {
+  const plan = (await perform("openPublication", order))!;
+  for (const step of ["switchLink", "recordLive", "recordLive"] as const) {
+    await perform(step, { ...order, plan });
+  }
+}
+
+test("a version is told of when it is accepted and when it is live, by public ids alone, each once", async () => {
+  const bench = await openListeningBench();
+  const accepted = await accept(bench);
+  await build(bench, accepted);
+
+  await publish(bench, accepted.order);
+
+  const data = {
+    package: "1001",
+    version: "1.0.0",
+    run: accepted.runId,
+    kind: "upload",
+    number: 1,
+  };
+  const events = await told();
+  expect(events).toEqual([
+    { type: "package.version_accepted", timestamp: expect.any(String), data },
+    {
+      type: "package.run_ended",
+      timestamp: expect.any(String),
+      data: { ...data, status: "succeeded" },
+    },
+    { type: "package.published", timestamp: expect.any(String), data },
+  ]);
+  expect(JSON.stringify(events)).not.toContain(accepted.packageId);
+  expect(JSON.stringify(events)).not.toContain(accepted.versionId);
+});
+
+test("a rollback is told of as such when the earlier version is live again", async () => {
+  const bench = await openListeningBench();
+  const accepted = await accept(bench);
+  await build(bench, accepted);
+  await publish(bench, accepted.order);
+  const owner = await Package.findByPk(accepted.packageId, { rejectOnEmpty: true });
+  const version = await PackageVersion.findByPk(accepted.versionId, { rejectOnEmpty: true });
+  const runId = randomUUID();
+  const before = (await told()).length;
+
+  await acceptRollback(bench.database, owner, { runId, version }, accepted.asker);
+  await publish(bench, { ...accepted.order, runId, kind: "rollback", number: 2 });
+
+  expect((await told()).slice(before)).toMatchObject([
+    { type: "package.run_ended", data: { run: runId, status: "succeeded" } },
+    { type: "package.rolled_back", data: { run: runId, kind: "rollback", number: 2 } },
+  ]);
+});
+
+test("a run that waits for a person, and how it ended, are told of once", async () => {
+  const bench = await openListeningBench();
+  const { order, packageId, runId } = await accept(bench);
+  await bench.perform("beginBuild", order);
+  const ids = { packageId, runId };
+  const parked = { ...ids, workflowId: "w", step: "harden", reason: "broken" } as const;
+
+  await bench.perform("parkRun", parked);
+  await bench.perform("parkRun", parked);
+  await bench.perform("endRun", { ...ids, state: "cancelled", reason: "aborted" });
+  await bench.perform("endRun", { ...ids, state: "failed", reason: "late" });
+
+  expect((await told()).slice(1)).toMatchObject([
+    { type: "package.run_parked", data: { run: runId } },
+    { type: "package.run_ended", data: { run: runId, status: "cancelled" } },
+  ]);
+});
