@@ -22,6 +22,8 @@ export const LIMITS = {
   originalLinkSeconds: 600,
   /** How far ahead a publication may be ordered. */
   publicationDays: 366,
+  /** Days of statistics in one answer. */
+  statisticsDays: 366,
   runOutputDays: 7,
   stagedLeaseSeconds: 60,
   listItems: 100,

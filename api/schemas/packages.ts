@@ -77,6 +77,10 @@ export const ListQuery = z.strictObject({
   after: z.string().max(500).optional(),
   limit: z.coerce.number().int().min(1).max(LIMITS.listItems).default(20),
 });
+export const StatisticsQuery = z.strictObject({
+  from: z.iso.date().optional(),
+  to: z.iso.date().optional(),
+});
 export const LogQuery = z.strictObject({
   follow: z.stringbool().default(false),
   after: z.coerce.number().int().min(0).default(0),
@@ -189,6 +193,19 @@ export const PackagesOut = z.strictObject({
 export const VersionsOut = z.strictObject({
   items: z.array(VersionOut),
   next: z.string().nullable(),
+});
+
+const Sums = { downloads: z.int(), bytes: z.int() };
+const Day = z.iso.date();
+export const StatisticsOut = z.strictObject({
+  from: Day,
+  to: Day,
+  ...Sums,
+  days: z.array(z.strictObject({ day: Day, ...Sums })),
+  versions: z.array(z.strictObject({ version: z.string(), ...Sums })),
+  channels: z.array(z.strictObject({ channel: z.string(), ...Sums })),
+  /** One per day, version and channel on which anything was downloaded, oldest first. */
+  items: z.array(z.strictObject({ day: Day, version: z.string(), channel: z.string(), ...Sums })),
 });
 export const RunsOut = z.strictObject({ items: z.array(RunSummary), next: z.string().nullable() });
 

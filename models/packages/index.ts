@@ -5,6 +5,7 @@ export {
   type ReceivedOriginal,
 } from "./acceptance.ts";
 export { changePackage, changeVersion, deletePackage } from "./changes.ts";
+export { dayOf, type DownloadCounter, openDownloadCounter, readDownloads } from "./downloads.ts";
 export { emitRunEvent } from "./events.ts";
 export { claimLink, findChannel, recordLiveVersion, takeNumber } from "./link.ts";
 export { appendLog, logBytes, readLog } from "./log.ts";
@@ -15,6 +16,7 @@ export {
   definePackages,
   Package,
   PackageChannel,
+  PackageDownload,
   PackageLogChunk,
   PackageRun,
   PackageStep,

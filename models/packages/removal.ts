@@ -2,6 +2,7 @@ import type { Transaction } from "sequelize";
 import {
   Package,
   PackageChannel,
+  PackageDownload,
   PackageLogChunk,
   PackageRun,
   PackageStep,
@@ -21,5 +22,6 @@ export async function removePackageRows(
   await PackageRun.destroy(of);
   await PackageVersion.destroy(of);
   await PackageChannel.destroy(of);
+  await PackageDownload.destroy(of);
   await Package.destroy({ where: { id: packageId }, transaction });
 }

@@ -10,5 +10,6 @@ export {
   readRun,
   readRunLog,
 } from "./reading.ts";
+export { readStatistics } from "./statistics.ts";
 export { uploadPackage, uploadVersion } from "./uploads.ts";
 export { changeNotes, publishVersion, yankVersion } from "./versions.ts";

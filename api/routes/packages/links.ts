@@ -1,6 +1,7 @@
 import { refusal } from "../../../domain/errors.ts";
 import { channelInLink, closedDoor, notPublished, packageKeys } from "../../../domain/packages.ts";
 import type { Package, PackageVersion } from "../../../models/packages/index.ts";
+import type { OpenedObject } from "../../../platform/objects/index.ts";
 import { deriveKey, verifyLink } from "../../../platform/crypto.ts";
 import { type Delivery, NOT_KEPT } from "../../delivery.ts";
 import { assertOpen, fallbackOf, findPackage, findVersion } from "../../policies/packages.ts";
@@ -102,7 +103,8 @@ async function openLink(services: Services, owner: Package, channel: string): Pr
     }
     await assertOpen(owner, version);
     const reopen = () => openLink(services, owner, channel);
-    return { object, etag: sha256!, fileName: fileName!, cacheControl: LIVE, reopen };
+    const count = countOf(services, version, object);
+    return { object, etag: sha256!, fileName: fileName!, cacheControl: LIVE, count, reopen };
   } catch (error) {
     await object.close();
     throw error;
@@ -110,11 +112,22 @@ async function openLink(services: Services, owner: Package, channel: string): Pr
 }
 
 async function openVersion(
-  { objects }: Services,
-  { artefactKey, artefactSha256, fileName }: PackageVersion,
+  services: Services,
+  version: PackageVersion,
   cacheControl: string,
 ): Promise<Delivery> {
-  const object = artefactKey ? await objects.open(artefactKey) : undefined;
+  const { artefactKey, artefactSha256, fileName, isDraft } = version;
+  const object = artefactKey ? await services.objects.open(artefactKey) : undefined;
   if (!object) throw notPublished();
-  return { object, etag: artefactSha256!, fileName, cacheControl };
+  const delivery = { object, etag: artefactSha256!, fileName, cacheControl };
+  // Whoever tries a draft out is no user of it.
+  return isDraft ? delivery : { ...delivery, count: countOf(services, version, object) };
+}
+
+function countOf(
+  { downloads }: Services,
+  { packageId, version, channel }: PackageVersion,
+  { facts }: OpenedObject,
+): NonNullable<Delivery["count"]> {
+  return (times) => downloads.count({ packageId, version, channel, bytes: facts.bytes }, times);
 }
