@@ -4,13 +4,21 @@ export {
   acceptVersion,
   type ReceivedOriginal,
 } from "./acceptance.ts";
+export {
+  adoptArtefact,
+  artefactOf,
+  firstBuild,
+  keepArtefact,
+  type KeptObject,
+} from "./artefacts.ts";
 export { changePackage, changeVersion, deletePackage } from "./changes.ts";
 export { emitRunEvent } from "./events.ts";
 export { claimLink, findChannel, recordLiveVersion, takeNumber } from "./link.ts";
 export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";
+export { acceptRebuild, findStart, orderRebuild, outputGone, type Rebuild } from "./rebuilds.ts";
 export { removePackageRows } from "./removal.ts";
-export { addFacts, beginStep, endStep, keepArtefact, moveRun } from "./runs.ts";
+export { addFacts, beginStep, endStep, moveRun } from "./runs.ts";
 export {
   definePackages,
   Package,

@@ -4,6 +4,7 @@ export { packageLine } from "./line.ts";
 export {
   closeDoors,
   publishVersion,
+  rebuildVersion,
   removePackage,
   replacePackage,
   rollBackPackage,
