@@ -33,8 +33,9 @@ export const fetchRelease = route({
   unlimited: true,
   params: FixedLink,
   returns: "delivery",
-  async handle({ params, services }) {
-    const owner = await findPackage(params.id);
+  async handle(call) {
+    const { params, services } = call;
+    const owner = await findPackage(call);
     const channel = channelInLink(params.file, owner.type);
     if (channel === undefined) throw notPublished();
     return openLink(services, owner, channel);
@@ -49,8 +50,9 @@ export const fetchVersion = route({
   unlimited: true,
   params: VersionLink,
   returns: "delivery",
-  async handle({ actor, params, services }) {
-    const owner = await findPackage(params.id);
+  async handle(call) {
+    const { actor, params, services } = call;
+    const owner = await findPackage(call);
     const version = await findVersion(owner, params.version);
     if (version.fileName !== params.file) throw notPublished();
     await assertOpen(owner, version, actor);
@@ -71,7 +73,8 @@ export const fetchOriginal = route({
   params: VersionOf,
   query: SignedQuery,
   returns: "delivery",
-  async handle({ actor, params, query, services }) {
+  async handle(call) {
+    const { actor, params, query, services } = call;
     const path = `/api/v1/packages/${params.id}/versions/${params.version}/original`;
     const terms = { method: "GET", path, expiresAt: query.expires } as const;
     const verdict = verifyLink(deriveKey(services.secretKey, "links"), terms, query.signature);
@@ -81,7 +84,7 @@ export const fetchOriginal = route({
         `This address is ${verdict}. Ask for the package again.`,
       );
     }
-    const owner = await findPackage(params.id);
+    const owner = await findPackage(call);
     const version = await findVersion(owner, params.version);
     await assertOpen(owner, version, actor);
     const object = await services.objects.open(version.originalKey);
