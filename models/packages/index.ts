@@ -16,7 +16,7 @@ export { emitRunEvent } from "./events.ts";
 export { claimLink, findChannel, recordLiveVersion, takeNumber } from "./link.ts";
 export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";
-export { acceptRebuild, findStart, orderRebuild, outputGone, type Rebuild } from "./rebuilds.ts";
+export { acceptRebuild, findStart, outputGone } from "./rebuilds.ts";
 export { removePackageRows } from "./removal.ts";
 export { addFacts, beginStep, endStep, moveRun } from "./runs.ts";
 export {

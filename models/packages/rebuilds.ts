@@ -13,7 +13,7 @@ const OPEN_HOUSE = { isDistributing: true };
 const RECENT_RUNS = 50;
 
 /** A version is to be built again: wholly, from a step on, or out of something else. */
-export interface Rebuild {
+interface Rebuild {
   runId: string;
   version: PackageVersion;
   kind: RunKind;
@@ -50,7 +50,7 @@ export async function acceptRebuild(
 }
 
 /** The order of `acceptRebuild` as a part of a larger one, which holds the package and writes the audit. */
-export async function orderRebuild(
+async function orderRebuild(
   owner: Package,
   { runId, version: { id: versionId }, kind, fromStep, input }: Rebuild,
   asker: Asker,

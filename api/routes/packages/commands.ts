@@ -66,8 +66,8 @@ export const rebuildVersion = route({
   body: Rebuild,
   returns: [202, AcceptedOut],
   async handle(call) {
-    const { services, params, body } = call;
-    const owner = await findPackage(params.id);
+    const { services, body } = call;
+    const owner = await findPackage(call);
     const version = await findVersion(owner, body.version);
     const { from_step: fromStep, input } = body;
     const start = await findStart(owner, version, { fromStep, input });
