@@ -7,7 +7,7 @@ import {
   type Package,
 } from "../../../models/packages/index.ts";
 import { deriveKey, verifyLink } from "../../../platform/crypto.ts";
-import type { Delivery } from "../../delivery.ts";
+import { type Delivery, NOT_KEPT } from "../../delivery.ts";
 import { assertOpen, fallbackOf, findPackage, findVersion } from "../../policies/packages.ts";
 import { route } from "../../route.ts";
 import { FixedLink, SignedQuery, VersionLink, VersionOf } from "../../schemas/packages.ts";
@@ -15,7 +15,6 @@ import type { Services } from "../../services.ts";
 
 const LIVE = "public, max-age=60, must-revalidate";
 const FOR_EVER = "public, max-age=31536000, immutable";
-const NOT_KEPT = "private, no-store";
 /** What a link without an object stands for: only the package itself can say more than that nothing is there. */
 const NEVER_SHOWN = {
   version: "",
