@@ -14,6 +14,7 @@ const NOT_KEPT = "private, no-store";
 /** What a link without an object stands for: only the package itself can say more than that nothing is there. */
 const NEVER_SHOWN = {
   version: "",
+  state: "processing",
   isDraft: true,
   verdict: "clear",
   yankedAt: null,
@@ -48,7 +49,7 @@ export const fetchVersion = route({
     const owner = await findPackage(params.id);
     const version = await findVersion(owner, params.version);
     if (version.fileName !== params.file) throw notPublished();
-    await assertOpen(owner, version, actor);
+    await assertOpen(owner, version, { actor });
     return openVersion(services, version, version.isDraft ? NOT_KEPT : FOR_EVER);
   },
 });
@@ -73,7 +74,7 @@ export const fetchOriginal = route({
     }
     const owner = await findPackage(params.id);
     const version = await findVersion(owner, params.version);
-    await assertOpen(owner, version, actor);
+    await assertOpen(owner, version, { actor, original: true });
     const object = await services.objects.open(version.originalKey);
     if (!object) throw new Error("an original is gone from the store");
     const { fileName, originalSha256: etag } = version;
