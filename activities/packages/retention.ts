@@ -12,11 +12,10 @@ import {
 } from "../../models/packages/index.ts";
 import { lasting } from "./attempt.ts";
 import type { DoorOrder } from "./contract.ts";
-import { purgePaths } from "./edge.ts";
 import type { PackageTools } from "./tools.ts";
 
 /** What keeps a package from growing for ever. */
-export function createRetentionActivities({ database, objects, settings }: PackageTools) {
+export function createRetentionActivities({ database, objects, edge, settings }: PackageTools) {
   return {
     /** Twice: what was removed is answered again until its objects are gone, and nothing is removed twice. */
     async retireVersions({ packageId }: DoorOrder): Promise<Retirement> {
@@ -34,10 +33,10 @@ export function createRetentionActivities({ database, objects, settings }: Packa
         const owner = await Package.findByPk(packageId);
         if (!owner || versions.length === 0) return;
         const serial = String(owner.serial);
-        const paths = versions.map(({ version, fileName }) =>
-          versionPath(serial, version, fileName),
+        const urls = versions.map(
+          ({ version, fileName }) => settings.publicUrl + versionPath(serial, version, fileName),
         );
-        await purgePaths(settings, paths, signal);
+        await edge.purge(urls, { signal });
         const ids = versions.map(({ id }) => id);
         const runs = await PackageRun.findAll({ where: { versionId: ids }, attributes: ["id"] });
         const folders = [

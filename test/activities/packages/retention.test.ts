@@ -3,13 +3,15 @@ import { packageKeys } from "../../../domain/packages.ts";
 import { inTransaction } from "../../../models/database.ts";
 import { OutboxEntry } from "../../../models/operations.ts";
 import { moveRun, Package, PackageRun, PackageVersion } from "../../../models/packages/index.ts";
+import { openEdge } from "../../../platform/edge/index.ts";
 import { accept, build, openBench } from "../../support/package-bench.ts";
 import { startReceiver } from "../../support/receiver.ts";
 
 test("a removed version keeps its original alone, edges are told, and doing it again changes nothing", async () => {
   const edge = await startReceiver();
-  const settings = { purgeUrl: edge.address, publicUrl: "https://dl.example" };
-  const bench = await openBench(() => ({}), settings);
+  const settings = { publicUrl: "https://dl.example" };
+  const hook = openEdge({ kind: "hook", url: edge.address });
+  const bench = await openBench(() => ({}), settings, hook);
   const [gone, kept] = [await accept(bench), await accept(bench, "2.0.0")];
   for (const one of [gone, kept]) await build(bench, one);
   const { packageId, runId, versionId } = gone;
