@@ -74,7 +74,7 @@ export async function packageLine(line: PackageLine): Promise<void> {
             desk.removing ||
             built.some(({ channel, number }) => channel === newest.channel && number > than),
           show: (step, parked) => status(`${newest.title}: ${step}`, parked),
-          keep: keeper.look,
+          keep: () => keeper.look(),
         };
         await onBehalfOf(newest.caller, () => publishOrEnd(newest, scene));
         continue;
