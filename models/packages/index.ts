@@ -18,6 +18,7 @@ export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";
 export { acceptRebuild, findStart, outputGone } from "./rebuilds.ts";
 export { removePackageRows } from "./removal.ts";
+export { forgetArtefacts, retireVersions, tellOverdue, type Retirement } from "./retention.ts";
 export { addFacts, beginStep, endStep, moveRun, noteTrouble } from "./runs.ts";
 export {
   definePackages,

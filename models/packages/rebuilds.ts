@@ -5,6 +5,7 @@ import type { BuildStep, PackageType, RunKind } from "../../domain/packages.ts";
 import { type Database, inTransaction } from "../database.ts";
 import { artefactOf, type KeptObject } from "./artefacts.ts";
 import { addRun, type Asker, auditPackage, holdPackage, tellLine } from "./orders.ts";
+import { holdVersion } from "./retention.ts";
 import { type Package, PackageRun, PackageStep, PackageVersion } from "./tables.ts";
 
 /** A version's own doors, whatever its package says. */
@@ -57,6 +58,7 @@ async function orderRebuild(
   transaction: Transaction,
 ): Promise<void> {
   const version = await PackageVersion.findByPk(versionId, { transaction, rejectOnEmpty: true });
+  await holdVersion(version, transaction);
   const refused = closedDoor(OPEN_HOUSE, version, { insider: true });
   if (refused) throw refused;
   const start = await findStart(owner, version, { fromStep, input }, transaction);

@@ -5,6 +5,7 @@ import {
   type InferCreationAttributes,
   type Sequelize,
 } from "sequelize";
+import { LIMITS } from "../../domain/limits.ts";
 import {
   RUN_KINDS,
   RUN_STATES,
@@ -48,6 +49,10 @@ export class Package extends Model<InferAttributes<Package>, InferCreationAttrib
   declare description: string | null;
   declare type: PackageType;
   declare isDistributing: CreationOptional<boolean>;
+  /** How many versions of each channel retention keeps; all when null. */
+  declare retainedVersions: CreationOptional<number | null>;
+  /** How long a version that left its link is kept for sure. */
+  declare graceSeconds: CreationOptional<number>;
   /** The run that was accepted last. */
   declare latestRunId: CreationOptional<string | null>;
   /** Since when it is being removed: nobody finds it any more, and its rows go last. */
@@ -106,6 +111,10 @@ export class PackageVersion extends Model<
   declare firstArtefactKey: CreationOptional<string | null>;
   declare firstArtefactBytes: CreationOptional<number | null>;
   declare firstArtefactSha256: CreationOptional<string | null>;
+  /** Never removed by retention. */
+  declare isPinned: CreationOptional<boolean>;
+  /** When retention removed its published form; the object is gone when `artefactKey` is null. */
+  declare removedAt: CreationOptional<Date | null>;
   /** What the metadata step read out of the file. */
   declare facts: CreationOptional<Record<string, unknown> | null>;
   declare createdAt: CreationOptional<Date>;
@@ -197,6 +206,8 @@ export function definePackages(sequelize: Sequelize): void {
       description: longText({ allowNull: true }),
       type: state(PACKAGE_TYPES),
       isDistributing: flag({ defaultValue: true }),
+      retainedVersions: count({ allowNull: true }),
+      graceSeconds: count({ defaultValue: LIMITS.graceHours * 3600 }),
       latestRunId: id({ allowNull: true }),
       deletedAt: moment({ allowNull: true }),
       ...times(),
@@ -239,6 +250,8 @@ export function definePackages(sequelize: Sequelize): void {
       firstArtefactKey: text(500, { allowNull: true }),
       firstArtefactBytes: bytes({ allowNull: true }),
       firstArtefactSha256: digest({ allowNull: true }),
+      isPinned: flag({ defaultValue: false }),
+      removedAt: moment({ allowNull: true }),
       facts: json({ allowNull: true }),
       ...times(),
     },
