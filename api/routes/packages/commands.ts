@@ -62,6 +62,7 @@ export const rebuildVersion = route({
   path: "/api/v1/packages/:id/runs",
   summary: "Build a version again, wholly or from a step on, and publish it",
   access: "packages:publish",
+  perPackage: true,
   params: PackageId,
   body: Rebuild,
   returns: [202, AcceptedOut],
