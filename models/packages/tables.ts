@@ -12,9 +12,11 @@ import {
   STEP_STATES,
   VERDICTS,
   VERSION_STATES,
+  PACKAGE_STATUSES,
   PACKAGE_TYPES,
 } from "../../domain/packages.ts";
 import type {
+  PackageStatus,
   PackageType,
   RunKind,
   RunState,
@@ -47,6 +49,8 @@ export class Package extends Model<InferAttributes<Package>, InferCreationAttrib
   declare description: string | null;
   declare type: PackageType;
   declare isDistributing: CreationOptional<boolean>;
+  /** What the contract's clients see; kept by `keepStatus` alone. */
+  declare status: CreationOptional<PackageStatus>;
   /** The run that was accepted last. */
   declare latestRunId: CreationOptional<string | null>;
   /** Since when it is being removed: nobody finds it any more, and its rows go last. */
@@ -177,6 +181,7 @@ export function definePackages(sequelize: Sequelize): void {
       description: longText({ allowNull: true }),
       type: state(PACKAGE_TYPES),
       isDistributing: flag({ defaultValue: true }),
+      status: state(PACKAGE_STATUSES, { defaultValue: "pending" }),
       latestRunId: id({ allowNull: true }),
       deletedAt: moment({ allowNull: true }),
       ...times(),

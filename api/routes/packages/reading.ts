@@ -2,19 +2,26 @@ import type { z } from "zod";
 import { may } from "../../../domain/accounts.ts";
 import { refusal } from "../../../domain/errors.ts";
 import { fixedPath } from "../../../domain/packages.ts";
-import { NEWEST_FIRST, page } from "../../../models/paging.ts";
 import {
   Package,
   PackageChannel,
-  PackageRun,
+  pageOfPackages,
+  pageOfRuns,
+  pageOfVersions,
   PackageStep,
   PackageVersion,
 } from "../../../models/packages/index.ts";
 import { followLog } from "../../log-stream.ts";
-import { assertOpen, fallbackOf, findLive, findPackage, findRun } from "../../policies/packages.ts";
+import {
+  assertOpen,
+  fallbackOf,
+  findLive,
+  findPackage,
+  findRun,
+  findVersion,
+} from "../../policies/packages.ts";
 import { route } from "../../route.ts";
 import {
-  ListQuery,
   LogQuery,
   PackageAnswer,
   PackageId,
@@ -29,17 +36,19 @@ import {
   RunsOut,
   VersionsOut,
 } from "../../schemas/packages.ts";
+import { PackagesQuery, RunsQuery, VersionsQuery } from "../../schemas/packages/lists.ts";
 import { originalAddress, runPath, showPackage, showPackages, temporalAddress } from "./answers.ts";
 
 export const listPackages = route({
   method: "get",
   path: "/api/v1/packages",
-  summary: "List packages, newest first",
+  summary: "List packages, newest first; `name` may end in * for all that begin so",
   access: "packages:read",
-  query: ListQuery,
+  query: PackagesQuery,
   returns: [200, PackagesOut],
   async handle(call) {
-    const { items, next } = await page(Package, { where: { deletedAt: null }, ...call.query });
+    const { after, limit, ...filters } = call.query;
+    const { items, next } = await pageOfPackages(filters, { after, limit });
     return { items: await showPackages(call, items), next };
   },
 });
@@ -60,14 +69,13 @@ export const listVersions = route({
   summary: "List a package's versions, newest first",
   access: "packages:read",
   params: PackageId,
-  query: ListQuery,
+  query: VersionsQuery,
   returns: [200, VersionsOut],
   async handle({ params, query, services }) {
     const owner = await findPackage(params.id);
-    const { items, next } = await page(PackageVersion, {
-      where: { packageId: owner.id },
-      ...query,
-    });
+    const { after, limit, status: state, draft: isDraft, yanked: isYanked, ...more } = query;
+    const filters = { state, isDraft, isYanked, ...more };
+    const { items, next } = await pageOfVersions(owner.id, filters, { after, limit });
     const shown = await PackageChannel.findAll({ where: { packageId: owner.id } });
     const live = new Set(shown.map(({ liveVersionId }) => liveVersionId));
     const present = (row: PackageVersion) =>
@@ -82,15 +90,14 @@ export const listRuns = route({
   summary: "List a package's history: every upload and rollback, newest first",
   access: "packages:read",
   params: PackageId,
-  query: ListQuery,
+  query: RunsQuery,
   returns: [200, RunsOut],
   async handle({ params, query }) {
     const owner = await findPackage(params.id);
-    const { items, next } = await page(PackageRun, {
-      where: { packageId: owner.id },
-      order: NEWEST_FIRST,
-      ...query,
-    });
+    const { after, limit, status: state, version, ...more } = query;
+    const versionId = version && (await findVersion(owner, version)).id;
+    const filters = { state, versionId, ...more };
+    const { items, next } = await pageOfRuns(owner.id, filters, { after, limit });
     const versions = await PackageVersion.findAll({
       where: { id: items.map(({ versionId }) => versionId) },
       attributes: ["id", "version"],
