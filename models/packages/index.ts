@@ -11,7 +11,7 @@ export { type PackageFilters, pageOfPackages, pageOfRuns, pageOfVersions } from 
 export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";
 export { removePackageRows } from "./removal.ts";
-export { addFacts, beginStep, endStep, keepArtefact, moveRun } from "./runs.ts";
+export { addFacts, beginStep, endStep, keepArtefact, moveRun, noteTrouble } from "./runs.ts";
 export { keepStatus } from "./status.ts";
 export {
   definePackages,

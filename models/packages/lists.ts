@@ -27,6 +27,8 @@ export type PackageFilters = { sort: PackageSort } & Asked<{
   name: { exact: string } | { prefix: string };
   status: PackageStatus;
   type: PackageType;
+  /** No others than these, a few. */
+  ids: string[];
   /** Something was sent to this channel. */
   channel: string;
   from: Date;
@@ -50,11 +52,15 @@ const INDEXED = {
 } as const;
 
 /** A page of the packages that match and are not being removed. */
-export function pageOfPackages(filters: PackageFilters, place: Place): Promise<Page<Package>> {
+export function pageOfPackages(
+  { ids, ...filters }: PackageFilters,
+  place: Place,
+): Promise<Page<Package>> {
   const { name, status, type, channel, from, to, sort } = filters;
   const order = PACKAGE_ORDERS[sort];
   const where = {
     deletedAt: null,
+    ...(ids && { id: ids }),
     ...(status && { status }),
     ...(type && { type }),
     ...(name && { name: "exact" in name ? name.exact : beginsWith(name.prefix) }),
@@ -64,13 +70,13 @@ export function pageOfPackages(filters: PackageFilters, place: Place): Promise<P
   // Of several filters one leads to rows in order, and the others are looked at in what it finds.
   const equal = status ? ["status"] : type ? ["type"] : [];
   const index = ["packages", "deleted_at", ...equal, ...INDEXED[sort]].join("_");
-  const isOne = name && "exact" in name;
+  const isFew = ids !== undefined || (name && "exact" in name);
   return page(Package, {
     ...place,
     where,
     order,
     question: filters,
-    index: isOne ? undefined : index,
+    index: isFew ? undefined : index,
   });
 }
 

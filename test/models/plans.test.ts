@@ -132,7 +132,7 @@ describeDatabases(({ open }) => {
         // Whose the rows are is a filter too.
         for (const actor of query.size === 0 ? [ADMIN, MEMBER] : [ADMIN]) {
           const statements = await watchSelects(database, () =>
-            askTwoPages(api, actor, `${address}?limit=5&${query}`),
+            askTwoPages(api, actor, `${address}?limit=5&${query.toString()}`),
           );
           asked += statements.length;
           for (const statement of statements) {

@@ -1,11 +1,9 @@
 import type { z } from "zod";
-import { may } from "../../../domain/accounts.ts";
+import { mayWith } from "../../../domain/accounts.ts";
 import { refusal } from "../../../domain/errors.ts";
 import { fixedPath } from "../../../domain/packages.ts";
 import {
-  Package,
   PackageChannel,
-  pageOfPackages,
   pageOfRuns,
   pageOfVersions,
   PackageStep,
@@ -17,8 +15,10 @@ import {
   fallbackOf,
   findLive,
   findPackage,
+  findPackageBy,
   findRun,
   findVersion,
+  listOfPackages,
 } from "../../policies/packages.ts";
 import { route } from "../../route.ts";
 import {
@@ -44,11 +44,12 @@ export const listPackages = route({
   path: "/api/v1/packages",
   summary: "List packages, newest first; `name` may end in * for all that begin so",
   access: "packages:read",
+  perPackage: true,
   query: PackagesQuery,
   returns: [200, PackagesOut],
   async handle(call) {
     const { after, limit, ...filters } = call.query;
-    const { items, next } = await pageOfPackages(filters, { after, limit });
+    const { items, next } = await listOfPackages(call.actor, filters, { after, limit });
     return { items: await showPackages(call, items), next };
   },
 });
@@ -58,9 +59,10 @@ export const readPackage = route({
   path: "/api/v1/packages/:id",
   summary: "Show one package",
   access: "packages:read",
+  perPackage: true,
   params: PackageId,
   returns: [200, PackageOut],
-  handle: async (call) => showPackage(call, await findPackage(call.params.id)),
+  handle: async (call) => showPackage(call, await findPackage(call)),
 });
 
 export const listVersions = route({
@@ -68,18 +70,19 @@ export const listVersions = route({
   path: "/api/v1/packages/:id/versions",
   summary: "List a package's versions, newest first",
   access: "packages:read",
+  perPackage: true,
   params: PackageId,
   query: VersionsQuery,
   returns: [200, VersionsOut],
-  async handle({ params, query, services }) {
-    const owner = await findPackage(params.id);
-    const { after, limit, status: state, draft: isDraft, yanked: isYanked, ...more } = query;
+  async handle(call) {
+    const owner = await findPackage(call);
+    const { after, limit, status: state, draft: isDraft, yanked: isYanked, ...more } = call.query;
     const filters = { state, isDraft, isYanked, ...more };
     const { items, next } = await pageOfVersions(owner.id, filters, { after, limit });
     const shown = await PackageChannel.findAll({ where: { packageId: owner.id } });
     const live = new Set(shown.map(({ liveVersionId }) => liveVersionId));
     const present = (row: PackageVersion) =>
-      presentVersion(row, { owner, isLive: live.has(row.id) }, services.env.publicUrl);
+      presentVersion(row, { owner, isLive: live.has(row.id) }, call.services.env.publicUrl);
     return { items: items.map(present), next };
   },
 });
@@ -89,12 +92,13 @@ export const listRuns = route({
   path: "/api/v1/packages/:id/runs",
   summary: "List a package's history: every upload and rollback, newest first",
   access: "packages:read",
+  perPackage: true,
   params: PackageId,
   query: RunsQuery,
   returns: [200, RunsOut],
-  async handle({ params, query }) {
-    const owner = await findPackage(params.id);
-    const { after, limit, status: state, version, ...more } = query;
+  async handle(call) {
+    const owner = await findPackage(call);
+    const { after, limit, status: state, version, ...more } = call.query;
     const versionId = version && (await findVersion(owner, version)).id;
     const filters = { state, versionId, ...more };
     const { items, next } = await pageOfRuns(owner.id, filters, { after, limit });
@@ -112,10 +116,12 @@ export const readRun = route({
   path: "/api/v1/packages/:id/runs/:run",
   summary: "Show one run with its steps",
   access: "packages:read",
+  perPackage: true,
   params: RunId,
   returns: [200, RunOut],
-  async handle({ actor, params, services }) {
-    const owner = await findPackage(params.id);
+  async handle(call) {
+    const { actor, params, services } = call;
+    const owner = await findPackage(call);
     const run = await findRun(owner, params.run);
     const version = await PackageVersion.findByPk(run.versionId, { rejectOnEmpty: true });
     const steps = await PackageStep.findAll({
@@ -126,7 +132,7 @@ export const readRun = route({
       ...presentRunSummary(run, version.version),
       steps: steps.map(presentStep),
       log_url: `${services.env.publicUrl}${runPath(owner, run)}/log`,
-      temporal_url: may(actor, "packages:administer")
+      temporal_url: mayWith(actor, "packages:administer", owner.id)
         ? temporalAddress(services, owner, run)
         : null,
     };
@@ -138,11 +144,13 @@ export const readRunLog = route({
   path: "/api/v1/packages/:id/runs/:run/log",
   summary: "Read a run's log from byte `after` on; with `follow`, as it grows, until the run ends",
   access: "packages:read",
+  perPackage: true,
   params: RunId,
   query: LogQuery,
   returns: "text",
-  async handle({ params, query, services, signal }) {
-    const run = await findRun(await findPackage(params.id), params.run);
+  async handle(call) {
+    const { params, query, services, signal } = call;
+    const run = await findRun(await findPackage(call), params.run);
     return followLog(services, run.id, { ...query, signal });
   },
 });
@@ -152,6 +160,7 @@ export const queryPackage = route({
   path: "/api/v1/package/query",
   summary: "Ask for a package by id or name, as clients do",
   access: "packages:query",
+  perPackage: true,
   credential: "api-key",
   dialect: "coded",
   query: PackageQuestion,
@@ -162,8 +171,7 @@ export const queryPackage = route({
       throw refusal("packages/which-one", "Either package_id or package_name must be provided");
     }
     const which = id ? { serial: Number(id) } : { name: name! };
-    const row = await Package.findOne({ where: { ...which, deletedAt: null } });
-    if (!row) throw refusal("packages/not-found", "Package not found");
+    const row = await findPackageBy(call, which);
     const shown = await showPackage(call, row);
     if (shown.status === "processed_failed") {
       throw refusal("packages/processing-failed", "包处理失败，暂无可用下载链接");

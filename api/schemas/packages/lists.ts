@@ -37,9 +37,9 @@ export const PackagesQuery = ListQuery.extend({
   type: z.enum(PACKAGE_TYPES).optional(),
   channel: Channel.optional(),
 })
-  .superRefine(({ sort, name, from, to }, { addIssue }) => {
+  .superRefine(({ sort, name, from, to }, context) => {
     const refuse = (path: string, message: string) =>
-      addIssue({ code: "custom", path: [path], message });
+      context.addIssue({ code: "custom", path: [path], message });
     const isPrefix = name !== undefined && "prefix" in name;
     if (isPrefix && sort !== undefined && sort !== "name") {
       refuse("sort", "must be name, or left out, with the beginning of a name");
