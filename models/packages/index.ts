@@ -11,6 +11,7 @@ export { type PackageFilters, pageOfPackages, pageOfRuns, pageOfVersions } from 
 export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";
 export { removePackageRows } from "./removal.ts";
+export { forgetArtefacts, retireVersions, tellOverdue, type Retirement } from "./retention.ts";
 export { addFacts, beginStep, endStep, keepArtefact, moveRun, noteTrouble } from "./runs.ts";
 export { keepStatus } from "./status.ts";
 export {
