@@ -3,6 +3,7 @@ import { isFinal, statesBefore } from "../../domain/packages.ts";
 import type { RunState, RunStep, StepState } from "../../domain/packages.ts";
 import { emitRunEnded, emitRunEvent } from "./events.ts";
 import type { KeptObject } from "./artefacts.ts";
+import { keepStatus } from "./status.ts";
 import { PackageRun, PackageStep, PackageVersion } from "./tables.ts";
 
 /**
@@ -20,6 +21,8 @@ export async function moveRun(
     { where: { id: runId, state: { [Op.in]: statesBefore(to) } }, transaction },
   );
   if (moved === 0) return false;
+  const { packageId } = await PackageRun.findByPk(runId, { transaction, rejectOnEmpty: true });
+  await keepStatus(packageId, transaction);
   if (to === "parked") await emitRunEvent("package.run_parked", runId, transaction);
   if (isFinal(to)) await emitRunEnded(runId, transaction);
   return true;
