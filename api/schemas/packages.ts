@@ -4,7 +4,6 @@ import {
   channelOf,
   fixedPath,
   nameIssues,
-  packageStatus,
   PACKAGE_STATUSES,
   PACKAGE_TYPES,
   RUN_KINDS,
@@ -25,6 +24,8 @@ import type {
   PackageVersion,
 } from "../../models/packages/index.ts";
 
+const HOUR_SECONDS = 3600;
+
 const checked = (issues: (text: string) => Issue[]) =>
   z.string().superRefine((text, context) => {
     for (const { message } of issues(text)) context.addIssue(message);
@@ -32,9 +33,9 @@ const checked = (issues: (text: string) => Issue[]) =>
 
 /** A package's public id: a decimal string. */
 const Serial = z.string().regex(/^\d{1,15}$/, "must be a package id, a whole number");
-const Version = checked(versionIssues);
+export const Version = checked(versionIssues);
 /** `release` is another name of stable. */
-const Channel = z.string().transform(channelOf).pipe(checked(channelIssues));
+export const Channel = z.string().transform(channelOf).pipe(checked(channelIssues));
 const Description = z.string().max(LIMITS.descriptionCharacters);
 const Sha256 = z
   .string()
@@ -57,11 +58,24 @@ export const NewPackage = z.strictObject({
 });
 export const NewVersion = NewPackage.omit({ name: true });
 export const PackageChange = z
-  .strictObject({ description: Description.nullable(), is_distributing: z.boolean() })
+  .strictObject({
+    description: Description.nullable(),
+    is_distributing: z.boolean(),
+    /** How many versions of each channel are kept; all when null. */
+    retained_versions: z.number().int().min(1).max(LIMITS.retainedVersions).nullable(),
+    /** How long a version that left its link is kept for sure; parts of an hour are allowed. */
+    grace_hours: z.number().min(0).max(LIMITS.longestGraceHours),
+  })
   .partial();
 /** Deleting asks for the package's name, so that no wrong id removes what cannot come back. */
 export const Deletion = z.strictObject({ name: z.string() });
-export const VersionChange = z.strictObject({ description: Description.nullable() });
+export const VersionChange = z
+  .strictObject({
+    description: Description.nullable(),
+    /** Never removed by retention. */
+    pinned: z.boolean(),
+  })
+  .partial();
 export const Publication = z.strictObject({ at: z.iso.datetime({ offset: true }).optional() });
 export const Yank = z.strictObject({
   reason: z.string().trim().min(1).max(500),
@@ -69,17 +83,16 @@ export const Yank = z.strictObject({
   fallback: z.boolean().default(false),
 });
 export const Rollback = z.strictObject({ version: Version });
+export const Rebuild = z.strictObject({
+  version: Version,
+  /** The first step that runs again. */
+  from_step: z.string().max(20).optional(),
+  /** The sha256 of an original, or of a step's output, to begin with. */
+  input: Sha256.optional(),
+});
 export const Resolve = z.strictObject({
   action: z.enum(["retry", "abort"]),
   reason: z.string().trim().min(1).max(500),
-});
-export const ListQuery = z.strictObject({
-  after: z.string().max(500).optional(),
-  limit: z.coerce.number().int().min(1).max(LIMITS.listItems).default(20),
-});
-export const StatisticsQuery = z.strictObject({
-  from: z.iso.date().optional(),
-  to: z.iso.date().optional(),
 });
 export const LogQuery = z.strictObject({
   follow: z.stringbool().default(false),
@@ -104,6 +117,9 @@ const RunSummary = z.strictObject({
   channel: z.string(),
   status: z.enum(RUN_STATES),
   reason: z.string().nullable(),
+  /** The step that its build begins with, if not the first, and what it begins with, if not the original. */
+  from_step: z.string().nullable(),
+  input_sha256: z.string().nullable(),
   /** When a timed publication is due. */
   publish_at: Moment.nullable(),
   requested_by: z.string(),
@@ -118,6 +134,7 @@ const StepOut = z.strictObject({
   attempts: z.number().int(),
   exit_code: z.number().int().nullable(),
   reason: z.string().nullable(),
+  output_size: z.number().int().nullable(),
   output_sha256: z.string().nullable(),
   started_at: Moment,
   ended_at: Moment.nullable(),
@@ -137,13 +154,19 @@ export const VersionOut = z.strictObject({
   status: z.enum(VERSION_STATES),
   live: z.boolean(),
   draft: z.boolean(),
+  pinned: z.boolean(),
+  /** When retention took its bytes away; its original is kept. */
+  removed_at: Moment.nullable(),
   publish_at: Moment.nullable(),
   verdict: z.enum(VERDICTS),
   yanked_at: Moment.nullable(),
   yank_reason: z.string().nullable(),
   file_name: z.string(),
+  /** What its own address shows: its first build. */
   file_size: z.number().int().nullable(),
   sha256: z.string().nullable(),
+  /** What it was built into last, which links show; null while that is the first. */
+  rebuilt: z.strictObject({ file_size: z.number().int(), sha256: z.string() }).nullable(),
   original_size: z.number().int(),
   original_sha256: z.string(),
   metadata: z.record(z.string(), z.unknown()),
@@ -163,6 +186,8 @@ export const PackageOut = z.strictObject({
   file_size: z.number().int().nullable(),
   sha256: z.string().nullable(),
   is_distributing: z.boolean(),
+  retained_versions: z.number().int().nullable(),
+  grace_hours: z.number(),
   live_version: z.string().nullable(),
   channels: z.array(
     z.strictObject({
@@ -193,19 +218,6 @@ export const PackagesOut = z.strictObject({
 export const VersionsOut = z.strictObject({
   items: z.array(VersionOut),
   next: z.string().nullable(),
-});
-
-const Sums = { downloads: z.int(), bytes: z.int() };
-const Day = z.iso.date();
-export const StatisticsOut = z.strictObject({
-  from: Day,
-  to: Day,
-  ...Sums,
-  days: z.array(z.strictObject({ day: Day, ...Sums })),
-  versions: z.array(z.strictObject({ version: z.string(), ...Sums })),
-  channels: z.array(z.strictObject({ channel: z.string(), ...Sums })),
-  /** One per day, version and channel on which anything was downloaded, oldest first. */
-  items: z.array(z.strictObject({ day: Day, version: z.string(), channel: z.string(), ...Sums })),
 });
 export const RunsOut = z.strictObject({ items: z.array(RunSummary), next: z.string().nullable() });
 
@@ -246,12 +258,14 @@ export function presentPackage(
     description: row.description,
     type: row.type,
     current_version: shown.version,
-    status: packageStatus(live !== undefined, latestRun?.run.state),
+    status: row.status,
     download_url: live ? linkOf(STABLE) : null,
     original_download_url: originalUrl,
     file_size: live?.artefactBytes ?? null,
     sha256: live?.artefactSha256 ?? null,
     is_distributing: live !== undefined && row.isDistributing,
+    retained_versions: row.retainedVersions,
+    grace_hours: row.graceSeconds / HOUR_SECONDS,
     live_version: live?.version ?? null,
     channels: channels.map(({ name, live: onLink }) => ({
       name,
@@ -277,13 +291,18 @@ export function presentVersion(
     status: version.state,
     live: isLive,
     draft: version.isDraft,
+    pinned: version.isPinned,
+    removed_at: version.removedAt?.toISOString() ?? null,
     publish_at: version.publishAt?.toISOString() ?? null,
     verdict: version.verdict,
     yanked_at: version.yankedAt?.toISOString() ?? null,
     yank_reason: version.yankReason,
     file_name: version.fileName,
-    file_size: version.artefactBytes,
-    sha256: version.artefactSha256,
+    file_size: version.firstArtefactBytes ?? version.artefactBytes,
+    sha256: version.firstArtefactSha256 ?? version.artefactSha256,
+    rebuilt: version.firstArtefactKey
+      ? { file_size: version.artefactBytes!, sha256: version.artefactSha256! }
+      : null,
     original_size: version.originalBytes,
     original_sha256: version.originalSha256,
     metadata: version.facts ?? {},
@@ -300,6 +319,8 @@ export function presentRunSummary(run: PackageRun, version: string): z.input<typ
     channel: run.channel,
     status: run.state,
     reason: run.reason,
+    from_step: run.fromStep,
+    input_sha256: run.inputSha256,
     publish_at: run.publishAt?.toISOString() ?? null,
     requested_by: run.requestedBy,
     created_at: run.createdAt.toISOString(),
@@ -315,6 +336,7 @@ export function presentStep(step: PackageStep): z.input<typeof StepOut> {
     attempts: step.attempts,
     exit_code: step.exitCode,
     reason: step.reason,
+    output_size: step.outputBytes,
     output_sha256: step.outputSha256,
     started_at: step.startedAt.toISOString(),
     ended_at: step.endedAt?.toISOString() ?? null,

@@ -4,7 +4,10 @@ import { createPackages } from "./20261121T0920-create-packages.ts";
 import { chainAudit } from "./20261121T1000-chain-audit.ts";
 import { createWebhooks } from "./20261121T1010-create-webhooks.ts";
 import { addChannels } from "./20261121T1020-add-channels.ts";
+import { addRebuilds } from "./20261121T1100-add-rebuilds.ts";
 import { countDownloads } from "./20261121T1120-count-downloads.ts";
+import { indexLists } from "./20261121T1130-index-lists.ts";
+import { addRetention } from "./20261121T1140-add-retention.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, oldest first: a list and not a folder, so that compiled and uncompiled programs agree. */
@@ -15,5 +18,8 @@ export const MIGRATIONS: readonly Migration[] = [
   chainAudit,
   createWebhooks,
   addChannels,
+  addRebuilds,
   countDownloads,
+  indexLists,
+  addRetention,
 ];

@@ -1,5 +1,5 @@
 import type { Client, WorkflowHandle } from "@temporalio/client";
-import type { YankOrder } from "../../activities/packages/contract.ts";
+import type { BuildPlan, YankOrder } from "../../activities/packages/contract.ts";
 import type { TryResult } from "../../activities/webhooks/contract.ts";
 import type { PackageActivities } from "../../activities/packages/index.ts";
 import { QUEUES } from "../../domain/queues.ts";
@@ -9,6 +9,7 @@ import {
   packageLine,
   packageSweep,
   publishVersion,
+  rebuildVersion,
   removePackage,
   replacePackage,
   rollBackPackage,
@@ -62,6 +63,12 @@ const line =
     return handle;
   };
 
+const sweep: HistoryCase["live"] = async (client, workflowId) => {
+  const handle = await client.workflow.start(packageSweep, { taskQueue, workflowId, args: [] });
+  await handle.result();
+  return handle;
+};
+
 const decide = (handle: WorkflowHandle, action: "retry" | "abort") =>
   until(async () => {
     const args: [{ action: "retry" | "abort"; reason: string; by: string }] = [
@@ -72,6 +79,17 @@ const decide = (handle: WorkflowHandle, action: "retry" | "abort") =>
       () => false,
     );
   });
+
+/** The plan of a run that begins with what an earlier one has left. */
+const REST_OF_A_BUILD: BuildPlan = {
+  open: true,
+  type: "apk",
+  version: "1.0.0",
+  versionId: "version-1",
+  steps: ["sign", "checksums"],
+  original: { key: "aligned", bytes: 1, sha256: "0".repeat(64) },
+  isKept: true,
+};
 
 function cases(): HistoryCase[] {
   const failing = (
@@ -85,12 +103,21 @@ function cases(): HistoryCase[] {
     };
   };
   const published = fakePackages();
+  const rebuilt = fakePackages();
   const overtaken = fakePackages();
   const timed = fakePackages();
   const stuck = fakePackages({
     checkLink: async () => {
       throw broken("the edge shows old bytes");
     },
+  });
+  let looks = 0;
+  const graced = fakePackages({
+    recordLive: async () => true,
+    retireVersions: async () =>
+      looks++ === 0
+        ? { removed: [], graces: [{ title: "Demo run-0", until: Date.now() + 2_000 }] }
+        : { removed: ["version-run-0"], graces: [] },
   });
   let batches = 2;
   return [
@@ -102,6 +129,12 @@ function cases(): HistoryCase[] {
           {},
           { type: "apk", steps: ["metadata", "scan", "harden", "align", "sign", "checksums"] },
         ).activities,
+      live: build(),
+    },
+    {
+      workflow: "packageBuild",
+      name: "from-a-step-on",
+      activities: () => fakePackages({ beginBuild: async () => REST_OF_A_BUILD }).activities,
       live: build(),
     },
     {
@@ -139,6 +172,18 @@ function cases(): HistoryCase[] {
         },
         (happened) => happened.includes("keepLog:run-2"),
         () => published.happened,
+      ),
+    },
+    {
+      workflow: "packageLine",
+      name: "built-again",
+      activities: () => rebuilt.activities,
+      live: line(
+        async (handle) => {
+          await handle.executeUpdate(rebuildVersion, { args: [orderOf("run-1", 1, "rebuild")] });
+        },
+        (happened) => happened.includes("keepLog:run-1"),
+        () => rebuilt.happened,
       ),
     },
     {
@@ -193,20 +238,30 @@ function cases(): HistoryCase[] {
       ),
     },
     {
+      workflow: "packageLine",
+      name: "kept-for-its-grace-and-removed",
+      activities: () => graced.activities,
+      live: line(
+        async (handle) => {
+          await handle.executeUpdate(replacePackage, { args: [orderOf("run-1", 1)] });
+        },
+        (happened) => happened.includes("clearVersions"),
+        () => graced.happened,
+      ),
+    },
+    {
+      workflow: "packageSweep",
+      name: "runs-and-packages",
+      activities: () => fakePackages().activities,
+      live: sweep,
+    },
+    {
       workflow: "packageSweep",
       name: "two-batches",
       activities: () =>
         fakePackages({ clearRunOutputs: async ({ limit }) => (--batches > 0 ? limit : 0) })
           .activities,
-      async live(client, workflowId) {
-        const handle = await client.workflow.start(packageSweep, {
-          taskQueue,
-          workflowId,
-          args: [],
-        });
-        await handle.result();
-        return handle;
-      },
+      live: sweep,
     },
   ];
 }

@@ -3,7 +3,9 @@ export { packageBuild } from "./build.ts";
 export { packageLine } from "./line.ts";
 export {
   closeDoors,
+  keepVersions,
   publishVersion,
+  rebuildVersion,
   removePackage,
   replacePackage,
   rollBackPackage,

@@ -3,9 +3,12 @@ import { refusal } from "../../../domain/errors.ts";
 import { inTransaction } from "../../../models/database.ts";
 import { recordAudit } from "../../../models/operations.ts";
 import {
+  acceptRebuild,
   acceptRollback,
   changePackage as storeChange,
   deletePackage as beginDeletion,
+  findStart,
+  outputGone,
 } from "../../../models/packages/index.ts";
 import { newId } from "../../../platform/crypto.ts";
 import { onBehalfOf } from "../../../platform/temporal.ts";
@@ -19,6 +22,7 @@ import {
   PackageChange,
   PackageId,
   PackageOut,
+  Rebuild,
   Resolve,
   Rollback,
   RunId,
@@ -53,10 +57,33 @@ export const rollBackPackage = route({
   },
 });
 
+export const rebuildVersion = route({
+  method: "post",
+  path: "/api/v1/packages/:id/runs",
+  summary: "Build a version again, wholly or from a step on, and publish it",
+  access: "packages:publish",
+  perPackage: true,
+  params: PackageId,
+  body: Rebuild,
+  returns: [202, AcceptedOut],
+  async handle(call) {
+    const { services, body } = call;
+    const owner = await findPackage(call);
+    const version = await findVersion(owner, body.version);
+    const { from_step: fromStep, input } = body;
+    const start = await findStart(owner, version, { fromStep, input });
+    const kept = start.input && (await services.objects.head(start.input.key));
+    if (start.input && kept?.bytes !== start.input.bytes) throw outputGone();
+    const rebuild = { runId: newId(), version, kind: "rebuild", fromStep, input } as const;
+    await acceptRebuild(services.database, owner, rebuild, call);
+    return answerToldOf(call, owner, rebuild.runId);
+  },
+});
+
 export const changePackage = route({
   method: "patch",
   path: "/api/v1/packages/:id",
-  summary: "Change a package's description, or switch its distribution on or off",
+  summary: "Change a package's description, its distribution, or how many versions it keeps",
   access: "packages:publish",
   perPackage: true,
   params: PackageId,
@@ -65,8 +92,10 @@ export const changePackage = route({
   async handle(call) {
     const { services, body } = call;
     const owner = await findPackage(call);
-    const { description, is_distributing: isDistributing } = body;
-    await storeChange(services.database, owner, { description, isDistributing }, call);
+    const { description, is_distributing: isDistributing, retained_versions, grace_hours } = body;
+    const graceSeconds = grace_hours === undefined ? undefined : Math.ceil(grace_hours * 3600);
+    const kept = { retainedVersions: retained_versions, graceSeconds };
+    await storeChange(services.database, owner, { description, isDistributing, ...kept }, call);
     await services.bus.announce({ type: "outbox.filled", data: {} });
     return showPackage(call, await findPackage(call));
   },

@@ -1,8 +1,14 @@
 import { refusal } from "../../../domain/errors.ts";
 import { channelInLink, closedDoor, notPublished, packageKeys } from "../../../domain/packages.ts";
-import type { Package, PackageVersion } from "../../../models/packages/index.ts";
-import type { OpenedObject } from "../../../platform/objects/index.ts";
+import {
+  artefactOf,
+  firstBuild,
+  type KeptObject,
+  type Package,
+  type PackageVersion,
+} from "../../../models/packages/index.ts";
 import { deriveKey, verifyLink } from "../../../platform/crypto.ts";
+import type { OpenedObject } from "../../../platform/objects/index.ts";
 import { type Delivery, NOT_KEPT } from "../../delivery.ts";
 import { assertOpen, fallbackOf, findPackage, findVersion } from "../../policies/packages.ts";
 import { route } from "../../route.ts";
@@ -14,6 +20,7 @@ const FOR_EVER = "public, max-age=31536000, immutable";
 /** What a link without an object stands for: only the package itself can say more than that nothing is there. */
 const NEVER_SHOWN = {
   version: "",
+  state: "processing",
   isDraft: true,
   verdict: "clear",
   yankedAt: null,
@@ -50,8 +57,9 @@ export const fetchVersion = route({
     const owner = await findPackage(call);
     const version = await findVersion(owner, params.version);
     if (version.fileName !== params.file) throw notPublished();
-    await assertOpen(owner, version, actor);
-    return openVersion(services, version, version.isDraft ? NOT_KEPT : FOR_EVER);
+    await assertOpen(owner, version, { actor });
+    const cacheControl = version.isDraft ? NOT_KEPT : FOR_EVER;
+    return openBuild(services, version, firstBuild(version), cacheControl);
   },
 });
 
@@ -76,7 +84,7 @@ export const fetchOriginal = route({
     }
     const owner = await findPackage(call);
     const version = await findVersion(owner, params.version);
-    await assertOpen(owner, version, actor);
+    await assertOpen(owner, version, { actor, original: true });
     const object = await services.objects.open(version.originalKey);
     if (!object) throw new Error("an original is gone from the store");
     const { fileName, originalSha256: etag } = version;
@@ -97,7 +105,7 @@ async function openLink(services: Services, owner: Package, channel: string): Pr
     const fallback = await fallbackOf(version);
     if (fallback) {
       await assertOpen(owner, fallback);
-      const delivery = await openVersion(services, fallback, LIVE);
+      const delivery = await openBuild(services, fallback, artefactOf(fallback), LIVE);
       await object.close();
       return delivery;
     }
@@ -111,15 +119,16 @@ async function openLink(services: Services, owner: Package, channel: string): Pr
   }
 }
 
-async function openVersion(
+async function openBuild(
   services: Services,
   version: PackageVersion,
+  build: KeptObject | undefined,
   cacheControl: string,
 ): Promise<Delivery> {
-  const { artefactKey, artefactSha256, fileName, isDraft } = version;
-  const object = artefactKey ? await services.objects.open(artefactKey) : undefined;
+  const object = build && (await services.objects.open(build.key));
   if (!object) throw notPublished();
-  const delivery = { object, etag: artefactSha256!, fileName, cacheControl };
+  const { fileName, isDraft } = version;
+  const delivery = { object, etag: build.sha256, fileName, cacheControl };
   // Whoever tries a draft out is no user of it.
   return isDraft ? delivery : { ...delivery, count: countOf(services, version, object) };
 }

@@ -3,7 +3,8 @@ import { LIMITS } from "../../../domain/limits.ts";
 import { dayOf, type PackageDownload, readDownloads } from "../../../models/packages/index.ts";
 import { findPackage } from "../../policies/packages.ts";
 import { route } from "../../route.ts";
-import { PackageId, StatisticsOut, StatisticsQuery } from "../../schemas/packages.ts";
+import { StatisticsOut, StatisticsQuery } from "../../schemas/packages/statistics.ts";
+import { PackageId } from "../../schemas/packages.ts";
 
 const DAY_MS = 86_400_000;
 /** How many days are shown when nobody says which. */
