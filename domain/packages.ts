@@ -6,8 +6,11 @@ import { LIMITS } from "./limits.ts";
 export const PACKAGE_TYPES = ["apk", "ipa", "zip"] as const;
 export type PackageType = (typeof PACKAGE_TYPES)[number];
 
-/** A version is built once: `ready` when its published form is kept, `failed` when it never will be. */
-export const VERSION_STATES = ["processing", "ready", "failed"] as const;
+/**
+ * A version is built once: `ready` when its published form is kept, `failed` when it never will be, `removed` when it
+ * was kept and retention took it away. Its original stays.
+ */
+export const VERSION_STATES = ["processing", "ready", "failed", "removed"] as const;
 export type VersionState = (typeof VERSION_STATES)[number];
 
 /** A run is one accepted upload or rollback, from its acceptance to the moment the link shows it, or not. */
@@ -131,6 +134,7 @@ export const packageKeys = {
   /** Immutable: the digest is in the key, so other bytes are another key. */
   version: (id: string, versionId: string, sha256: string) =>
     `packages/${id}/versions/${versionId}/${sha256}`,
+  versionFolder: (id: string, versionId: string) => `packages/${id}/versions/${versionId}/`,
   live: (id: string, channel: string) =>
     channel === STABLE ? `packages/${id}/live` : `packages/${id}/channels/${channel}`,
 };
@@ -183,28 +187,38 @@ export type Verdict = (typeof VERDICTS)[number];
 /** What of a version decides about its doors. */
 export interface VersionFlags {
   version: string;
+  state: VersionState;
   isDraft: boolean;
   verdict: Verdict;
   yankedAt: Date | null;
   yankReason: string | null;
 }
 
+/** Who comes to a door, and for what. */
+interface Visit {
+  /** The version that is live now, told to those who come for one that is gone. */
+  instead?: string | undefined;
+  /** Somebody who may see drafts. */
+  insider?: boolean;
+  /** For the original, which is kept when the published form is not. */
+  original?: boolean;
+}
+
 /**
  * Why a version's bytes may not leave, through whichever door; undefined when they may. Every door asks here and
- * nowhere else. `instead` is the version that is live now, told to those who come for a yanked one; `insider` is
- * somebody who may see drafts.
+ * nowhere else.
  */
 export function closedDoor(
   owner: { isDistributing: boolean },
-  { version, isDraft, verdict, yankedAt, yankReason }: VersionFlags,
-  { instead, insider = false }: { instead?: string | undefined; insider?: boolean } = {},
+  { version, state, isDraft, verdict, yankedAt, yankReason }: VersionFlags,
+  { instead, insider = false, original = false }: Visit = {},
 ): ReturnType<typeof refusal> | undefined {
   if (!owner.isDistributing) {
     return refusal("packages/not-distributing", "Package distribution is disabled");
   }
+  const next = instead && instead !== version ? instead : null;
+  const hint = next ? `Take version ${next} instead.` : "Nothing has taken its place yet.";
   if (yankedAt) {
-    const next = instead && instead !== version ? instead : null;
-    const hint = next ? `Take version ${next} instead.` : "Nothing has taken its place yet.";
     return refusal("packages/version-yanked", `Version ${version} was withdrawn. ${hint}`, {
       fields: { reason: yankReason, live_version: next },
     });
@@ -215,7 +229,20 @@ export function closedDoor(
   if (verdict === "held") {
     return refusal("packages/version-held", `Version ${version} is held until it was looked at.`);
   }
+  if (state === "removed" && !original) {
+    return refusal("packages/version-removed", `Version ${version} is not kept any more. ${hint}`, {
+      fields: { live_version: next },
+    });
+  }
   return isDraft && !insider ? notPublished() : undefined;
+}
+
+/** The refusal of what needs the bytes of a version that retention has removed. */
+export function notKept(version: string): ReturnType<typeof refusal> {
+  return refusal(
+    "packages/version-not-ready",
+    `Version ${version} was removed by the package's retention. Rebuild it from its original first.`,
+  );
 }
 
 /** The refusal of an address under which nothing is published, or nothing that a stranger may know of. */

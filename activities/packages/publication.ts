@@ -26,7 +26,7 @@ import {
 } from "../../models/packages/index.ts";
 import { attempt, lasting, StepFailure, stepFailureIn } from "./attempt.ts";
 import type { LinkTarget, PublicationPlan, PublicationStepOrder, RunOrder } from "./contract.ts";
-import { checkEdge, purgePaths } from "./edge.ts";
+import { checkEdge } from "./edge.ts";
 import type { PackageTools } from "./tools.ts";
 
 /** A version's own doors: what is published while distribution is off is there when it is switched on again. */
@@ -34,7 +34,12 @@ const OPEN_HOUSE = { isDistributing: true };
 
 /** The steps that bring a built version to the fixed link. */
 export function createPublicationActivities(tools: PackageTools) {
-  const { database, objects, bus, redact, settings } = tools;
+  const { database, objects, edge, bus, redact, settings } = tools;
+  const purge = (paths: string[], signal: AbortSignal, onWait?: (reason: string) => void) =>
+    edge.purge(
+      paths.map((path) => settings.publicUrl + path),
+      { signal, ...(onWait && { onWait }) },
+    );
 
   return {
     /** Twice: the number is claimed already, by this very run; the plan is the same. */
@@ -79,7 +84,7 @@ export function createPublicationActivities(tools: PackageTools) {
     /** Twice: purging what is purged does nothing. */
     async purgeLink(order: PublicationStepOrder): Promise<void> {
       return step(order, "purge", async (say, signal) => {
-        const told = await purgePaths(settings, order.plan.paths, signal);
+        const told = await purge(order.plan.paths, signal, say);
         say(told ? "edges were told" : "no edge to tell");
       });
     },
@@ -94,7 +99,7 @@ export function createPublicationActivities(tools: PackageTools) {
           return;
         }
         const url = settings.publicationCheckUrl + path;
-        await checkEdge(objects, url, target.artefact, signal);
+        await checkEdge(tools, url, target.artefact, signal);
         say(`${url} shows the new bytes`);
       });
     },
@@ -110,7 +115,7 @@ export function createPublicationActivities(tools: PackageTools) {
         if (live) await putOnLink(key, live, signal);
         else await objects.delete(key);
         const paths = linkPaths(String(owner.serial), channel, owner.type);
-        await purgePaths(settings, paths, signal).catch(() => false);
+        await purge(paths, signal).catch(() => false);
         const shown = live ? `shows ${live.version} again` : "shows nothing again";
         await inTransaction(database, (transaction) =>
           appendLog(runId, `--- the link ${shown}\n`, transaction),
@@ -118,8 +123,11 @@ export function createPublicationActivities(tools: PackageTools) {
       });
     },
 
-    /** Twice: the run has succeeded already, so nothing is written or told again. */
-    async recordLive(order: PublicationStepOrder): Promise<void> {
+    /**
+     * Twice: the run has succeeded already, so nothing is written or told again. Answers whether the package keeps a
+     * limited number of versions.
+     */
+    async recordLive(order: PublicationStepOrder): Promise<boolean> {
       const { packageId, runId, channel, plan } = order;
       const { target, previous } = plan;
       await inTransaction(database, async (transaction) => {
@@ -145,6 +153,8 @@ export function createPublicationActivities(tools: PackageTools) {
         );
       });
       await bus.announce({ type: "package.run-changed", data: { packageId, runId } });
+      const owner = await Package.findByPk(packageId);
+      return typeof owner?.retainedVersions === "number";
     },
   };
 

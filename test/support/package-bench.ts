@@ -13,6 +13,7 @@ import type { BuildStep } from "../../domain/packages.ts";
 import { stageObject } from "../../models/operations.ts";
 import { acceptPackage, PackageLogChunk } from "../../models/packages/index.ts";
 import { readArchive } from "../../platform/archive.ts";
+import { type Edge, openEdge } from "../../platform/edge/index.ts";
 import { openObjectStore } from "../../platform/objects/index.ts";
 import { createRedactor } from "../../platform/redaction.ts";
 import type { Shell, ToolRun } from "../../platform/shell.ts";
@@ -33,6 +34,7 @@ export type FakeTool = (run: ToolRun) => Partial<Awaited<ReturnType<Shell["run"]
 export async function openBench(
   tool: FakeTool = () => ({}),
   settings: Partial<PackageSettings> = {},
+  edge: Edge = openEdge(undefined),
 ) {
   const folder = await mkdtemp(join(tmpdir(), "longhaul-activities-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -60,6 +62,7 @@ export async function openBench(
     database,
     objects,
     shell,
+    edge,
     openStepLog,
     readArchive,
     redact: (text) => createRedactor([SIGNING.password])(text),

@@ -2,7 +2,7 @@ import { refusal } from "../../../domain/errors.ts";
 import { channelInLink, closedDoor, notPublished, packageKeys } from "../../../domain/packages.ts";
 import type { Package, PackageVersion } from "../../../models/packages/index.ts";
 import { deriveKey, verifyLink } from "../../../platform/crypto.ts";
-import type { Delivery } from "../../delivery.ts";
+import { type Delivery, NOT_KEPT } from "../../delivery.ts";
 import { assertOpen, fallbackOf, findPackage, findVersion } from "../../policies/packages.ts";
 import { route } from "../../route.ts";
 import { FixedLink, SignedQuery, VersionLink, VersionOf } from "../../schemas/packages.ts";
@@ -10,10 +10,10 @@ import type { Services } from "../../services.ts";
 
 const LIVE = "public, max-age=60, must-revalidate";
 const FOR_EVER = "public, max-age=31536000, immutable";
-const NOT_KEPT = "private, no-store";
 /** What a link without an object stands for: only the package itself can say more than that nothing is there. */
 const NEVER_SHOWN = {
   version: "",
+  state: "processing",
   isDraft: true,
   verdict: "clear",
   yankedAt: null,
@@ -50,7 +50,7 @@ export const fetchVersion = route({
     const owner = await findPackage(call);
     const version = await findVersion(owner, params.version);
     if (version.fileName !== params.file) throw notPublished();
-    await assertOpen(owner, version, actor);
+    await assertOpen(owner, version, { actor });
     return openVersion(services, version, version.isDraft ? NOT_KEPT : FOR_EVER);
   },
 });
@@ -76,7 +76,7 @@ export const fetchOriginal = route({
     }
     const owner = await findPackage(call);
     const version = await findVersion(owner, params.version);
-    await assertOpen(owner, version, actor);
+    await assertOpen(owner, version, { actor, original: true });
     const object = await services.objects.open(version.originalKey);
     if (!object) throw new Error("an original is gone from the store");
     const { fileName, originalSha256: etag } = version;

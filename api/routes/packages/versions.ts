@@ -1,5 +1,5 @@
 import { refusal } from "../../../domain/errors.ts";
-import { closedDoor } from "../../../domain/packages.ts";
+import { closedDoor, notKept } from "../../../domain/packages.ts";
 import { LIMITS } from "../../../domain/limits.ts";
 import {
   acceptPublication,
@@ -28,7 +28,7 @@ const DAY_MS = 86_400_000;
 export const changeNotes = route({
   method: "patch",
   path: "/api/v1/packages/:id/versions/:version",
-  summary: "Change the notes of a version",
+  summary: "Change the notes of a version, or pin it so that retention keeps it",
   access: "packages:upload",
   perPackage: true,
   params: VersionOf,
@@ -38,7 +38,9 @@ export const changeNotes = route({
     const { services, params, body } = call;
     const owner = await findPackage(call);
     const version = await findVersion(owner, params.version);
-    await changeVersion(services.database, owner, { version, ...body }, call);
+    const { description, pinned: isPinned } = body;
+    await changeVersion(services.database, owner, version, { description, isPinned }, call);
+    await services.bus.announce({ type: "outbox.filled", data: {} });
     const changed = await findVersion(owner, params.version);
     const isLive = (await findChannel(owner.id, version.channel))?.liveVersionId === version.id;
     return presentVersion(changed, { owner, isLive }, services.env.publicUrl);
@@ -94,6 +96,7 @@ export const yankVersion = route({
 
 /** Refuses what is not built, or must not be seen for another reason than being a draft. */
 export function assertPublishable(version: PackageVersion): void {
+  if (version.state === "removed" && !version.yankedAt) throw notKept(version.version);
   const refused = closedDoor({ isDistributing: true }, version, { insider: true });
   if (refused) throw refused;
   if (version.state === "ready") return;
