@@ -120,6 +120,12 @@ export function packageStatus(live: boolean, latestRun: RunState | undefined): P
   }
 }
 
+/** How lists of what belongs to a package may be sorted, and how the list of packages. */
+export const LIST_SORTS = ["newest", "oldest"] as const;
+export type ListSort = (typeof LIST_SORTS)[number];
+export const PACKAGE_SORTS = [...LIST_SORTS, "updated", "name"] as const;
+export type PackageSort = (typeof PACKAGE_SORTS)[number];
+
 /** Where things lie in the object store. `id` is the package's UUID. */
 export const packageKeys = {
   folder: (id: string) => `packages/${id}/`,

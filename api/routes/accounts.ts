@@ -8,7 +8,6 @@ import {
   permitsBy,
 } from "../../domain/accounts.ts";
 import { type Issue, refusal } from "../../domain/errors.ts";
-import { LIMITS } from "../../domain/limits.ts";
 import {
   ApiKey,
   changeGrants,
@@ -27,7 +26,7 @@ import { page } from "../../models/paging.ts";
 import { createAccessTokens } from "../../platform/access-tokens.ts";
 import { makeSecret, newId, secretPrefix, sha256 } from "../../platform/crypto.ts";
 import { actorOf } from "../policies/accounts.ts";
-import { listOfPackages } from "../policies/packages.ts";
+import { findPackages } from "../policies/packages.ts";
 import { limitSignIn } from "../policies/sign-in-limit.ts";
 import { route } from "../route.ts";
 import {
@@ -191,7 +190,9 @@ export const listApiKeys = route({
   returns: [200, ApiKeysOut],
   async handle({ actor, query }) {
     assertPerson(actor);
-    const { items, next } = await page(ApiKey, { where: { accountId: actor.accountId }, ...query });
+    const where = { accountId: actor.accountId };
+    const list = { where, question: where, index: "api_keys_account_id_created_at_id" };
+    const { items, next } = await page(ApiKey, { ...list, ...query });
     const grants = await grantsOf(items.map(({ id }) => id));
     const own = (key: ApiKey) => grants.filter(({ keyId }) => keyId === key.id);
     return { items: items.map((key) => presentApiKey(key, own(key))), next };
@@ -261,9 +262,11 @@ async function grantsFor(
   actor: Actor,
   wanted: { id: string; rights: PackageRight[] }[],
 ): Promise<PackageGrant[]> {
-  const where = { serial: wanted.map(({ id }) => Number(id)) };
-  const { items } = await listOfPackages(actor, { where, limit: LIMITS.apiKeyPackages });
-  const found = new Map(items.map((row) => [String(row.serial), row]));
+  const rows = await findPackages(
+    actor,
+    wanted.map(({ id }) => Number(id)),
+  );
+  const found = new Map(rows.map((row) => [String(row.serial), row]));
   const issues: Issue[] = [];
   const grants = wanted.flatMap(({ id, rights }, at) => {
     const row = found.get(id);

@@ -4,7 +4,6 @@ import {
   channelOf,
   fixedPath,
   nameIssues,
-  packageStatus,
   PACKAGE_STATUSES,
   PACKAGE_TYPES,
   RUN_KINDS,
@@ -34,9 +33,9 @@ const checked = (issues: (text: string) => Issue[]) =>
 
 /** A package's public id: a decimal string. */
 const Serial = z.string().regex(/^\d{1,15}$/, "must be a package id, a whole number");
-const Version = checked(versionIssues);
+export const Version = checked(versionIssues);
 /** `release` is another name of stable. */
-const Channel = z.string().transform(channelOf).pipe(checked(channelIssues));
+export const Channel = z.string().transform(channelOf).pipe(checked(channelIssues));
 const Description = z.string().max(LIMITS.descriptionCharacters);
 const Sha256 = z
   .string()
@@ -87,10 +86,6 @@ export const Rollback = z.strictObject({ version: Version });
 export const Resolve = z.strictObject({
   action: z.enum(["retry", "abort"]),
   reason: z.string().trim().min(1).max(500),
-});
-export const ListQuery = z.strictObject({
-  after: z.string().max(500).optional(),
-  limit: z.coerce.number().int().min(1).max(LIMITS.listItems).default(20),
 });
 export const LogQuery = z.strictObject({
   follow: z.stringbool().default(false),
@@ -249,7 +244,7 @@ export function presentPackage(
     description: row.description,
     type: row.type,
     current_version: shown.version,
-    status: packageStatus(live !== undefined, latestRun?.run.state),
+    status: row.status,
     download_url: live ? linkOf(STABLE) : null,
     original_download_url: originalUrl,
     file_size: live?.artefactBytes ?? null,

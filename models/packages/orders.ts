@@ -5,6 +5,7 @@ import { workflowId } from "../../domain/ids.ts";
 import type { RunKind } from "../../domain/packages.ts";
 import { enqueue, recordAudit } from "../operations.ts";
 import { takeNumber } from "./link.ts";
+import { keepStatus } from "./status.ts";
 import { Package, PackageRun, type PackageVersion } from "./tables.ts";
 
 /** Who asks, and in which request. */
@@ -50,6 +51,7 @@ export async function addRun(
     { transaction },
   );
   await Package.update({ latestRunId: runId }, { where: { id: packageId }, transaction });
+  await keepStatus(packageId, transaction);
   const title = `${name} ${version.version}`;
   const due = publishAt ? { publishAt: publishAt.getTime() } : {};
   return { packageId, runId, versionId: version.id, kind, channel, number, title, ...due };

@@ -2,6 +2,7 @@ import { Op, type Transaction } from "sequelize";
 import { isFinal, statesBefore } from "../../domain/packages.ts";
 import type { RunState, RunStep, StepState } from "../../domain/packages.ts";
 import { emitRunEnded, emitRunEvent } from "./events.ts";
+import { keepStatus } from "./status.ts";
 import { PackageRun, PackageStep, PackageVersion } from "./tables.ts";
 
 /**
@@ -19,6 +20,8 @@ export async function moveRun(
     { where: { id: runId, state: { [Op.in]: statesBefore(to) } }, transaction },
   );
   if (moved === 0) return false;
+  const { packageId } = await PackageRun.findByPk(runId, { transaction, rejectOnEmpty: true });
+  await keepStatus(packageId, transaction);
   if (to === "parked") await emitRunEvent("package.run_parked", runId, transaction);
   if (isFinal(to)) await emitRunEnded(runId, transaction);
   return true;

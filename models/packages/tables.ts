@@ -13,9 +13,11 @@ import {
   STEP_STATES,
   VERDICTS,
   VERSION_STATES,
+  PACKAGE_STATUSES,
   PACKAGE_TYPES,
 } from "../../domain/packages.ts";
 import type {
+  PackageStatus,
   PackageType,
   RunKind,
   RunState,
@@ -48,6 +50,8 @@ export class Package extends Model<InferAttributes<Package>, InferCreationAttrib
   declare description: string | null;
   declare type: PackageType;
   declare isDistributing: CreationOptional<boolean>;
+  /** What the contract's clients see; kept by `keepStatus` alone. */
+  declare status: CreationOptional<PackageStatus>;
   /** How many versions of each channel retention keeps; all when null. */
   declare retainedVersions: CreationOptional<number | null>;
   /** How long a version that left its link is kept for sure. */
@@ -186,6 +190,7 @@ export function definePackages(sequelize: Sequelize): void {
       description: longText({ allowNull: true }),
       type: state(PACKAGE_TYPES),
       isDistributing: flag({ defaultValue: true }),
+      status: state(PACKAGE_STATUSES, { defaultValue: "pending" }),
       retainedVersions: count({ allowNull: true }),
       graceSeconds: count({ defaultValue: LIMITS.graceHours * 3600 }),
       latestRunId: id({ allowNull: true }),
