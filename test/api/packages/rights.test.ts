@@ -192,14 +192,14 @@ async function knock(api: StartedApi, actor: Actor, route: Route, target: Target
   });
 }
 
-const ABOUT_RIGHTS = ["packages/not-found", "accounts/not-allowed"];
+const ABOUT_RIGHTS = new Set(["packages/not-found", "accounts/not-allowed"]);
 
 /** The refusal that is about who asks or what for; whatever else came back, the call was let in. */
 function outcomeOf({ status, body }: Answer): string {
   const code = body.error_code ?? body.code;
   expect(status, JSON.stringify(body)).toBeLessThan(500);
   expect(String(code), JSON.stringify(body)).not.toMatch(/^request\//);
-  return ABOUT_RIGHTS.includes(code) ? code : LET_IN;
+  return ABOUT_RIGHTS.has(code) ? code : LET_IN;
 }
 
 /** How a refusal that is about rights begins. */

@@ -285,10 +285,10 @@ describe("webhooks of a key for single packages", () => {
     const heard = async () => (await WebhookDelivery.findAll()).map(({ webhookId }) => webhookId);
 
     await emitAlone(api.services.database, makeEvent());
-    expect((await heard()).sort()).toEqual([all.id, own.id].sort());
+    expect(new Set(await heard())).toEqual(new Set([all.id, own.id]));
 
     const other = { ...makeEvent().data, package: "1002" };
-    await emitAlone(api.services.database, makeEvent({ data: other } as object));
+    await emitAlone(api.services.database, makeEvent({ data: other }));
     expect(await heard()).toHaveLength(3);
 
     await changeGrants(api.services.database, key, [], ORIGIN);
