@@ -1,4 +1,5 @@
 import type { Transaction } from "sequelize";
+import { ApiKeyPackage } from "../accounts.ts";
 import {
   Package,
   PackageChannel,
@@ -23,5 +24,6 @@ export async function removePackageRows(
   await PackageVersion.destroy(of);
   await PackageChannel.destroy(of);
   await PackageDownload.destroy(of);
+  await ApiKeyPackage.destroy(of);
   await Package.destroy({ where: { id: packageId }, transaction });
 }
