@@ -25,6 +25,12 @@ export function evaluateConditions(
   return modifiedSince !== undefined && seconds <= modifiedSince ? "not-modified" : "go-on";
 }
 
+/** True when a client that asks by GET or HEAD says that it has what this entity tag, without quotes, stands for. */
+export function hasCopy(headers: IncomingHttpHeaders, etag: string): boolean {
+  const ifNoneMatch = headers["if-none-match"];
+  return ifNoneMatch !== undefined && names(ifNoneMatch, etag, "weak");
+}
+
 /** True when a Range may be honoured: there is no If-Range, or it names exactly what we have (RFC 9110 §13.1.5). */
 export function rangeApplies(
   ifRange: string | undefined,
