@@ -83,6 +83,13 @@ export const Yank = z.strictObject({
   fallback: z.boolean().default(false),
 });
 export const Rollback = z.strictObject({ version: Version });
+export const Rebuild = z.strictObject({
+  version: Version,
+  /** The first step that runs again. */
+  from_step: z.string().max(20).optional(),
+  /** The sha256 of an original, or of a step's output, to begin with. */
+  input: Sha256.optional(),
+});
 export const Resolve = z.strictObject({
   action: z.enum(["retry", "abort"]),
   reason: z.string().trim().min(1).max(500),
@@ -110,6 +117,9 @@ const RunSummary = z.strictObject({
   channel: z.string(),
   status: z.enum(RUN_STATES),
   reason: z.string().nullable(),
+  /** The step that its build begins with, if not the first, and what it begins with, if not the original. */
+  from_step: z.string().nullable(),
+  input_sha256: z.string().nullable(),
   /** When a timed publication is due. */
   publish_at: Moment.nullable(),
   requested_by: z.string(),
@@ -124,6 +134,7 @@ const StepOut = z.strictObject({
   attempts: z.number().int(),
   exit_code: z.number().int().nullable(),
   reason: z.string().nullable(),
+  output_size: z.number().int().nullable(),
   output_sha256: z.string().nullable(),
   started_at: Moment,
   ended_at: Moment.nullable(),
@@ -151,8 +162,11 @@ export const VersionOut = z.strictObject({
   yanked_at: Moment.nullable(),
   yank_reason: z.string().nullable(),
   file_name: z.string(),
+  /** What its own address shows: its first build. */
   file_size: z.number().int().nullable(),
   sha256: z.string().nullable(),
+  /** What it was built into last, which links show; null while that is the first. */
+  rebuilt: z.strictObject({ file_size: z.number().int(), sha256: z.string() }).nullable(),
   original_size: z.number().int(),
   original_sha256: z.string(),
   metadata: z.record(z.string(), z.unknown()),
@@ -284,8 +298,11 @@ export function presentVersion(
     yanked_at: version.yankedAt?.toISOString() ?? null,
     yank_reason: version.yankReason,
     file_name: version.fileName,
-    file_size: version.artefactBytes,
-    sha256: version.artefactSha256,
+    file_size: version.firstArtefactBytes ?? version.artefactBytes,
+    sha256: version.firstArtefactSha256 ?? version.artefactSha256,
+    rebuilt: version.firstArtefactKey
+      ? { file_size: version.artefactBytes!, sha256: version.artefactSha256! }
+      : null,
     original_size: version.originalBytes,
     original_sha256: version.originalSha256,
     metadata: version.facts ?? {},
@@ -302,6 +319,8 @@ export function presentRunSummary(run: PackageRun, version: string): z.input<typ
     channel: run.channel,
     status: run.state,
     reason: run.reason,
+    from_step: run.fromStep,
+    input_sha256: run.inputSha256,
     publish_at: run.publishAt?.toISOString() ?? null,
     requested_by: run.requestedBy,
     created_at: run.createdAt.toISOString(),
@@ -317,6 +336,7 @@ export function presentStep(step: PackageStep): z.input<typeof StepOut> {
     attempts: step.attempts,
     exit_code: step.exitCode,
     reason: step.reason,
+    output_size: step.outputBytes,
     output_sha256: step.outputSha256,
     started_at: step.startedAt.toISOString(),
     ended_at: step.endedAt?.toISOString() ?? null,

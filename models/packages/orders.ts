@@ -22,12 +22,14 @@ interface RunRequest {
   version: PackageVersion;
   turn: "now" | "later";
   publishAt?: Date | null;
+  /** Where its build begins, if not with the original at the first step. */
+  start?: Pick<PackageRun, "fromStep" | "inputKey" | "inputBytes" | "inputSha256">;
 }
 
 /** Adds a run, with the next publication number of its channel if it takes its turn now; answers the order for the workflow. */
 export async function addRun(
   owner: Package,
-  { runId, kind, version, turn, publishAt = null }: RunRequest,
+  { runId, kind, version, turn, publishAt = null, start }: RunRequest,
   { actor, requestId }: Asker,
   transaction: Transaction,
 ) {
@@ -43,6 +45,7 @@ export async function addRun(
       kind,
       number,
       publishAt,
+      ...start,
       state: "queued",
       requestedById: actor.accountId,
       requestedBy: actor.name,

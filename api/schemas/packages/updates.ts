@@ -6,9 +6,9 @@ export const UpdateQuestion = PackageId.extend({ channel: Channel, version: Vers
 
 export const UpdateOut = z.strictObject({
   version: z.string(),
-  /** The channel's link, which never changes. */
+  /** The channel's link: what it shows has this `sha256` and so many `bytes`. */
   url: z.string(),
-  /** This version for ever: its bytes are those that `sha256` is of. */
+  /** The version's own address, which shows its first build for ever. */
   version_url: z.string(),
   sha256: z.string(),
   bytes: z.number().int(),
