@@ -7,6 +7,7 @@ import { addChannels } from "./20261121T1020-add-channels.ts";
 import { addRebuilds } from "./20261121T1100-add-rebuilds.ts";
 import { indexLists } from "./20261121T1130-index-lists.ts";
 import { addRetention } from "./20261121T1140-add-retention.ts";
+import { restrictApiKeys } from "./20261121T1150-restrict-api-keys.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, oldest first: a list and not a folder, so that compiled and uncompiled programs agree. */
@@ -20,4 +21,5 @@ export const MIGRATIONS: readonly Migration[] = [
   addRebuilds,
   indexLists,
   addRetention,
+  restrictApiKeys,
 ];
