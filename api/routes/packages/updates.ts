@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { fixedPath, versionPath } from "../../../domain/packages.ts";
 import { publishedAt } from "../../../models/packages/index.ts";
+import { tagOf } from "../../preconditions.ts";
 import { findPackage, findServed } from "../../policies/packages.ts";
 import { route } from "../../route.ts";
 import { UpdateOut, UpdateQuestion } from "../../schemas/packages/updates.ts";
@@ -37,8 +37,7 @@ export const checkUpdate = route({
       name: served.version,
       pub_date: published,
     };
-    const etag = createHash("sha256").update(JSON.stringify(update)).digest("hex");
-    header("ETag", `"${etag}"`);
+    header("ETag", tagOf(JSON.stringify(update)));
     return update;
   },
 });
