@@ -17,5 +17,6 @@ export {
   readRunLog,
 } from "./reading.ts";
 export { readStatistics } from "./statistics.ts";
+export { checkUpdate } from "./updates.ts";
 export { uploadPackage, uploadVersion } from "./uploads.ts";
 export { changeNotes, publishVersion, yankVersion } from "./versions.ts";
