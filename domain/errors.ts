@@ -21,6 +21,7 @@ export const REFUSALS = {
   "packages/version-not-ready": 409,
   "packages/version-not-draft": 409,
   "packages/version-held": 409,
+  "packages/version-not-held": 409,
   "packages/version-rejected": 403,
   "packages/version-yanked": 410,
   "packages/no-fallback": 409,

@@ -4,6 +4,7 @@ import { createPackages } from "./20261121T0920-create-packages.ts";
 import { chainAudit } from "./20261121T1000-chain-audit.ts";
 import { createWebhooks } from "./20261121T1010-create-webhooks.ts";
 import { addChannels } from "./20261121T1020-add-channels.ts";
+import { createFindings } from "./20261121T1110-create-findings.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, oldest first: a list and not a folder, so that compiled and uncompiled programs agree. */
@@ -14,4 +15,5 @@ export const MIGRATIONS: readonly Migration[] = [
   chainAudit,
   createWebhooks,
   addChannels,
+  createFindings,
 ];

@@ -117,6 +117,7 @@ async function acceptOriginal(
       isDraft,
       description: original.description,
       state: "processing",
+      verdict: "pending",
       fileName: original.fileName,
       originalKey: original.key,
       originalBytes: original.bytes,

@@ -6,6 +6,16 @@ export {
 } from "./acceptance.ts";
 export { changePackage, changeVersion, deletePackage } from "./changes.ts";
 export { emitRunEvent } from "./events.ts";
+export {
+  clearVersion,
+  findingsOf,
+  holdVersion,
+  isThroughGate,
+  noteFindings,
+  noteScan,
+  rejectVersion,
+  wasScanned,
+} from "./gate.ts";
 export { claimLink, findChannel, recordLiveVersion, takeNumber } from "./link.ts";
 export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";
@@ -15,8 +25,10 @@ export {
   definePackages,
   Package,
   PackageChannel,
+  PackageFinding,
   PackageLogChunk,
   PackageRun,
+  PackageScan,
   PackageStep,
   PackageVersion,
 } from "./tables.ts";

@@ -2,8 +2,10 @@ import type { Transaction } from "sequelize";
 import {
   Package,
   PackageChannel,
+  PackageFinding,
   PackageLogChunk,
   PackageRun,
+  PackageScan,
   PackageStep,
   PackageVersion,
 } from "./tables.ts";
@@ -19,6 +21,10 @@ export async function removePackageRows(
   await PackageLogChunk.destroy(steps);
   await PackageStep.destroy(steps);
   await PackageRun.destroy(of);
+  await PackageFinding.destroy(of);
+  const versions = await PackageVersion.findAll({ ...of, attributes: ["id"] });
+  const scans = { versionId: versions.map(({ id }) => id) };
+  await PackageScan.destroy({ where: scans, transaction });
   await PackageVersion.destroy(of);
   await PackageChannel.destroy(of);
   await Package.destroy({ where: { id: packageId }, transaction });

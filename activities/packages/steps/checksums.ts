@@ -1,12 +1,16 @@
 import { createHash } from "node:crypto";
-import { packageKeys } from "../../../domain/packages.ts";
+import { FINDINGS, packageKeys } from "../../../domain/packages.ts";
 import { inTransaction } from "../../../models/database.ts";
-import { keepArtefact } from "../../../models/packages/index.ts";
+import { clearVersion, keepArtefact, wasScanned } from "../../../models/packages/index.ts";
 import { StepFailure } from "../attempt.ts";
 import type { Artefact } from "../contract.ts";
+import { reportFindings } from "./findings.ts";
 import type { StepWork } from "./work.ts";
 
-/** Proves the final bytes once more and keeps them under the version's own key, which nobody writes again. */
+/**
+ * Proves the final bytes once more and keeps them under the version's own key, which nobody writes again. From here
+ * on the gate lets the version pass, unless it was to be scanned and was not.
+ */
 export async function runChecksums(work: StepWork): Promise<Artefact> {
   const { tools, input, packageId, versionId, say, signal } = work;
   const object = await tools.objects.open(input.key);
@@ -31,12 +35,22 @@ export async function runChecksums(work: StepWork): Promise<Artefact> {
   say(`md5    ${md5.digest("hex")}`);
   say(`bytes  ${bytes}`);
 
+  await assertScanned(work);
   const key = packageKeys.version(packageId, versionId, input.sha256);
   await tools.objects.discardUnfinished(key);
   await tools.objects.copy(input.key, key, { signal });
   const artefact = { key, bytes, sha256: input.sha256 };
-  await inTransaction(tools.database, (transaction) =>
-    keepArtefact(versionId, artefact, transaction),
-  );
+  await inTransaction(tools.database, async (transaction) => {
+    await keepArtefact(versionId, artefact, transaction);
+    await clearVersion(versionId, transaction);
+  });
   return artefact;
+}
+
+/** Whatever the steps were: what nobody has scanned is held where a scan is configured. */
+async function assertScanned(work: StepWork): Promise<void> {
+  const { tools, versionId } = work;
+  if (!tools.settings.scanSignatures || (await wasScanned(versionId))) return;
+  const finding = { name: "not-scanned", detail: FINDINGS["not-scanned"] };
+  await reportFindings(work, { scanner: "The gate", signatures: null }, [finding]);
 }

@@ -4,6 +4,7 @@ import { refusal } from "../../../domain/errors.ts";
 import { fixedPath } from "../../../domain/packages.ts";
 import { NEWEST_FIRST, page } from "../../../models/paging.ts";
 import {
+  findingsOf,
   Package,
   PackageChannel,
   PackageRun,
@@ -70,8 +71,9 @@ export const listVersions = route({
     });
     const shown = await PackageChannel.findAll({ where: { packageId: owner.id } });
     const live = new Set(shown.map(({ liveVersionId }) => liveVersionId));
+    const findings = await findingsOf(items.map(({ id }) => id));
     const present = (row: PackageVersion) =>
-      presentVersion(row, { owner, isLive: live.has(row.id) }, services.env.publicUrl);
+      presentVersion(row, { owner, isLive: live.has(row.id), findings }, services.env.publicUrl);
     return { items: items.map(present), next };
   },
 });

@@ -1,11 +1,12 @@
 import { refusal } from "../../../domain/errors.ts";
-import { closedDoor } from "../../../domain/packages.ts";
+import { decidedAgainst } from "../../../domain/packages.ts";
 import { LIMITS } from "../../../domain/limits.ts";
 import {
   acceptPublication,
   acceptYank,
   changeVersion,
   findChannel,
+  findingsOf,
   type Package,
   type PackageVersion,
 } from "../../../models/packages/index.ts";
@@ -21,6 +22,7 @@ import {
   VersionOut,
   Yank,
 } from "../../schemas/packages.ts";
+import type { Services } from "../../services.ts";
 import { answerAccepted } from "./answers.ts";
 
 const DAY_MS = 86_400_000;
@@ -38,9 +40,7 @@ export const changeNotes = route({
     const owner = await findPackage(params.id);
     const version = await findVersion(owner, params.version);
     await changeVersion(services.database, owner, { version, ...body }, call);
-    const changed = await findVersion(owner, params.version);
-    const isLive = (await findChannel(owner.id, version.channel))?.liveVersionId === version.id;
-    return presentVersion(changed, { owner, isLive }, services.env.publicUrl);
+    return showVersion(services, owner, params.version);
   },
 });
 
@@ -89,11 +89,19 @@ export const yankVersion = route({
   },
 });
 
-/** Refuses what is not built, or must not be seen for another reason than being a draft. */
+/** A version as it is now. */
+export async function showVersion({ env }: Services, owner: Package, name: string) {
+  const version = await findVersion(owner, name);
+  const isLive = (await findChannel(owner.id, version.channel))?.liveVersionId === version.id;
+  const findings = await findingsOf([version.id]);
+  return presentVersion(version, { owner, isLive, findings }, env.publicUrl);
+}
+
+/** Refuses what is not built and through the gate, and what must not be seen for another reason than being a draft. */
 export function assertPublishable(version: PackageVersion): void {
-  const refused = closedDoor({ isDistributing: true }, version, { insider: true });
+  const refused = decidedAgainst(version);
   if (refused) throw refused;
-  if (version.state === "ready") return;
+  if (version.state === "ready" && version.verdict === "clear") return;
   throw refusal(
     "packages/version-not-ready",
     `Version ${version.version} is ${version.state}. Choose one that is ready.`,
