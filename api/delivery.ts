@@ -22,6 +22,9 @@ export interface Delivery {
   reopen?: () => Promise<Delivery>;
 }
 
+/** The `Cache-Control` of answers that nobody may keep. */
+export const NOT_KEPT = "private, no-store";
+
 /** How often an object may be replaced under our hands before we give up. */
 const MOST_OPENINGS = 5;
 
@@ -54,7 +57,8 @@ async function send(ctx: Context, delivery: Delivery): Promise<void> {
   const validators = {
     ETag: `"${etag}"`,
     "Last-Modified": modifiedAt.toUTCString(),
-    "Cache-Control": cacheControl,
+    // Nobody could purge an address that anybody can make up.
+    "Cache-Control": ctx.querystring ? NOT_KEPT : cacheControl,
   };
   const verdict = evaluateConditions(ctx.req.headers, { etag, modifiedAt });
   if (verdict === "failed") {

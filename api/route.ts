@@ -71,6 +71,8 @@ export type ReceiveForm<F> = <T extends { sha256: string }>(
 /** One call of a route, with everything checked that was declared. */
 export interface Call<P, Q, B, F, A extends Access> {
   actor: A extends "public" ? Actor | undefined : Actor;
+  /** What the route says about who may call: policies ask the row for the same. */
+  access: A;
   params: P;
   query: Q;
   body: B;
@@ -95,6 +97,11 @@ interface Declaration<P, Q, B, F, A extends Access, R extends Returns> {
   /** One sentence for the documentation. */
   summary: string;
   access: A;
+  /**
+   * True when `access` is asked of the packages that a call is about, in their policy: then keys may call that have
+   * the right to some packages alone. The guard refuses them everywhere else.
+   */
+  perPackage?: true;
   /** `api-key`: only `X-API-Key` signs in here. */
   credential?: "api-key";
   dialect?: DialectName;

@@ -38,6 +38,7 @@ export function serveRoutes(services: Services): Middleware {
     const call: AnyCall = {
       ...aboutRequest(ctx),
       ...checked,
+      access: route.access as Access,
       services,
       receive: form.receive,
       header: (name, value) => void (headers[name] = value),

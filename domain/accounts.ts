@@ -13,6 +13,26 @@ export const PERMISSIONS = [
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
+/** What an API key may do with one package; each right includes `view`. */
+export const PACKAGE_RIGHTS = ["view", "upload", "publish", "administer"] as const;
+export type PackageRight = (typeof PACKAGE_RIGHTS)[number];
+
+const VIEW = ["packages:query", "packages:read"] as const;
+
+/** The permissions that a right gives for its package. */
+export const RIGHT_PERMISSIONS: Readonly<Record<PackageRight, readonly Permission[]>> = {
+  view: VIEW,
+  upload: [...VIEW, "packages:upload"],
+  publish: [...VIEW, "packages:publish"],
+  administer: [...VIEW, "packages:administer", "packages:original"],
+};
+
+/** The right that a permission comes with; the permission itself when it comes with none. */
+export function rightFor(permission: Permission): string {
+  const right = PACKAGE_RIGHTS.find((one) => RIGHT_PERMISSIONS[one].includes(permission));
+  return right ?? permission;
+}
+
 /** Roles, and what each may do. People and their further roles come with accounts. */
 export const ROLES = { admin: PERMISSIONS } as const satisfies Record<
   string,
@@ -28,10 +48,24 @@ export interface Actor {
   permissions: readonly Permission[];
   sessionId?: string;
   keyId?: string;
+  /** Set when the key is for some packages alone: what it may do with each, by the package's UUID. */
+  packages?: Readonly<Record<string, readonly Permission[]>>;
 }
 
 export function may(actor: Actor, permission: Permission): boolean {
   return actor.permissions.includes(permission);
+}
+
+/** Whether an actor may know of this package; `id` is its UUID. */
+export function maySee({ packages }: Actor, id: string): boolean {
+  return packages === undefined || Object.hasOwn(packages, id);
+}
+
+/** Whether an actor may do something with this package: with all of them, or by a right to this one. */
+export function mayWith(actor: Actor, permission: Permission, id: string): boolean {
+  return (
+    maySee(actor, id) && (may(actor, permission) || !!actor.packages?.[id]?.includes(permission))
+  );
 }
 
 /** Who asked for a piece of work, and in which request: it travels with the work, for logs. */

@@ -4,61 +4,18 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { LIMITS } from "../domain/limits.ts";
 import { QUEUES } from "../domain/queues.ts";
-import { readOpenedHost } from "./outbound-rules.ts";
-
-const port = z
-  .string()
-  .regex(/^\d+$/, "must be a number from 0 to 65535")
-  .transform(Number)
-  .pipe(z.number().max(65_535, "must be a number from 0 to 65535"));
-const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
-const seconds = z
-  .string()
-  .regex(/^\d+[smhd]?$/, "must be a number of seconds, or a number with s, m, h or d")
-  .transform((text) => Number.parseInt(text) * (UNITS[text.at(-1) ?? ""] ?? 1));
-const life = seconds.pipe(z.number().min(1, "must be at least a second"));
-const url = z
-  .url({ protocol: /^https?$/, error: "must be an address that begins with http:// or https://" })
-  .refine((text) => !/[?#]/.test(text), "must have neither ? nor #")
-  .transform((text) => text.replace(/\/+$/, ""));
-const origin = z
-  .string()
-  .refine(
-    (text) => text === "*" || (URL.canParse(text) && new URL(text).origin === text),
-    "must be origins like https://console.example, or *",
-  );
-const rate = z
-  .string()
-  .regex(/^[1-9]\d*\/[1-9]\d*$/, "must be COUNT/SECONDS, for example 5/60")
-  .transform((text) => {
-    const [points, per] = text.split("/").map(Number) as [number, number];
-    return { points, seconds: per };
-  });
-const command = z.string().transform((text, context) => {
-  try {
-    return z.array(z.string().min(1)).min(1).parse(JSON.parse(text));
-  } catch {
-    context.addIssue(
-      'must be a JSON array of strings, for example ["protect","--in","{input}","--out","{output}"]',
-    );
-    return z.NEVER;
-  }
-});
-const words = z.string().transform((text) =>
-  text
-    .split(",")
-    .map((word) => word.trim())
-    .filter(Boolean),
-);
-
-const openedHosts = words.transform((names, context) =>
-  names.map((name) => {
-    const opened = readOpenedHost(name);
-    if (opened) return opened;
-    context.addIssue(`must be host or host:port, separated by commas; ${name} is neither`);
-    return z.NEVER;
-  }),
-);
+import {
+  command,
+  life,
+  namesDatabase,
+  openedHosts,
+  origin,
+  port,
+  rate,
+  seconds,
+  url,
+  words,
+} from "./env-rules.ts";
 
 /** Every variable the product reads: its rule, its meaning, and whether it is a secret (then `NAME_FILE` is read too). */
 const VARIABLES = {
@@ -213,7 +170,23 @@ const VARIABLES = {
   },
   PURGE_URL: {
     rule: url.optional(),
-    doc: 'Called by POST {"urls": [...]} after each switch of a link; nothing is purged when not given',
+    doc: 'Called by POST {"urls": [...]} after each switch of a link; nothing is purged when neither this nor CLOUDFLARE_ZONE_ID is given',
+  },
+  CLOUDFLARE_ZONE_ID: {
+    rule: z
+      .string()
+      .regex(/^[0-9a-f]{32}$/, "must be the 32 hexadecimal digits of the zone's overview page")
+      .optional(),
+    doc: "Zone of the Cloudflare account that serves PUBLIC_URL; what it keeps is purged after each switch of a link",
+  },
+  CLOUDFLARE_API_TOKEN: {
+    rule: z.string().min(1).optional(),
+    secret: true,
+    doc: "Cloudflare API token with the right Zone.Cache Purge on the zone",
+  },
+  CLOUDFLARE_API_URL: {
+    rule: url.default("https://api.cloudflare.com/client/v4"),
+    doc: "Address of Cloudflare's API",
   },
   OUTBOUND_ALLOW: {
     rule: openedHosts.default([]),
@@ -253,6 +226,11 @@ export interface SigningSettings {
   alias: string;
 }
 
+/** Who is told when an address shows something else: any service of yours, or Cloudflare. */
+export type EdgeSettings =
+  | { kind: "hook"; url: string }
+  | { kind: "cloudflare"; apiUrl: string; zoneId: string; token: string };
+
 /** The variables by name, with what follows from them. */
 export type Env = Readonly<Values> & {
   readonly production: boolean;
@@ -263,6 +241,7 @@ export type Env = Readonly<Values> & {
   /** What Temporal's own loader reads: TEMPORAL_* as they were given. */
   readonly temporalVariables: Readonly<Record<string, string>>;
   readonly s3: S3Settings | undefined;
+  readonly edge: EdgeSettings | undefined;
 };
 
 /** The configuration cannot be used; `faults` names every variable that is wrong. Processes end with code 78. */
@@ -297,6 +276,7 @@ export function readEnv(source: Record<string, string | undefined> = process.env
     for (const name of s3Names.filter((needed) => !values[needed]))
       faults.push(`${name}: is needed with S3_ENDPOINT`);
   }
+  faults.push(...edgeFaults(values));
   if (values.SIGNING_KEYSTORE && !values.SIGNING_KEYSTORE_PASSWORD) {
     faults.push("SIGNING_KEYSTORE_PASSWORD: is needed with SIGNING_KEYSTORE");
   }
@@ -333,6 +313,28 @@ export function readEnv(source: Record<string, string | undefined> = process.env
           secretAccessKey: values.S3_SECRET_ACCESS_KEY!,
         }
       : undefined,
+    edge: edgeSettings(values),
+  };
+}
+
+function edgeFaults(values: Values): string[] {
+  const { PURGE_URL, CLOUDFLARE_ZONE_ID: zone, CLOUDFLARE_API_TOKEN: token } = values;
+  const faults: string[] = [];
+  if (zone && !token) faults.push("CLOUDFLARE_API_TOKEN: is needed with CLOUDFLARE_ZONE_ID");
+  if (token && !zone) faults.push("CLOUDFLARE_ZONE_ID: is needed with CLOUDFLARE_API_TOKEN");
+  if (zone && PURGE_URL) faults.push("PURGE_URL: must not be given with CLOUDFLARE_ZONE_ID");
+  return faults;
+}
+
+function edgeSettings(values: Values): EdgeSettings | undefined {
+  const { PURGE_URL, CLOUDFLARE_API_URL, CLOUDFLARE_ZONE_ID, CLOUDFLARE_API_TOKEN } = values;
+  if (PURGE_URL) return { kind: "hook", url: PURGE_URL };
+  if (!CLOUDFLARE_ZONE_ID) return undefined;
+  return {
+    kind: "cloudflare",
+    apiUrl: CLOUDFLARE_API_URL,
+    zoneId: CLOUDFLARE_ZONE_ID,
+    token: CLOUDFLARE_API_TOKEN!,
   };
 }
 
@@ -345,12 +347,6 @@ export function reachable(host: string): string {
 function givenWith(prefix: string, source: Record<string, string | undefined>) {
   const given = Object.entries(source).filter(([name, value]) => name.startsWith(prefix) && value);
   return Object.fromEntries(given) as Record<string, string>;
-}
-
-function namesDatabase(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { hostname, pathname } = new URL(text);
-  return hostname !== "" && pathname.length > 1;
 }
 
 function readVariable(

@@ -11,6 +11,7 @@ import { MODELS } from "../models/index.ts";
 import { readArchive } from "../platform/archive.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { deriveKey, unseal } from "../platform/crypto.ts";
+import { openEdge } from "../platform/edge/index.ts";
 import { readEnv, type Env } from "../platform/env.ts";
 import { createRedactor } from "../platform/redaction.ts";
 import { openResources, type Resources } from "../platform/resources.ts";
@@ -95,6 +96,7 @@ function packageTools(
     ...resources,
     database,
     shell,
+    edge: openEdge(env.edge),
     openStepLog,
     readArchive,
     readSignatures,
@@ -106,7 +108,6 @@ function packageTools(
       signing: resources.keys.signing,
       publicUrl: env.publicUrl,
       publicationCheckUrl: env.publicationCheckUrl,
-      purgeUrl: env.PURGE_URL,
       secrets,
     },
   };
@@ -202,6 +203,7 @@ function secretsOf(env: Env, { keys }: Resources): string[] {
     keys.secretKey,
     keys.signing?.password,
     env.S3_SECRET_ACCESS_KEY,
+    env.CLOUDFLARE_API_TOKEN,
     env.ADMIN_PASSWORD,
     env.DATABASE_URL,
     env.REDIS_URL,

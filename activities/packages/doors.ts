@@ -1,24 +1,30 @@
+import { Context } from "@temporalio/activity";
 import { linkPaths, packageKeys, versionPath } from "../../domain/packages.ts";
 import { inTransaction } from "../../models/database.ts";
 import {
+  appendLog,
   moveRun,
+  noteTrouble,
   Package,
   PackageChannel,
   PackageVersion,
   removePackageRows,
 } from "../../models/packages/index.ts";
-import { lasting } from "./attempt.ts";
+import { lasting, stepFailureIn } from "./attempt.ts";
 import type { DoorOrder } from "./contract.ts";
-import { purgePaths } from "./edge.ts";
 import type { PackageTools } from "./tools.ts";
 
 const DELETIONS_AT_ONCE = 16;
-const PURGE_MS = 50_000;
 
 /** What follows when doors were shut: nobody may go on getting the bytes from elsewhere. */
-export function createDoorActivities({ database, objects, settings }: PackageTools) {
+export function createDoorActivities(tools: PackageTools) {
+  const { database, objects, edge, redact, settings } = tools;
+
   return {
-    /** Twice: purging what is purged does nothing. Failing is no end: it is tried until the edges were told. */
+    /**
+     * Twice: purging what is purged does nothing. Failing is no end: it is tried until the edges were told, and the
+     * run, if there is one, says why they were not yet.
+     */
     async purgeDoors(order: DoorOrder): Promise<void> {
       const { runId } = order;
       if (runId) {
@@ -26,7 +32,15 @@ export function createDoorActivities({ database, objects, settings }: PackageToo
           moveRun(runId, "running", { startedAt: new Date() }, transaction),
         );
       }
-      await purgePaths(settings, await pathsOf(order), AbortSignal.timeout(PURGE_MS));
+      return lasting(async (signal) => {
+        try {
+          const urls = (await pathsOf(order)).map((path) => settings.publicUrl + path);
+          await edge.purge(urls, { signal });
+        } catch (error) {
+          if (runId && !signal.aborted) await tellTrouble(runId, error);
+          throw error;
+        }
+      });
     },
 
     /** Twice: what is gone is not found again. Rows go last, so that what is left after a crash is found. */
@@ -51,6 +65,18 @@ export function createDoorActivities({ database, objects, settings }: PackageToo
       await inTransaction(database, (transaction) => removePackageRows(packageId, transaction));
     },
   };
+
+  /** The row says what stands in the way now; the log says it ever more rarely. */
+  async function tellTrouble(runId: string, error: unknown): Promise<void> {
+    const { attempt } = Context.current().info;
+    const reason = `Edges may still show it: ${stepFailureIn(error, redact).message}`;
+    await inTransaction(database, async (transaction) => {
+      await noteTrouble(runId, reason, transaction);
+      if (!Number.isInteger(Math.log2(attempt))) return;
+      const line = `--- purge, try ${attempt}\n${reason} It is tried until they hear.\n`;
+      await appendLog(runId, line, transaction);
+    });
+  }
 }
 
 /** Every path of these doors: of links, and of versions that were ever to be had. */

@@ -1,51 +1,22 @@
 import { createHash } from "node:crypto";
 import { LIMITS } from "../../domain/limits.ts";
+import type { Edge } from "../../platform/edge/index.ts";
 import type { ByteRange, ObjectStore } from "../../platform/objects/index.ts";
 import { StepFailure } from "./attempt.ts";
 import type { Artefact } from "./contract.ts";
-import type { PackageSettings } from "./tools.ts";
-
-const EDGE_TIMEOUT_MS = 30_000;
-const PURGE_TIMEOUT_MS = 10_000;
-const PURGE_BATCH = 30;
-
-/** Tells the edges to forget what they keep under these paths; false when there is no edge to tell. */
-export async function purgePaths(
-  { purgeUrl, publicUrl }: Pick<PackageSettings, "purgeUrl" | "publicUrl">,
-  paths: readonly string[],
-  signal: AbortSignal,
-): Promise<boolean> {
-  if (!purgeUrl) return false;
-  for (let at = 0; at < paths.length; at += PURGE_BATCH) {
-    const urls = paths.slice(at, at + PURGE_BATCH).map((path) => publicUrl + path);
-    const response = await askEdge(purgeUrl, signal, PURGE_TIMEOUT_MS, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ urls }),
-    });
-    await response.body?.cancel();
-    if (!response.ok) {
-      throw new StepFailure("broken", `The purge address answered ${response.status}.`);
-    }
-  }
-  return true;
-}
 
 /**
  * Proves that clients get `artefact` at `url`: entity tag and length by HEAD, then the first and last MiB
  * compared with the store. Throws `StepFailure` until they do.
  */
 export async function checkEdge(
-  objects: ObjectStore,
+  { objects, edge }: { objects: ObjectStore; edge: Edge },
   url: string,
   artefact: Artefact,
   signal: AbortSignal,
 ): Promise<void> {
   const ask = (method: string, headers: Record<string, string>) =>
-    askEdge(url, signal, EDGE_TIMEOUT_MS, {
-      method,
-      headers: { "accept-encoding": "identity", ...headers },
-    });
+    edge.ask(url, { method, headers: { "accept-encoding": "identity", ...headers }, signal });
   const head = await ask("HEAD", {});
   if (!head.ok) throw new StepFailure("broken", `The link answers ${head.status}.`);
   if (head.headers.get("etag")?.replace(/^W\//, "") !== `"${artefact.sha256}"`) {
@@ -63,25 +34,6 @@ export async function checkEdge(
     if ((await digest(part.body!)) !== (await storedDigest(objects, artefact.key, range))) {
       throw new StepFailure("broken", "The link shows other bytes than the store.");
     }
-  }
-}
-
-/** Fetches from an edge. One that cannot be reached is a failure that says which and why. */
-async function askEdge(
-  url: string,
-  signal: AbortSignal,
-  timeoutMs: number,
-  request: RequestInit,
-): Promise<Response> {
-  const patience = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-  try {
-    return await fetch(url, { ...request, signal: patience });
-  } catch (error) {
-    const { name, cause } = error as Error;
-    const code = (cause as NodeJS.ErrnoException | undefined)?.code ?? "no connection";
-    const why = name === "TimeoutError" ? `no answer within ${timeoutMs / 1000} seconds` : code;
-    const reason = `${new URL(url).host} cannot be reached: ${why}.`;
-    throw new StepFailure("broken", reason, null, { cause: error });
   }
 }
 

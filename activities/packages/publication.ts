@@ -27,7 +27,7 @@ import {
 } from "../../models/packages/index.ts";
 import { attempt, lasting, StepFailure, stepFailureIn } from "./attempt.ts";
 import type { LinkTarget, PublicationPlan, PublicationStepOrder, RunOrder } from "./contract.ts";
-import { checkEdge, purgePaths } from "./edge.ts";
+import { checkEdge } from "./edge.ts";
 import type { PackageTools } from "./tools.ts";
 
 /** A version's own doors: what is published while distribution is off is there when it is switched on again. */
@@ -35,7 +35,12 @@ const OPEN_HOUSE = { isDistributing: true };
 
 /** The steps that bring a built version to the fixed link. */
 export function createPublicationActivities(tools: PackageTools) {
-  const { database, objects, bus, redact, settings } = tools;
+  const { database, objects, edge, bus, redact, settings } = tools;
+  const purge = (paths: string[], signal: AbortSignal, onWait?: (reason: string) => void) =>
+    edge.purge(
+      paths.map((path) => settings.publicUrl + path),
+      { signal, ...(onWait && { onWait }) },
+    );
 
   return {
     /** Twice: the number is claimed already, by this very run; the plan is the same. */
@@ -84,7 +89,7 @@ export function createPublicationActivities(tools: PackageTools) {
     /** Twice: purging what is purged does nothing. */
     async purgeLink(order: PublicationStepOrder): Promise<void> {
       return step(order, "purge", async (say, signal) => {
-        const told = await purgePaths(settings, order.plan.paths, signal);
+        const told = await purge(order.plan.paths, signal, say);
         say(told ? "edges were told" : "no edge to tell");
       });
     },
@@ -99,7 +104,7 @@ export function createPublicationActivities(tools: PackageTools) {
           return;
         }
         const url = settings.publicationCheckUrl + path;
-        await checkEdge(objects, url, target.artefact, signal);
+        await checkEdge(tools, url, target.artefact, signal);
         say(`${url} shows the new bytes`);
       });
     },
@@ -115,7 +120,7 @@ export function createPublicationActivities(tools: PackageTools) {
         if (live) await putOnLink(key, live, signal);
         else await objects.delete(key);
         const paths = linkPaths(String(owner.serial), channel, owner.type);
-        await purgePaths(settings, paths, signal).catch(() => false);
+        await purge(paths, signal).catch(() => false);
         const shown = live ? `shows ${live.version} again` : "shows nothing again";
         await inTransaction(database, (transaction) =>
           appendLog(runId, `--- the link ${shown}\n`, transaction),

@@ -1,4 +1,5 @@
 import type { SigningSettings } from "../../platform/env.ts";
+import type { Edge } from "../../platform/edge/index.ts";
 import type { Bus } from "../../platform/bus.ts";
 import type { ObjectStore } from "../../platform/objects/index.ts";
 import type { Shell } from "../../platform/shell.ts";
@@ -12,6 +13,7 @@ export interface PackageTools {
   database: Database;
   objects: ObjectStore;
   shell: Shell;
+  edge: Edge;
   bus: Bus;
   openStepLog: typeof openStepLog;
   readArchive: typeof readArchive;
@@ -30,7 +32,6 @@ export interface PackageSettings {
   /** The address of the API for clients, and the one a publication is checked through. */
   publicUrl: string;
   publicationCheckUrl: string;
-  purgeUrl?: string | undefined;
   /** Values that must never reach a log. */
   secrets: readonly string[];
 }

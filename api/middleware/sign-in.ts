@@ -34,11 +34,12 @@ export function lacksApiKey(ctx: Context, route: Route): boolean {
 }
 
 /** Refuses who may not call `route`. A bad credential does no harm where none is needed. */
-export function guard(ctx: Context, { access }: Route): void {
+export function guard(ctx: Context, { access, perPackage }: Route): void {
   if (access === "public") return;
   const { actor, signInFault } = ctx.state;
   if (signInFault) throw signInFault;
   if (!actor) throw refusal("accounts/not-signed-in", "Sign in first: this needs a valid token.");
+  if (perPackage && actor.packages) return;
   if (access !== "signed-in" && !may(actor, access)) {
     throw refusal("accounts/not-allowed", `This needs the permission ${access}.`);
   }

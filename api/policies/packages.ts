@@ -1,4 +1,5 @@
-import { may, type Actor } from "../../domain/accounts.ts";
+import { Op } from "sequelize";
+import { type Actor, maySee, mayWith, rightFor } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
 import { closedDoor, STABLE } from "../../domain/packages.ts";
 import {
@@ -8,16 +9,73 @@ import {
   PackageRun,
   PackageVersion,
 } from "../../models/packages/index.ts";
+import { type Page, page } from "../../models/paging.ts";
+import type { Access, Call } from "../route.ts";
 import type { PackageView } from "../schemas/packages.ts";
 
+/** Who asks, and for what: the call of a route, or its part. */
+type Asking = Pick<Call<unknown, unknown, unknown, unknown, Access>, "actor" | "access">;
+
+/** The package that a call is about, by the public id in its path. */
+export function findPackage({
+  params,
+  ...asking
+}: Asking & { params: { id: string } }): Promise<Package> {
+  return findPackageBy(asking, { serial: Number(params.id) });
+}
+
 /**
- * The package with this public id; one that is being removed is not found. All packages belong to the platform; what
- * may be done is said by permissions.
+ * The one way to a package's row: for who may do with it what the route asks for. One that the actor may not see looks
+ * the same as one that never was, and as one that is being removed. Public routes show what their doors let through.
  */
-export async function findPackage(serial: string): Promise<Package> {
-  const row = await Package.findOne({ where: { serial: Number(serial), deletedAt: null } });
-  if (!row) throw refusal("packages/not-found", "Package not found");
+export async function findPackageBy(
+  { actor, access }: Asking,
+  which: { serial: number } | { name: string },
+): Promise<Package> {
+  const row = await Package.findOne({ where: { ...which, deletedAt: null } });
+  const hidden = row && access !== "public" && !maySee(actor!, row.id);
+  if (!row || hidden) throw refusal("packages/not-found", "Package not found");
+  if (access !== "public" && access !== "signed-in" && !mayWith(actor!, access, row.id)) {
+    throw refusal(
+      "accounts/not-allowed",
+      `This needs the right to ${rightFor(access)} this package.`,
+    );
+  }
   return row;
+}
+
+/** One page of the packages that this actor may see; `where` chooses among them. */
+export function listOfPackages(
+  { packages }: Actor,
+  { where = {}, ...place }: Parameters<typeof page<Package>>[1] = {},
+): Promise<Page<Package>> {
+  const seen = { deletedAt: null, ...(packages && { id: Object.keys(packages) }) };
+  return page(Package, { where: { [Op.and]: [seen, where] }, ...place });
+}
+
+/** One page of the held versions, newest first, of the packages that this actor may see, each with its package. */
+export async function listOfHeld(
+  { packages }: Actor,
+  place: { after?: string | undefined; limit: number },
+): Promise<Page<{ version: PackageVersion; owner: Package }>> {
+  const seen = packages ? { packageId: Object.keys(packages) } : {};
+  const held = { where: { verdict: "held", ...seen }, ...place };
+  const { items, next } = await page(PackageVersion, held);
+  const rows = await Package.findAll({ where: { id: items.map(({ packageId }) => packageId) } });
+  const owners = new Map(rows.map((owner) => [owner.id, owner]));
+  return {
+    // One without an owner was removed between the two queries.
+    items: items.flatMap((version) => {
+      const owner = owners.get(version.packageId);
+      return owner ? [{ version, owner }] : [];
+    }),
+    next,
+  };
+}
+
+/** A package again, as it is after this call has changed it. */
+export function rereadPackage({ id }: Pick<Package, "id">): Promise<Package> {
+  return Package.findByPk(id, { rejectOnEmpty: true });
 }
 
 export async function findVersion(owner: Package, version: string): Promise<PackageVersion> {
@@ -58,7 +116,7 @@ export async function assertOpen(
   version: PackageVersion,
   actor?: Actor,
 ): Promise<void> {
-  const insider = actor !== undefined && may(actor, "packages:read");
+  const insider = actor !== undefined && mayWith(actor, "packages:read", owner.id);
   const refused = closedDoor(owner, version, { insider });
   if (!refused) return;
   if (!version.yankedAt) throw refused;
@@ -89,7 +147,7 @@ export async function viewPackages(
       const shown = live ?? (await newestVersion(row));
       const run = runs.get(row.id);
       const latestRun = run && { run, version: tried.get(run.versionId)!.version };
-      const originalUrl = may(actor, "packages:original") ? sign(row, shown) : null;
+      const originalUrl = mayWith(actor, "packages:original", row.id) ? sign(row, shown) : null;
       return { row, live, shown, channels: own, latestRun, originalUrl };
     }),
   );

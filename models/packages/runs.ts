@@ -24,6 +24,15 @@ export async function moveRun(
   return true;
 }
 
+/** Notes what a running run is held up by. */
+export async function noteTrouble(
+  runId: string,
+  reason: string,
+  transaction: Transaction,
+): Promise<void> {
+  await PackageRun.update({ reason }, { where: { id: runId, state: "running" }, transaction });
+}
+
 /** Notes that a step has begun, again if it was begun before; answers which turn this is, counted from 1. */
 export async function beginStep(
   step: { runId: string; position: number; name: RunStep },

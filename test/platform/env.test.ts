@@ -63,8 +63,29 @@ describe("the configuration", () => {
     ["LIMIT_SIGN_IN", "0/60"],
     ["ACCESS_TTL", "0"],
     ["HARDEN_COMMAND", '["protect"]'],
+    ["CLOUDFLARE_API_URL", "api.cloudflare.com"],
   ])("refuses %s=%s and says why", (name, value) => {
     expect(faultsOf({ [name]: value })).toEqual([expect.stringContaining(`${name}: must`)]);
+  });
+
+  test("knows one edge at a time, and Cloudflare's zone only with its token", () => {
+    const zone = { CLOUDFLARE_ZONE_ID: "0123456789abcdef0123456789abcdef" };
+    const token = { CLOUDFLARE_API_TOKEN: "token" };
+    const hook = { PURGE_URL: "https://edge.example/purge" };
+
+    expect(faultsOf(zone)).toEqual([expect.stringMatching(/^CLOUDFLARE_API_TOKEN: is needed/)]);
+    expect(faultsOf(token)).toEqual([expect.stringMatching(/^CLOUDFLARE_ZONE_ID: is needed/)]);
+    expect(faultsOf({ ...zone, ...token, ...hook })).toEqual([
+      expect.stringMatching(/^PURGE_URL: must not/),
+    ]);
+    expect(readEnv({}).edge).toBeUndefined();
+    expect(readEnv(hook).edge).toEqual({ kind: "hook", url: hook.PURGE_URL });
+    expect(readEnv({ ...zone, ...token }).edge).toEqual({
+      kind: "cloudflare",
+      apiUrl: "https://api.cloudflare.com/client/v4",
+      zoneId: zone.CLOUDFLARE_ZONE_ID,
+      token: "token",
+    });
   });
 
   test("never repeats a secret that is wrong", () => {

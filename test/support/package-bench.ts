@@ -13,6 +13,7 @@ import type { BuildStep } from "../../domain/packages.ts";
 import { stageObject } from "../../models/operations.ts";
 import { acceptPackage, PackageLogChunk } from "../../models/packages/index.ts";
 import { readArchive } from "../../platform/archive.ts";
+import { type Edge, openEdge } from "../../platform/edge/index.ts";
 import { openObjectStore } from "../../platform/objects/index.ts";
 import { createRedactor } from "../../platform/redaction.ts";
 import type { Shell, ToolRun } from "../../platform/shell.ts";
@@ -36,6 +37,7 @@ export type FakeTool = (run: ToolRun) => Partial<Awaited<ReturnType<Shell["run"]
 export async function openBench(
   tool: FakeTool = () => ({}),
   settings: Partial<PackageSettings> = {},
+  edge: Edge = openEdge(undefined),
 ) {
   const folder = await mkdtemp(join(tmpdir(), "longhaul-activities-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -63,6 +65,7 @@ export async function openBench(
     database,
     objects,
     shell,
+    edge,
     openStepLog,
     readArchive,
     readSignatures: async () => SIGNATURES,

@@ -16,7 +16,9 @@ const { forgetPackage } = proxyActivities<PackageActivities>({
 
 const { purgeDoors } = proxyActivities<PackageActivities>({
   taskQueue: QUEUES.io,
-  startToCloseTimeout: "1 minute",
+  // An edge that is asked too often may want us to wait for minutes.
+  startToCloseTimeout: "10 minutes",
+  heartbeatTimeout: "5 seconds",
   // An edge that is away is told when it is back, however long that takes; Temporal's page shows the tries.
   retry: { initialInterval: "1 second", maximumInterval: "30 seconds" },
   summary: "tell edges to forget what they keep",

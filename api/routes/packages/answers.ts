@@ -2,13 +2,13 @@ import type { Actor } from "../../../domain/accounts.ts";
 import { workflowId } from "../../../domain/ids.ts";
 import { LIMITS } from "../../../domain/limits.ts";
 import {
-  Package,
+  type Package,
   PackageRun,
   PackageVersion,
   type ReceivedOriginal,
 } from "../../../models/packages/index.ts";
 import { deriveKey, signLink } from "../../../platform/crypto.ts";
-import { viewPackages } from "../../policies/packages.ts";
+import { rereadPackage, viewPackages } from "../../policies/packages.ts";
 import { presentPackage, presentRunSummary } from "../../schemas/packages.ts";
 import type { Services } from "../../services.ts";
 
@@ -36,7 +36,7 @@ export async function answerAccepted(
   call: Asked & { header(name: string, value: string): void },
   { packageId, runId }: Pick<ReceivedOriginal, "packageId" | "runId">,
 ) {
-  const row = await Package.findByPk(packageId, { rejectOnEmpty: true });
+  const row = await rereadPackage({ id: packageId });
   const run = await PackageRun.findByPk(runId, { rejectOnEmpty: true });
   const version = await PackageVersion.findByPk(run.versionId, { rejectOnEmpty: true });
   call.header("Location", runPath(row, run));

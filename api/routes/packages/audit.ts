@@ -10,12 +10,13 @@ export const listPackageAudit = route({
   summary: "Who did what to a package, newest first; with `format`, all of it as a file",
   // Not audit:read: who may administer one package need not see what is done elsewhere.
   access: "packages:administer",
+  perPackage: true,
   params: PackageId,
   query: PackageAuditQuery,
   returns: [200, AuditOut, "export"],
-  async handle({ params, query }) {
-    const { serial } = await findPackage(params.id);
+  async handle(call) {
+    const { serial } = await findPackage(call);
     const subject = { subjectKind: "package", subjectId: String(serial) };
-    return listAuditEntries(query, { name: `audit-package-${serial}`, ...subject });
+    return listAuditEntries(call.query, { name: `audit-package-${serial}`, ...subject });
   },
 });

@@ -34,12 +34,13 @@ export const rollBackPackage = route({
   path: "/api/v1/packages/:id/rollback",
   summary: "Let the link show an earlier version again",
   access: "packages:publish",
+  perPackage: true,
   params: PackageId,
   body: Rollback,
   returns: [202, AcceptedOut],
   async handle(call) {
-    const { services, params, body } = call;
-    const owner = await findPackage(params.id);
+    const { services, body } = call;
+    const owner = await findPackage(call);
     const version = await findVersion(owner, body.version);
     assertPublishable(version);
     if (version.isDraft) {
@@ -57,16 +58,17 @@ export const changePackage = route({
   path: "/api/v1/packages/:id",
   summary: "Change a package's description, or switch its distribution on or off",
   access: "packages:publish",
+  perPackage: true,
   params: PackageId,
   body: PackageChange,
   returns: [200, PackageOut],
   async handle(call) {
-    const { services, params, body } = call;
-    const owner = await findPackage(params.id);
+    const { services, body } = call;
+    const owner = await findPackage(call);
     const { description, is_distributing: isDistributing } = body;
     await storeChange(services.database, owner, { description, isDistributing }, call);
     await services.bus.announce({ type: "outbox.filled", data: {} });
-    return showPackage(call, await findPackage(params.id));
+    return showPackage(call, await findPackage(call));
   },
 });
 
@@ -75,12 +77,13 @@ export const deletePackage = route({
   path: "/api/v1/packages/:id",
   summary: "Remove a package with all it has; only the audit stays",
   access: "packages:administer",
+  perPackage: true,
   params: PackageId,
   body: Deletion,
   returns: [202, DeletionOut],
   async handle(call) {
     const { services, params, body } = call;
-    const owner = await findPackage(params.id);
+    const owner = await findPackage(call);
     await beginDeletion(services.database, owner, { ...body, removalId: newId() }, call);
     await services.bus.announce({ type: "outbox.filled", data: {} });
     return { id: params.id, name: owner.name, status: "removing" as const };
@@ -92,12 +95,13 @@ export const resolveRun = route({
   path: "/api/v1/packages/:id/runs/:run/resolve",
   summary: "Decide about a parked run: try its step again, or abort it",
   access: "packages:administer",
+  perPackage: true,
   params: RunId,
   body: Resolve,
   returns: [202, AcceptedOut],
   async handle(call) {
     const { actor, address, body, params, requestId, services } = call;
-    const owner = await findPackage(params.id);
+    const owner = await findPackage(call);
     const { id: runId, parkedIn, state } = await findRun(owner, params.run);
     if (state !== "parked" || !parkedIn) throw notParked();
     await inTransaction(services.database, (transaction) =>

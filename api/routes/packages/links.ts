@@ -2,7 +2,7 @@ import { refusal } from "../../../domain/errors.ts";
 import { channelInLink, closedDoor, notPublished, packageKeys } from "../../../domain/packages.ts";
 import type { Package, PackageVersion } from "../../../models/packages/index.ts";
 import { deriveKey, verifyLink } from "../../../platform/crypto.ts";
-import type { Delivery } from "../../delivery.ts";
+import { type Delivery, NOT_KEPT } from "../../delivery.ts";
 import { assertOpen, fallbackOf, findPackage, findVersion } from "../../policies/packages.ts";
 import { route } from "../../route.ts";
 import { FixedLink, SignedQuery, VersionLink, VersionOf } from "../../schemas/packages.ts";
@@ -10,7 +10,6 @@ import type { Services } from "../../services.ts";
 
 const LIVE = "public, max-age=60, must-revalidate";
 const FOR_EVER = "public, max-age=31536000, immutable";
-const NOT_KEPT = "private, no-store";
 /** What a link without an object stands for: only the package itself can say more than that nothing is there. */
 const NEVER_SHOWN = {
   version: "",
@@ -28,8 +27,9 @@ export const fetchRelease = route({
   unlimited: true,
   params: FixedLink,
   returns: "delivery",
-  async handle({ params, services }) {
-    const owner = await findPackage(params.id);
+  async handle(call) {
+    const { params, services } = call;
+    const owner = await findPackage(call);
     const channel = channelInLink(params.file, owner.type);
     if (channel === undefined) throw notPublished();
     return openLink(services, owner, channel);
@@ -44,8 +44,9 @@ export const fetchVersion = route({
   unlimited: true,
   params: VersionLink,
   returns: "delivery",
-  async handle({ actor, params, services }) {
-    const owner = await findPackage(params.id);
+  async handle(call) {
+    const { actor, params, services } = call;
+    const owner = await findPackage(call);
     const version = await findVersion(owner, params.version);
     if (version.fileName !== params.file) throw notPublished();
     await assertOpen(owner, version, actor);
@@ -61,7 +62,8 @@ export const fetchOriginal = route({
   params: VersionOf,
   query: SignedQuery,
   returns: "delivery",
-  async handle({ actor, params, query, services }) {
+  async handle(call) {
+    const { actor, params, query, services } = call;
     const path = `/api/v1/packages/${params.id}/versions/${params.version}/original`;
     const terms = { method: "GET", path, expiresAt: query.expires } as const;
     const verdict = verifyLink(deriveKey(services.secretKey, "links"), terms, query.signature);
@@ -71,7 +73,7 @@ export const fetchOriginal = route({
         `This address is ${verdict}. Ask for the package again.`,
       );
     }
-    const owner = await findPackage(params.id);
+    const owner = await findPackage(call);
     const version = await findVersion(owner, params.version);
     await assertOpen(owner, version, actor);
     const object = await services.objects.open(version.originalKey);

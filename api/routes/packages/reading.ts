@@ -1,18 +1,25 @@
 import type { z } from "zod";
-import { may } from "../../../domain/accounts.ts";
+import { mayWith } from "../../../domain/accounts.ts";
 import { refusal } from "../../../domain/errors.ts";
 import { fixedPath } from "../../../domain/packages.ts";
 import { NEWEST_FIRST, page } from "../../../models/paging.ts";
 import {
   findingsOf,
-  Package,
   PackageChannel,
   PackageRun,
   PackageStep,
   PackageVersion,
 } from "../../../models/packages/index.ts";
 import { followLog } from "../../log-stream.ts";
-import { assertOpen, fallbackOf, findLive, findPackage, findRun } from "../../policies/packages.ts";
+import {
+  assertOpen,
+  fallbackOf,
+  findLive,
+  findPackage,
+  findPackageBy,
+  findRun,
+  listOfPackages,
+} from "../../policies/packages.ts";
 import { route } from "../../route.ts";
 import {
   ListQuery,
@@ -37,10 +44,11 @@ export const listPackages = route({
   path: "/api/v1/packages",
   summary: "List packages, newest first",
   access: "packages:read",
+  perPackage: true,
   query: ListQuery,
   returns: [200, PackagesOut],
   async handle(call) {
-    const { items, next } = await page(Package, { where: { deletedAt: null }, ...call.query });
+    const { items, next } = await listOfPackages(call.actor, call.query);
     return { items: await showPackages(call, items), next };
   },
 });
@@ -50,9 +58,10 @@ export const readPackage = route({
   path: "/api/v1/packages/:id",
   summary: "Show one package",
   access: "packages:read",
+  perPackage: true,
   params: PackageId,
   returns: [200, PackageOut],
-  handle: async (call) => showPackage(call, await findPackage(call.params.id)),
+  handle: async (call) => showPackage(call, await findPackage(call)),
 });
 
 export const listVersions = route({
@@ -60,11 +69,13 @@ export const listVersions = route({
   path: "/api/v1/packages/:id/versions",
   summary: "List a package's versions, newest first",
   access: "packages:read",
+  perPackage: true,
   params: PackageId,
   query: ListQuery,
   returns: [200, VersionsOut],
-  async handle({ params, query, services }) {
-    const owner = await findPackage(params.id);
+  async handle(call) {
+    const { query, services } = call;
+    const owner = await findPackage(call);
     const { items, next } = await page(PackageVersion, {
       where: { packageId: owner.id },
       ...query,
@@ -83,11 +94,13 @@ export const listRuns = route({
   path: "/api/v1/packages/:id/runs",
   summary: "List a package's history: every upload and rollback, newest first",
   access: "packages:read",
+  perPackage: true,
   params: PackageId,
   query: ListQuery,
   returns: [200, RunsOut],
-  async handle({ params, query }) {
-    const owner = await findPackage(params.id);
+  async handle(call) {
+    const { query } = call;
+    const owner = await findPackage(call);
     const { items, next } = await page(PackageRun, {
       where: { packageId: owner.id },
       order: NEWEST_FIRST,
@@ -107,10 +120,12 @@ export const readRun = route({
   path: "/api/v1/packages/:id/runs/:run",
   summary: "Show one run with its steps",
   access: "packages:read",
+  perPackage: true,
   params: RunId,
   returns: [200, RunOut],
-  async handle({ actor, params, services }) {
-    const owner = await findPackage(params.id);
+  async handle(call) {
+    const { actor, params, services } = call;
+    const owner = await findPackage(call);
     const run = await findRun(owner, params.run);
     const version = await PackageVersion.findByPk(run.versionId, { rejectOnEmpty: true });
     const steps = await PackageStep.findAll({
@@ -121,7 +136,7 @@ export const readRun = route({
       ...presentRunSummary(run, version.version),
       steps: steps.map(presentStep),
       log_url: `${services.env.publicUrl}${runPath(owner, run)}/log`,
-      temporal_url: may(actor, "packages:administer")
+      temporal_url: mayWith(actor, "packages:administer", owner.id)
         ? temporalAddress(services, owner, run)
         : null,
     };
@@ -133,11 +148,13 @@ export const readRunLog = route({
   path: "/api/v1/packages/:id/runs/:run/log",
   summary: "Read a run's log from byte `after` on; with `follow`, as it grows, until the run ends",
   access: "packages:read",
+  perPackage: true,
   params: RunId,
   query: LogQuery,
   returns: "text",
-  async handle({ params, query, services, signal }) {
-    const run = await findRun(await findPackage(params.id), params.run);
+  async handle(call) {
+    const { params, query, services, signal } = call;
+    const run = await findRun(await findPackage(call), params.run);
     return followLog(services, run.id, { ...query, signal });
   },
 });
@@ -147,6 +164,7 @@ export const queryPackage = route({
   path: "/api/v1/package/query",
   summary: "Ask for a package by id or name, as clients do",
   access: "packages:query",
+  perPackage: true,
   credential: "api-key",
   dialect: "coded",
   query: PackageQuestion,
@@ -157,8 +175,7 @@ export const queryPackage = route({
       throw refusal("packages/which-one", "Either package_id or package_name must be provided");
     }
     const which = id ? { serial: Number(id) } : { name: name! };
-    const row = await Package.findOne({ where: { ...which, deletedAt: null } });
-    if (!row) throw refusal("packages/not-found", "Package not found");
+    const row = await findPackageBy(call, which);
     const shown = await showPackage(call, row);
     if (shown.status === "processed_failed") {
       throw refusal("packages/processing-failed", "包处理失败，暂无可用下载链接");

@@ -46,13 +46,14 @@ export const uploadVersion = route({
   path: "/api/v1/packages/:id/versions",
   summary: "Replace what a package's link shows by a new version",
   access: "packages:upload",
+  perPackage: true,
   params: PackageId,
   form: NewVersion,
   fileBytes: (env) => env.MAX_PACKAGE_BYTES,
   returns: [202, AcceptedOut],
   async handle(call) {
     const { services } = call;
-    const owner = await findPackage(call.params.id);
+    const owner = await findPackage(call);
     const ids = { packageId: owner.id, versionId: newId(), runId: newId() };
     const received = await call.receive(
       (file) => stageOriginal(services, ids, file),

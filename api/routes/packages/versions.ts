@@ -32,12 +32,13 @@ export const changeNotes = route({
   path: "/api/v1/packages/:id/versions/:version",
   summary: "Change the notes of a version",
   access: "packages:upload",
+  perPackage: true,
   params: VersionOf,
   body: VersionChange,
   returns: [200, VersionOut],
   async handle(call) {
     const { services, params, body } = call;
-    const owner = await findPackage(params.id);
+    const owner = await findPackage(call);
     const version = await findVersion(owner, params.version);
     await changeVersion(services.database, owner, { version, ...body }, call);
     return showVersion(services, owner, params.version);
@@ -49,12 +50,13 @@ export const publishVersion = route({
   path: "/api/v1/packages/:id/versions/:version/publish",
   summary: "Publish a draft, at once or at a time; the last word counts",
   access: "packages:publish",
+  perPackage: true,
   params: VersionOf,
   body: Publication,
   returns: [202, AcceptedOut],
   async handle(call) {
     const { services, params, body } = call;
-    const owner = await findPackage(params.id);
+    const owner = await findPackage(call);
     const version = await findVersion(owner, params.version);
     assertPublishable(version);
     const at = body.at === undefined ? null : new Date(body.at);
@@ -76,12 +78,13 @@ export const yankVersion = route({
   path: "/api/v1/packages/:id/versions/:version/yank",
   summary: "Withdraw a version for ever; with `fallback`, its link shows the version before it",
   access: "packages:publish",
+  perPackage: true,
   params: VersionOf,
   body: Yank,
   returns: [202, AcceptedOut],
   async handle(call) {
     const { services, params, body } = call;
-    const owner = await findPackage(params.id);
+    const owner = await findPackage(call);
     const version = await findVersion(owner, params.version);
     const ids = { runId: newId(), fallbackRunId: newId() };
     await acceptYank(services.database, owner, { ...ids, version, ...body }, call);

@@ -14,9 +14,24 @@ import {
   PackageRun,
   PackageVersion,
 } from "../../../models/packages/index.ts";
+import { openEdge } from "../../../platform/edge/index.ts";
+import { fault, startCloudflare } from "../../support/stand-ins/cloudflare.ts";
 import { accept, build, failureOf, logOf, openBench } from "../../support/package-bench.ts";
 
 const HOUR_MS = 3_600_000;
+
+/** A built version that was yanked, with the run that tells the edges of it. */
+async function yank(bench: Awaited<ReturnType<typeof openBench>>) {
+  const accepted = await accept(bench);
+  await build(bench, accepted);
+  const { packageId, versionId, asker } = accepted;
+  const owner = await Package.findByPk(packageId, { rejectOnEmpty: true });
+  const version = await PackageVersion.findByPk(versionId, { rejectOnEmpty: true });
+  const [runId, fallbackRunId] = [randomUUID(), randomUUID()];
+  const given = { runId, fallbackRunId, version, reason: "bad", fallback: false };
+  await acceptYank(bench.database, owner, given, asker);
+  return { packageId, versionId, runId };
+}
 
 describe("purging doors", () => {
   test("names a withdrawn version's own address and all of its channel's link, and is its run's work", async () => {
@@ -29,16 +44,10 @@ describe("purging doors", () => {
     }).listen(0, "127.0.0.1");
     await new Promise((resolve) => edge.once("listening", resolve));
     onTestFinished(() => void edge.close());
-    const purgeUrl = `http://127.0.0.1:${(edge.address() as AddressInfo).port}`;
-    const bench = await openBench(() => ({}), { purgeUrl, publicUrl: "https://dl.example" });
-    const accepted = await accept(bench);
-    await build(bench, accepted);
-    const { packageId, versionId, asker } = accepted;
-    const owner = await Package.findByPk(packageId, { rejectOnEmpty: true });
-    const version = await PackageVersion.findByPk(versionId, { rejectOnEmpty: true });
-    const [runId, fallbackRunId] = [randomUUID(), randomUUID()];
-    const given = { runId, fallbackRunId, version, reason: "bad", fallback: false };
-    await acceptYank(bench.database, owner, given, asker);
+    const url = `http://127.0.0.1:${(edge.address() as AddressInfo).port}`;
+    const settings = { publicUrl: "https://dl.example" };
+    const bench = await openBench(() => ({}), settings, openEdge({ kind: "hook", url }));
+    const { packageId, versionId, runId } = await yank(bench);
 
     await bench.perform("purgeDoors", { packageId, versionId, runId });
     await bench.perform("endRun", { packageId, runId, state: "succeeded", reason: "told" });
@@ -49,6 +58,27 @@ describe("purging doors", () => {
       "https://dl.example/dist/1001/v/1.0.0/app.zip",
     ]);
     expect(await PackageRun.findByPk(runId)).toMatchObject({ kind: "yank", state: "succeeded" });
+  });
+
+  test("says in row and log why edges were not told yet, and ends when they were", async () => {
+    const cloudflare = await startCloudflare();
+    const settings = { publicUrl: cloudflare.url };
+    const bench = await openBench(() => ({}), settings, openEdge(cloudflare.settings));
+    const { packageId, versionId, runId } = await yank(bench);
+    cloudflare.instead(1, fault(403, 10000, "Authentication error"));
+
+    await failureOf(bench.perform("purgeDoors", { packageId, versionId, runId }));
+    const held = await PackageRun.findByPk(runId);
+    await bench.perform("purgeDoors", { packageId, versionId, runId });
+    await bench.perform("endRun", { packageId, runId, state: "succeeded", reason: "told" });
+
+    const reason = /^Edges may still show it: Cloudflare refuses CLOUDFLARE_API_TOKEN/;
+    expect(held).toMatchObject({ state: "running", reason: expect.stringMatching(reason) });
+    expect(cloudflare.purges).toHaveLength(1);
+    expect(await PackageRun.findByPk(runId)).toMatchObject({ state: "succeeded", reason: "told" });
+    const log = (await bench.objects.open(packageKeys.log(packageId, runId)))!;
+    expect(await text(await log.read())).toMatch(/--- purge, try 1\nEdges may still show it/);
+    await log.close();
   });
 });
 

@@ -54,6 +54,17 @@ describe("GET /dist/:id/v/:version/:file", () => {
     expect(response.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
     expect(other.status).toBe(404);
   });
+
+  test("is kept by nobody under an address with a query, which nobody would purge", async () => {
+    const api = await startApi();
+    const { body } = await uploadPackage(api);
+    const { path } = await publishByHand(api, body.id, "1.0.0");
+
+    for (const address of [path, `/dist/${body.id}/v/1.0.0/app.zip`]) {
+      const { status, headers } = await api.call(undefined, "GET", `${address}?x=1`);
+      expect([status, headers.get("cache-control")]).toEqual([200, "private, no-store"]);
+    }
+  });
 });
 
 describe("GET /api/v1/packages/:id/versions/:version/original", () => {
