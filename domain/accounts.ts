@@ -52,6 +52,13 @@ export interface Actor {
   packages?: Readonly<Record<string, readonly Permission[]>>;
 }
 
+/** The platform itself, for what nobody asked for. */
+export const PLATFORM: Actor = {
+  accountId: "00000000-0000-0000-0000-000000000000",
+  name: "longhaul",
+  permissions: [],
+};
+
 export function may(actor: Actor, permission: Permission): boolean {
   return actor.permissions.includes(permission);
 }

@@ -24,6 +24,7 @@ export const REFUSALS = {
   "packages/version-not-held": 409,
   "packages/version-rejected": 403,
   "packages/version-yanked": 410,
+  "packages/version-removed": 410,
   "packages/no-fallback": 409,
   "packages/name-mismatch": 422,
   "packages/run-not-parked": 409,

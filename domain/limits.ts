@@ -29,6 +29,11 @@ export const LIMITS = {
   /** How far ahead a publication may be ordered. */
   publicationDays: 366,
   runOutputDays: 7,
+  /** How many versions of a channel a package may be told to keep. */
+  retainedVersions: 10_000,
+  /** How long a version that left its link is kept for sure, unless its package says otherwise. */
+  graceHours: 24,
+  longestGraceHours: 8784,
   stagedLeaseSeconds: 60,
   listItems: 100,
   webhookUrlCharacters: 1000,

@@ -6,8 +6,11 @@ import { LIMITS } from "./limits.ts";
 export const PACKAGE_TYPES = ["apk", "ipa", "zip"] as const;
 export type PackageType = (typeof PACKAGE_TYPES)[number];
 
-/** A version is built once: `ready` when its published form is kept, `failed` when it never will be. */
-export const VERSION_STATES = ["processing", "ready", "failed"] as const;
+/**
+ * A version is built once: `ready` when its published form is kept, `failed` when it never will be, `removed` when it
+ * was kept and retention took it away. Its original stays.
+ */
+export const VERSION_STATES = ["processing", "ready", "failed", "removed"] as const;
 export type VersionState = (typeof VERSION_STATES)[number];
 
 /** A run is one accepted upload or rollback, from its acceptance to the moment the link shows it, or not. */
@@ -134,6 +137,7 @@ export const packageKeys = {
   /** Immutable: the digest is in the key, so other bytes are another key. */
   version: (id: string, versionId: string, sha256: string) =>
     `packages/${id}/versions/${versionId}/${sha256}`,
+  versionFolder: (id: string, versionId: string) => `packages/${id}/versions/${versionId}/`,
   live: (id: string, channel: string) =>
     channel === STABLE ? `packages/${id}/live` : `packages/${id}/channels/${channel}`,
 };
@@ -213,21 +217,31 @@ export interface Finding {
 /** What of a version decides about its doors. */
 export interface VersionFlags {
   version: string;
+  state: VersionState;
   isDraft: boolean;
   verdict: Verdict;
   yankedAt: Date | null;
   yankReason: string | null;
 }
 
+/** Who comes to a door, and for what. */
+interface Visit {
+  /** The version that is live now, told to those who come for one that is gone. */
+  instead?: string | undefined;
+  /** Somebody who may see drafts. */
+  insider?: boolean;
+  /** For the original, which is kept when the published form is not. */
+  original?: boolean;
+}
+
 /**
  * Why a version's bytes may not leave, through whichever door; undefined when they may. Every door asks here and
- * nowhere else. `instead` is the version that is live now, told to those who come for a yanked one; `insider` is
- * somebody who may see drafts.
+ * nowhere else.
  */
 export function closedDoor(
   owner: { isDistributing: boolean },
   version: VersionFlags,
-  { instead, insider = false }: { instead?: string | undefined; insider?: boolean } = {},
+  { instead, insider = false, original = false }: Visit = {},
 ): ReturnType<typeof refusal> | undefined {
   if (!owner.isDistributing) {
     return refusal("packages/not-distributing", "Package distribution is disabled");
@@ -235,17 +249,22 @@ export function closedDoor(
   const decided = decidedAgainst(version, instead);
   if (decided) return decided;
   if (version.verdict === "pending") return notPublished();
+  if (version.state === "removed" && !original) {
+    const { next, hint } = hintOf(version, instead);
+    const gone = `Version ${version.version} is not kept any more. ${hint}`;
+    return refusal("packages/version-removed", gone, { fields: { live_version: next } });
+  }
   return version.isDraft && !insider ? notPublished() : undefined;
 }
 
 /** What a person or the gate has decided against a version: it was yanked, rejected or is held. Undefined: nothing. */
 export function decidedAgainst(
-  { version, verdict, yankedAt, yankReason }: VersionFlags,
+  flags: Pick<VersionFlags, "version" | "verdict" | "yankedAt" | "yankReason">,
   instead?: string,
 ): ReturnType<typeof refusal> | undefined {
+  const { version, verdict, yankedAt, yankReason } = flags;
+  const { next, hint } = hintOf(flags, instead);
   if (yankedAt) {
-    const next = instead && instead !== version ? instead : null;
-    const hint = next ? `Take version ${next} instead.` : "Nothing has taken its place yet.";
     return refusal("packages/version-yanked", `Version ${version} was withdrawn. ${hint}`, {
       fields: { reason: yankReason, live_version: next },
     });
@@ -257,6 +276,23 @@ export function decidedAgainst(
     return refusal("packages/version-held", `Version ${version} is held until it was looked at.`);
   }
   return undefined;
+}
+
+/** What to take in the place of a version that cannot be had. */
+function hintOf({ version }: Pick<VersionFlags, "version">, instead?: string) {
+  const next = instead && instead !== version ? instead : null;
+  return {
+    next,
+    hint: next ? `Take version ${next} instead.` : "Nothing has taken its place yet.",
+  };
+}
+
+/** The refusal of what needs the bytes of a version that retention has removed. */
+export function notKept(version: string): ReturnType<typeof refusal> {
+  return refusal(
+    "packages/version-not-ready",
+    `Version ${version} was removed by the package's retention. Rebuild it from its original first.`,
+  );
 }
 
 /** The refusal of an address under which nothing is published, or nothing that a stranger may know of. */

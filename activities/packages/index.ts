@@ -1,6 +1,7 @@
 import { createBuildActivities } from "./build.ts";
 import { createDoorActivities } from "./doors.ts";
 import { createPublicationActivities } from "./publication.ts";
+import { createRetentionActivities } from "./retention.ts";
 import { createRunActivities } from "./runs.ts";
 import type { PackageTools } from "./tools.ts";
 
@@ -11,6 +12,7 @@ export function createPackageActivities(tools: PackageTools) {
     ...createBuildActivities(tools),
     ...createPublicationActivities(tools),
     ...createDoorActivities(tools),
+    ...createRetentionActivities(tools),
   };
 }
 

@@ -128,8 +128,11 @@ export function createPublicationActivities(tools: PackageTools) {
       });
     },
 
-    /** Twice: the run has succeeded already, so nothing is written or told again. */
-    async recordLive(order: PublicationStepOrder): Promise<void> {
+    /**
+     * Twice: the run has succeeded already, so nothing is written or told again. Answers whether the package keeps a
+     * limited number of versions.
+     */
+    async recordLive(order: PublicationStepOrder): Promise<boolean> {
       const { packageId, runId, channel, plan } = order;
       const { target, previous } = plan;
       await inTransaction(database, async (transaction) => {
@@ -155,6 +158,8 @@ export function createPublicationActivities(tools: PackageTools) {
         );
       });
       await bus.announce({ type: "package.run-changed", data: { packageId, runId } });
+      const owner = await Package.findByPk(packageId);
+      return typeof owner?.retainedVersions === "number";
     },
   };
 

@@ -109,20 +109,20 @@ export async function fallbackOf(version: PackageVersion): Promise<PackageVersio
 
 /**
  * Refuses unless the bytes of a version may be given to this actor: every door asks here before it opens. Those who
- * come for a yanked version are told what is live instead.
+ * come for a version that was yanked or removed are told what is live instead.
  */
 export async function assertOpen(
   owner: Package,
   version: PackageVersion,
-  actor?: Actor,
+  { actor, original = false }: { actor?: Actor | undefined; original?: boolean } = {},
 ): Promise<void> {
   const insider = actor !== undefined && mayWith(actor, "packages:read", owner.id);
-  const refused = closedDoor(owner, version, { insider });
+  const refused = closedDoor(owner, version, { insider, original });
   if (!refused) return;
-  if (!version.yankedAt) throw refused;
+  if (!version.yankedAt && version.state !== "removed") throw refused;
   const live = await findLive(owner, version.channel);
   const open = live && !closedDoor(owner, live) ? live.version : undefined;
-  throw closedDoor(owner, version, { insider, instead: open })!;
+  throw closedDoor(owner, version, { insider, original, instead: open })!;
 }
 
 /**

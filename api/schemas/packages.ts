@@ -26,6 +26,8 @@ import type {
   PackageVersion,
 } from "../../models/packages/index.ts";
 
+const HOUR_SECONDS = 3600;
+
 const checked = (issues: (text: string) => Issue[]) =>
   z.string().superRefine((text, context) => {
     for (const { message } of issues(text)) context.addIssue(message);
@@ -58,11 +60,24 @@ export const NewPackage = z.strictObject({
 });
 export const NewVersion = NewPackage.omit({ name: true });
 export const PackageChange = z
-  .strictObject({ description: Description.nullable(), is_distributing: z.boolean() })
+  .strictObject({
+    description: Description.nullable(),
+    is_distributing: z.boolean(),
+    /** How many versions of each channel are kept; all when null. */
+    retained_versions: z.number().int().min(1).max(LIMITS.retainedVersions).nullable(),
+    /** How long a version that left its link is kept for sure; parts of an hour are allowed. */
+    grace_hours: z.number().min(0).max(LIMITS.longestGraceHours),
+  })
   .partial();
 /** Deleting asks for the package's name, so that no wrong id removes what cannot come back. */
 export const Deletion = z.strictObject({ name: z.string() });
-export const VersionChange = z.strictObject({ description: Description.nullable() });
+export const VersionChange = z
+  .strictObject({
+    description: Description.nullable(),
+    /** Never removed by retention. */
+    pinned: z.boolean(),
+  })
+  .partial();
 export const Publication = z.strictObject({ at: z.iso.datetime({ offset: true }).optional() });
 export const Yank = z.strictObject({
   reason: z.string().trim().min(1).max(500),
@@ -151,6 +166,9 @@ export const VersionOut = z.strictObject({
   status: z.enum(VERSION_STATES),
   live: z.boolean(),
   draft: z.boolean(),
+  pinned: z.boolean(),
+  /** When retention took its bytes away; its original is kept. */
+  removed_at: Moment.nullable(),
   publish_at: Moment.nullable(),
   verdict: z.enum(VERDICT_STATES),
   findings: z.array(FindingOut),
@@ -178,6 +196,8 @@ export const PackageOut = z.strictObject({
   file_size: z.number().int().nullable(),
   sha256: z.string().nullable(),
   is_distributing: z.boolean(),
+  retained_versions: z.number().int().nullable(),
+  grace_hours: z.number(),
   live_version: z.string().nullable(),
   channels: z.array(
     z.strictObject({
@@ -261,6 +281,8 @@ export function presentPackage(
     file_size: live?.artefactBytes ?? null,
     sha256: live?.artefactSha256 ?? null,
     is_distributing: live !== undefined && row.isDistributing,
+    retained_versions: row.retainedVersions,
+    grace_hours: row.graceSeconds / HOUR_SECONDS,
     live_version: live?.version ?? null,
     channels: channels.map(({ name, live: onLink }) => ({
       name,
@@ -286,6 +308,8 @@ export function presentVersion(
     status: version.state,
     live: isLive,
     draft: version.isDraft,
+    pinned: version.isPinned,
+    removed_at: version.removedAt?.toISOString() ?? null,
     publish_at: version.publishAt?.toISOString() ?? null,
     verdict: version.verdict,
     findings: findings.filter(({ versionId }) => versionId === version.id).map(presentFinding),

@@ -6,6 +6,7 @@ import { type Database, inTransaction, isTaken } from "../database.ts";
 import { adoptStaged, nextSerial } from "../operations.ts";
 import { emitRunEvent } from "./events.ts";
 import { addRun, type Asker, auditPackage, holdPackage, tellLine } from "./orders.ts";
+import { holdVersion } from "./retention.ts";
 import { Package, PackageVersion } from "./tables.ts";
 
 /** An original that was received, staged and looked into. The ids are made by the API, before the bytes come. */
@@ -88,6 +89,7 @@ export async function acceptRollback(
 ): Promise<void> {
   await inTransaction(database, async (transaction) => {
     await holdPackage(owner, transaction);
+    await holdVersion(version, transaction);
     const run = { runId, kind: "rollback", version, turn: "now" } as const;
     const argument = await addRun(owner, run, asker, transaction);
     await tellLine(owner, { update: "rollBackPackage", id: runId, argument }, asker, transaction);

@@ -3,15 +3,21 @@ import { workflowId } from "../../domain/ids.ts";
 import { type Database, inTransaction } from "../database.ts";
 import { dropOutbox } from "../operations.ts";
 import { type Asker, auditPackage, holdPackage, tellLine } from "./orders.ts";
+import { holdVersion, tellRetention } from "./retention.ts";
 import { Package, PackageVersion } from "./tables.ts";
 
 /** What can be changed of a package; what is not given stays. */
 export interface PackageChanges {
   description?: string | null | undefined;
   isDistributing?: boolean | undefined;
+  retainedVersions?: number | null | undefined;
+  graceSeconds?: number | undefined;
 }
 
-/** Changes a package. When distribution is switched off, its workflow tells the edges to forget what they keep. */
+/**
+ * Changes a package. When distribution is switched off, its workflow tells the edges to forget what they keep; when it
+ * is to keep fewer versions, it removes the others.
+ */
 export async function changePackage(
   database: Database,
   owner: Package,
@@ -21,17 +27,33 @@ export async function changePackage(
   await inTransaction(database, async (transaction) => {
     await holdPackage(owner, transaction);
     const row = await Package.findByPk(owner.id, { transaction, rejectOnEmpty: true });
-    const { description = row.description, isDistributing = row.isDistributing } = changes;
-    const before = { description: row.description, is_distributing: row.isDistributing };
-    const after = { description, is_distributing: isDistributing };
+    const before = settingsOf(row);
+    row.set(Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)));
+    const after = settingsOf(row);
     if (JSON.stringify(before) === JSON.stringify(after)) return;
-    await row.update({ description, isDistributing }, { transaction });
+    await row.save({ transaction });
+    if (before.is_distributing && !after.is_distributing) {
+      const argument = { packageId: owner.id };
+      const command = { update: "closeDoors", id: asker.requestId, argument };
+      await tellLine(owner, command, asker, transaction);
+    }
+    if (
+      before.retained_versions !== after.retained_versions ||
+      before.grace_hours !== after.grace_hours
+    ) {
+      await tellRetention(owner, asker, transaction);
+    }
     await auditPackage("packages.changed", owner, { before, after }, asker, transaction);
-    if (isDistributing || !before.is_distributing) return;
-    const argument = { packageId: owner.id };
-    const command = { update: "closeDoors", id: asker.requestId, argument };
-    await tellLine(owner, command, asker, transaction);
   });
+}
+
+function settingsOf({ description, isDistributing, retainedVersions, graceSeconds }: Package) {
+  return {
+    description,
+    is_distributing: isDistributing,
+    retained_versions: retainedVersions,
+    grace_hours: graceSeconds / 3600,
+  };
 }
 
 /** Begins the removal of a package: from the commit on nobody finds it. What its workflow was still to be told is dropped. */
@@ -59,20 +81,30 @@ export async function deletePackage(
   });
 }
 
-/** Changes the notes of a version. */
+/** What can be changed of a version; what is not given stays. */
+export interface VersionChanges {
+  description?: string | null | undefined;
+  isPinned?: boolean | undefined;
+}
+
+/** Changes the notes of a version, or whether retention may remove it. One that was removed cannot be pinned. */
 export async function changeVersion(
   database: Database,
   owner: Package,
-  { version, description }: { version: PackageVersion; description: string | null },
+  version: PackageVersion,
+  changes: VersionChanges,
   asker: Asker,
 ): Promise<void> {
   await inTransaction(database, async (transaction) => {
     await holdPackage(owner, transaction);
     const row = await PackageVersion.findByPk(version.id, { transaction, rejectOnEmpty: true });
-    if (row.description === description) return;
-    const before = { version: row.version, description: row.description };
-    const after = { version: row.version, description };
-    await row.update({ description }, { transaction });
+    const { description = row.description, isPinned = row.isPinned } = changes;
+    const before = { version: row.version, description: row.description, pinned: row.isPinned };
+    const after = { version: row.version, description, pinned: isPinned };
+    if (JSON.stringify(before) === JSON.stringify(after)) return;
+    if (isPinned && !before.pinned) await holdVersion(row, transaction);
+    await row.update({ description, isPinned }, { transaction });
+    if (isPinned !== before.pinned) await tellRetention(owner, asker, transaction);
     await auditPackage("packages.version-changed", owner, { before, after }, asker, transaction);
   });
 }

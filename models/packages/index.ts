@@ -20,6 +20,7 @@ export { claimLink, findChannel, recordLiveVersion, takeNumber } from "./link.ts
 export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";
 export { removePackageRows } from "./removal.ts";
+export { forgetArtefacts, retireVersions, tellOverdue, type Retirement } from "./retention.ts";
 export { addFacts, beginStep, endStep, keepArtefact, moveRun, noteTrouble } from "./runs.ts";
 export {
   definePackages,

@@ -59,7 +59,7 @@ export async function addRun(
 export async function tellLine(
   owner: Package,
   command: { update: string; id: string; argument: unknown },
-  { actor, requestId }: Asker,
+  { actor, requestId }: Pick<Asker, "actor" | "requestId">,
   transaction: Transaction,
 ): Promise<void> {
   const packageId = owner.id;
@@ -82,11 +82,18 @@ export async function tellLine(
 
 /** Keeps the package from being removed until the transaction ends; refuses when its removal has begun. */
 export async function holdPackage(owner: Package, transaction: Transaction): Promise<void> {
+  if (!(await tryToHold(owner.id, transaction))) {
+    throw refusal("packages/not-found", "Package not found");
+  }
+}
+
+/** Keeps the package from being removed until the transaction ends; false when there is none, or its removal has begun. */
+export async function tryToHold(packageId: string, transaction: Transaction): Promise<boolean> {
   const [held] = await Package.update(
     { deletedAt: null },
-    { where: { id: owner.id, deletedAt: null }, transaction },
+    { where: { id: packageId, deletedAt: null }, transaction },
   );
-  if (held === 0) throw refusal("packages/not-found", "Package not found");
+  return held > 0;
 }
 
 /** Writes who changed what of a package. */

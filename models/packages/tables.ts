@@ -5,6 +5,7 @@ import {
   type InferCreationAttributes,
   type Sequelize,
 } from "sequelize";
+import { LIMITS } from "../../domain/limits.ts";
 import {
   RUN_KINDS,
   RUN_STATES,
@@ -47,6 +48,10 @@ export class Package extends Model<InferAttributes<Package>, InferCreationAttrib
   declare description: string | null;
   declare type: PackageType;
   declare isDistributing: CreationOptional<boolean>;
+  /** How many versions of each channel retention keeps; all when null. */
+  declare retainedVersions: CreationOptional<number | null>;
+  /** How long a version that left its link is kept for sure. */
+  declare graceSeconds: CreationOptional<number>;
   /** The run that was accepted last. */
   declare latestRunId: CreationOptional<string | null>;
   /** Since when it is being removed: nobody finds it any more, and its rows go last. */
@@ -101,6 +106,10 @@ export class PackageVersion extends Model<
   declare artefactKey: CreationOptional<string | null>;
   declare artefactBytes: CreationOptional<number | null>;
   declare artefactSha256: CreationOptional<string | null>;
+  /** Never removed by retention. */
+  declare isPinned: CreationOptional<boolean>;
+  /** When retention removed its published form; the object is gone when `artefactKey` is null. */
+  declare removedAt: CreationOptional<Date | null>;
   /** What the metadata step read out of the file. */
   declare facts: CreationOptional<Record<string, unknown> | null>;
   declare createdAt: CreationOptional<Date>;
@@ -213,6 +222,8 @@ export function definePackages(sequelize: Sequelize): void {
       description: longText({ allowNull: true }),
       type: state(PACKAGE_TYPES),
       isDistributing: flag({ defaultValue: true }),
+      retainedVersions: count({ allowNull: true }),
+      graceSeconds: count({ defaultValue: LIMITS.graceHours * 3600 }),
       latestRunId: id({ allowNull: true }),
       deletedAt: moment({ allowNull: true }),
       ...times(),
@@ -252,6 +263,8 @@ export function definePackages(sequelize: Sequelize): void {
       artefactKey: text(500, { allowNull: true }),
       artefactBytes: bytes({ allowNull: true }),
       artefactSha256: digest({ allowNull: true }),
+      isPinned: flag({ defaultValue: false }),
+      removedAt: moment({ allowNull: true }),
       facts: json({ allowNull: true }),
       ...times(),
     },

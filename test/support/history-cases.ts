@@ -62,6 +62,12 @@ const line =
     return handle;
   };
 
+const sweep: HistoryCase["live"] = async (client, workflowId) => {
+  const handle = await client.workflow.start(packageSweep, { taskQueue, workflowId, args: [] });
+  await handle.result();
+  return handle;
+};
+
 const decide = (handle: WorkflowHandle, action: "retry" | "abort") =>
   until(async () => {
     const args: [{ action: "retry" | "abort"; reason: string; by: string }] = [
@@ -91,6 +97,14 @@ function cases(): HistoryCase[] {
     checkLink: async () => {
       throw broken("the edge shows old bytes");
     },
+  });
+  let looks = 0;
+  const graced = fakePackages({
+    recordLive: async () => true,
+    retireVersions: async () =>
+      looks++ === 0
+        ? { removed: [], graces: [{ title: "Demo run-0", until: Date.now() + 2_000 }] }
+        : { removed: ["version-run-0"], graces: [] },
   });
   let batches = 2;
   return [
@@ -204,20 +218,30 @@ function cases(): HistoryCase[] {
       ),
     },
     {
+      workflow: "packageLine",
+      name: "kept-for-its-grace-and-removed",
+      activities: () => graced.activities,
+      live: line(
+        async (handle) => {
+          await handle.executeUpdate(replacePackage, { args: [orderOf("run-1", 1)] });
+        },
+        (happened) => happened.includes("clearVersions"),
+        () => graced.happened,
+      ),
+    },
+    {
+      workflow: "packageSweep",
+      name: "runs-and-packages",
+      activities: () => fakePackages().activities,
+      live: sweep,
+    },
+    {
       workflow: "packageSweep",
       name: "two-batches",
       activities: () =>
         fakePackages({ clearRunOutputs: async ({ limit }) => (--batches > 0 ? limit : 0) })
           .activities,
-      async live(client, workflowId) {
-        const handle = await client.workflow.start(packageSweep, {
-          taskQueue,
-          workflowId,
-          args: [],
-        });
-        await handle.result();
-        return handle;
-      },
+      live: sweep,
     },
   ];
 }

@@ -1,10 +1,12 @@
 import { randomUUID } from "node:crypto";
+import type { WorkflowHandle } from "@temporalio/client";
 import { describe, expect, test } from "vitest";
 import type { RunIds, RunOrder } from "../../activities/packages/contract.ts";
 import type { PackageActivities } from "../../activities/packages/index.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { resolveParked } from "../../workflows/helpers/parking.ts";
 import {
+  keepVersions,
   packageBuild,
   packageLine,
   publishVersion,
@@ -186,4 +188,86 @@ test("a publication that was ordered for next month is made next month, and not 
   });
 
   expect(happened.filter((what) => what === "recordLive:a")).toHaveLength(1);
+});
+
+describe("the grace of what left its link", () => {
+  const HOUR_MS = 3_600_000;
+
+  /** A package that keeps one version; `graces` says when the grace of another ends, asked with what was removed. */
+  async function withGrace(
+    body: (tell: {
+      bench: TimeSkippingBench;
+      handle: WorkflowHandle<typeof packageLine>;
+      happened: string[];
+      times: (name: string) => number;
+      grace: { until: number };
+    }) => Promise<void>,
+  ): Promise<void> {
+    const grace = { until: 0 };
+    let now = async () => 0;
+    const { activities, happened } = fakePackages({
+      recordLive: async () => true,
+      async retireVersions() {
+        if (grace.until === 0) return { removed: [], graces: [] };
+        if (grace.until > (await now())) {
+          return { removed: [], graces: [{ title: "Demo 1", until: grace.until }] };
+        }
+        return { removed: ["version-1"], graces: [] };
+      },
+    });
+    const times = (name: string) => happened.filter((what) => what === name).length;
+    await withTimeSkipping(activities, async (bench) => {
+      now = bench.now;
+      const handle = await bench.client.workflow.start(packageLine, {
+        taskQueue: QUEUES.orchestrator,
+        workflowId: randomUUID(),
+        args: [{ packageId: "p", serial: "1001" }],
+      });
+      await body({ bench, handle, happened, times, grace });
+    });
+  }
+
+  test("ends by a timer that fires once, and not before", async () => {
+    await withGrace(async ({ bench, handle, happened, times, grace }) => {
+      grace.until = (await bench.now()) + 30 * 24 * HOUR_MS;
+      await handle.executeUpdate(replacePackage, { args: [orderOf("a", 1)] });
+      await until(() => times("retireVersions") === 1);
+      await bench.sleep("29 days");
+      expect(happened).not.toContain("clearVersions");
+      await bench.sleep("1 day");
+      await until(() => times("clearVersions") === 1);
+      await bench.sleep("30 days");
+
+      expect([times("retireVersions"), times("clearVersions")]).toEqual([2, 1]);
+    });
+  });
+
+  test("is void when what is kept has changed meanwhile", async () => {
+    await withGrace(async ({ bench, handle, happened, times, grace }) => {
+      grace.until = (await bench.now()) + HOUR_MS;
+      await handle.executeUpdate(keepVersions, { args: [{ packageId: "p" }] });
+      await until(() => times("retireVersions") === 1);
+      grace.until = 0;
+      await handle.executeUpdate(keepVersions, { args: [{ packageId: "p" }] });
+      await until(() => times("retireVersions") === 2);
+      await bench.sleep("2 hours");
+
+      expect(happened).not.toContain("clearVersions");
+    });
+  });
+
+  test("goes on when the history is begun anew", async () => {
+    const { activities, happened } = fakePackages();
+
+    await withTimeSkipping(activities, async ({ client }) => {
+      await client.workflow.start(packageLine, {
+        taskQueue: QUEUES.orchestrator,
+        workflowId: randomUUID(),
+        args: [{ packageId: "p", serial: "1001", isKeeping: true }],
+      });
+      await until(() => happened.length > 0);
+    });
+
+    expect(happened).toEqual(["retireVersions"]);
+  });
 });

@@ -3,6 +3,7 @@ export { packageBuild } from "./build.ts";
 export { packageLine } from "./line.ts";
 export {
   closeDoors,
+  keepVersions,
   publishVersion,
   removePackage,
   replacePackage,

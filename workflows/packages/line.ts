@@ -23,6 +23,7 @@ import { type Closing, openClosings, removeAll } from "./closings.ts";
 import { type AcceptedOrder, openDesk } from "./orders.ts";
 import { CANCELLED, publish, type PublicationScene } from "./publication.ts";
 import { endRun } from "./records.ts";
+import { openKeeper } from "./retention.ts";
 import { openTimetable } from "./timetable.ts";
 
 /** A history longer than this is begun anew as soon as nothing is under way. */
@@ -41,15 +42,19 @@ export interface PackageLine {
   timed?: AcceptedOrder[];
   /** Shut doors of which edges still have to be told. */
   closing?: Closing[];
+  /** Versions are to be removed, now or when their grace ends. */
+  isKeeping?: boolean;
 }
 
 /** One package for as long as it exists: builds what is accepted side by side, publishes one after the other. */
 export async function packageLine(line: PackageLine): Promise<void> {
   const parking = openParking();
   const orders = takeOrders(line);
-  const { building, built, desk, timetable } = orders;
-  const status = (publishing?: string, parked?: string) =>
-    showStatus(line, { building, timed: timetable.orders(), publishing, parked });
+  const { building, built, desk, keeper, timetable } = orders;
+  const status = (publishing?: string, parked?: string) => {
+    const [timed, graces] = [timetable.orders(), keeper.graces()];
+    showStatus(line, { building, timed, graces, publishing, parked });
+  };
   try {
     while (!desk.removing) {
       const { historyLength, continueAsNewSuggested } = workflowInfo();
@@ -69,12 +74,14 @@ export async function packageLine(line: PackageLine): Promise<void> {
             desk.removing ||
             built.some(({ channel, number }) => channel === newest.channel && number > than),
           show: (step, parked) => status(`${newest.title}: ${step}`, parked),
+          keep: () => keeper.look(),
         };
         await onBehalfOf(newest.caller, () => publishOrEnd(newest, scene));
         continue;
       }
       const before = building.size;
       const timed = timetable.orders().length;
+      const graces = keeper.graces();
       enterStage(before > 0 ? "building" : "idle");
       status();
       await condition(
@@ -82,6 +89,7 @@ export async function packageLine(line: PackageLine): Promise<void> {
           built.length > 0 ||
           building.size !== before ||
           timetable.orders().length !== timed ||
+          keeper.graces() !== graces ||
           desk.removing,
       );
     }
@@ -118,7 +126,8 @@ function takeOrders(line: PackageLine) {
   const waiting = [...(line.waiting ?? [])];
   const closings = openClosings(line.closing ?? []);
   const timetable = openTimetable(line.timed ?? [], (order) => built.push(order));
-  const desk = openDesk(timetable, closings, (order) => {
+  const keeper = openKeeper(line.packageId, line.isKeeping ?? false);
+  const desk = openDesk({ timetable, closings, keeper }, (order) => {
     if (known.has(order.runId)) return;
     waiting.push(order);
     beginWaiting();
@@ -127,8 +136,9 @@ function takeOrders(line: PackageLine) {
     waiting,
     timed: timetable.orders(),
     closing: closings.orders(),
+    isKeeping: keeper.isKeeping(),
   });
-  return { waiting, building, built, builds, timetable, desk, beginWaiting, carried };
+  return { waiting, building, built, builds, timetable, keeper, desk, beginWaiting, carried };
 }
 
 /** The package's workflow was cancelled: so are its builds, and all else that was on its way ends with them. */
@@ -229,6 +239,7 @@ function showStatus(
   now: {
     building: Map<string, RunOrder>;
     timed: AcceptedOrder[];
+    graces: readonly { title: string; until: number }[];
     publishing: string | undefined;
     parked: string | undefined;
   },
@@ -242,6 +253,9 @@ function showStatus(
       `- publishing: ${now.publishing ?? "nothing"}`,
       ...now.timed.map(
         ({ title, publishAt = 0 }) => `- at ${new Date(publishAt).toISOString()}: ${title}`,
+      ),
+      ...now.graces.map(
+        ({ title, until }) => `- kept until ${new Date(until).toISOString()}: ${title}`,
       ),
       ...(now.parked
         ? ["", `**Waits for an operator:** ${now.parked}`, "", "Send the update `resolve`."]

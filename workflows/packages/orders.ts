@@ -3,6 +3,7 @@ import type { DoorOrder, RunOrder, YankOrder } from "../../activities/packages/c
 import type { Caller } from "../../domain/accounts.ts";
 import { currentCaller } from "../helpers/caller.ts";
 import type { Closings } from "./closings.ts";
+import type { Keeper } from "./retention.ts";
 import type { Timetable } from "./timetable.ts";
 
 /** A new original was accepted: build it, then publish it. Twice is harmless: a run that ended stays ended. */
@@ -20,6 +21,9 @@ export const yankVersion = defineUpdate<void, [YankOrder]>("yankVersion");
 /** Doors were shut: tell the edges. */
 export const closeDoors = defineUpdate<void, [DoorOrder]>("closeDoors");
 
+/** How many versions are kept was changed, or which ones may go: look what is to be removed. */
+export const keepVersions = defineUpdate<void, [DoorOrder]>("keepVersions");
+
 /** The package is to go: end all work on it and remove what is left of it. */
 export const removePackage = defineUpdate<void, [DoorOrder]>("removePackage");
 
@@ -36,8 +40,7 @@ export interface Desk {
 
 /** Takes in what the package's workflow is told, from now on; what is to be built or published goes to `begin`. */
 export function openDesk(
-  timetable: Timetable,
-  closings: Closings,
+  { timetable, closings, keeper }: { timetable: Timetable; closings: Closings; keeper: Keeper },
   begin: (order: AcceptedOrder) => void,
 ): Desk {
   let removing = false;
@@ -64,6 +67,9 @@ export function openDesk(
   );
   setHandler(closeDoors, (order) => closings.add({ ...order, caller: currentCaller() }), {
     description: "Tell edges that doors were shut.",
+  });
+  setHandler(keepVersions, () => keeper.look(), {
+    description: "Look which versions are too many.",
   });
   setHandler(removePackage, () => void (removing = true), {
     description: "End all work on the package and remove it.",

@@ -27,6 +27,8 @@ export interface PublicationScene {
   overtaken: (number: number) => boolean;
   /** Tells the entity's status sheet what is going on. */
   show: (step: PublicationStep, parked?: string) => void;
+  /** Called when the package keeps a limited number of versions, and one more has been published. */
+  keep: () => void;
 }
 
 /**
@@ -80,10 +82,12 @@ async function takeTurn(order: RunOrder, scene: PublicationScene): Promise<RunOr
     }
     return undefined;
   }
-  await CancellationScope.nonCancellable(async () => {
-    await recordLive({ ...order, plan });
+  const isLimited = await CancellationScope.nonCancellable(async () => {
+    const limited = await recordLive({ ...order, plan });
     await keepLog(ids);
+    return limited;
   });
+  if (isLimited) scene.keep();
   return undefined;
 }
 

@@ -56,7 +56,7 @@ export const rollBackPackage = route({
 export const changePackage = route({
   method: "patch",
   path: "/api/v1/packages/:id",
-  summary: "Change a package's description, or switch its distribution on or off",
+  summary: "Change a package's description, its distribution, or how many versions it keeps",
   access: "packages:publish",
   perPackage: true,
   params: PackageId,
@@ -65,8 +65,10 @@ export const changePackage = route({
   async handle(call) {
     const { services, body } = call;
     const owner = await findPackage(call);
-    const { description, is_distributing: isDistributing } = body;
-    await storeChange(services.database, owner, { description, isDistributing }, call);
+    const { description, is_distributing: isDistributing, retained_versions, grace_hours } = body;
+    const graceSeconds = grace_hours === undefined ? undefined : Math.ceil(grace_hours * 3600);
+    const kept = { retainedVersions: retained_versions, graceSeconds };
+    await storeChange(services.database, owner, { description, isDistributing, ...kept }, call);
     await services.bus.announce({ type: "outbox.filled", data: {} });
     return showPackage(call, await findPackage(call));
   },

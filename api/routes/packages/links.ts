@@ -13,6 +13,7 @@ const FOR_EVER = "public, max-age=31536000, immutable";
 /** What a link without an object stands for: only the package itself can say more than that nothing is there. */
 const NEVER_SHOWN = {
   version: "",
+  state: "processing",
   isDraft: true,
   verdict: "clear",
   yankedAt: null,
@@ -49,7 +50,7 @@ export const fetchVersion = route({
     const owner = await findPackage(call);
     const version = await findVersion(owner, params.version);
     if (version.fileName !== params.file) throw notPublished();
-    await assertOpen(owner, version, actor);
+    await assertOpen(owner, version, { actor });
     return openVersion(services, version, version.isDraft ? NOT_KEPT : FOR_EVER);
   },
 });
@@ -75,7 +76,7 @@ export const fetchOriginal = route({
     }
     const owner = await findPackage(call);
     const version = await findVersion(owner, params.version);
-    await assertOpen(owner, version, actor);
+    await assertOpen(owner, version, { actor, original: true });
     const object = await services.objects.open(version.originalKey);
     if (!object) throw new Error("an original is gone from the store");
     const { fileName, originalSha256: etag } = version;

@@ -1,5 +1,5 @@
 import { refusal } from "../../../domain/errors.ts";
-import { decidedAgainst } from "../../../domain/packages.ts";
+import { decidedAgainst, notKept } from "../../../domain/packages.ts";
 import { LIMITS } from "../../../domain/limits.ts";
 import {
   acceptPublication,
@@ -30,7 +30,7 @@ const DAY_MS = 86_400_000;
 export const changeNotes = route({
   method: "patch",
   path: "/api/v1/packages/:id/versions/:version",
-  summary: "Change the notes of a version",
+  summary: "Change the notes of a version, or pin it so that retention keeps it",
   access: "packages:upload",
   perPackage: true,
   params: VersionOf,
@@ -40,7 +40,9 @@ export const changeNotes = route({
     const { services, params, body } = call;
     const owner = await findPackage(call);
     const version = await findVersion(owner, params.version);
-    await changeVersion(services.database, owner, { version, ...body }, call);
+    const { description, pinned: isPinned } = body;
+    await changeVersion(services.database, owner, version, { description, isPinned }, call);
+    await services.bus.announce({ type: "outbox.filled", data: {} });
     return showVersion(services, owner, params.version);
   },
 });
@@ -102,6 +104,7 @@ export async function showVersion({ env }: Services, owner: Package, name: strin
 
 /** Refuses what is not built and through the gate, and what must not be seen for another reason than being a draft. */
 export function assertPublishable(version: PackageVersion): void {
+  if (version.state === "removed" && !version.yankedAt) throw notKept(version.version);
   const refused = decidedAgainst(version);
   if (refused) throw refused;
   if (version.state === "ready" && version.verdict === "clear") return;

@@ -89,11 +89,14 @@ export function fakePackages(
     purgeLink: async () => {},
     checkLink: async () => {},
     restoreLink: async () => {},
-    recordLive: async () => {},
+    recordLive: async () => false,
     takePublicationTurn: async () => ({ number: (highest[STABLE] ?? 0) + 1 }),
     purgeDoors: async () => {},
     removePackageObjects: async () => {},
     forgetPackage: async () => {},
+    retireVersions: async () => ({ removed: [], graces: [] }),
+    clearVersions: async () => {},
+    tellOverdue: async () => null,
   };
   const remembering = Object.entries({ ...answers, ...instead }).map(([name, answer]) => [
     name,
