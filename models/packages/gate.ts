@@ -6,7 +6,14 @@ import type { Finding, Verdict } from "../../domain/packages.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
 import { emitGateEvent } from "./events.ts";
 import { type Asker, auditPackage, holdPackage } from "./orders.ts";
-import { type Package, PackageFinding, PackageRun, PackageScan, PackageVersion } from "./tables.ts";
+import {
+  type Package,
+  PackageFinding,
+  PackageRun,
+  PackageScan,
+  PackageStep,
+  PackageVersion,
+} from "./tables.ts";
 
 /** What was found in which bytes, by whom. */
 interface Discovery {
@@ -77,9 +84,26 @@ export async function noteScan(
   }
 }
 
-/** Whether any bytes of the version were ever scanned to the end. */
-export async function wasScanned(versionId: string): Promise<boolean> {
-  return (await PackageScan.count({ where: { versionId } })) > 0;
+/**
+ * What is known of the bytes that a run began with and made: whether any of them were scanned, in whatever version,
+ * and what was found in them in this package that nobody has approved.
+ */
+export async function standingOf(
+  runId: string,
+): Promise<{ wasScanned: boolean; open: PackageFinding[] }> {
+  const run = await PackageRun.findByPk(runId, { rejectOnEmpty: true });
+  const version = await PackageVersion.findByPk(run.versionId, { rejectOnEmpty: true });
+  const steps = await PackageStep.findAll({
+    where: { runId, state: ["succeeded", "reused"] },
+    attributes: ["outputSha256"],
+  });
+  const outputs = steps.map(({ outputSha256 }) => outputSha256).filter((one) => one !== null);
+  const sha256 = [run.inputSha256 ?? version.originalSha256, ...outputs];
+  const open = { packageId: run.packageId, sha256, approvedAt: null };
+  return {
+    wasScanned: (await PackageScan.count({ where: { sha256 } })) > 0,
+    open: await PackageFinding.findAll({ where: open }),
+  };
 }
 
 /** The version was looked at to the end. One that is held or rejected stays so. */
@@ -87,11 +111,18 @@ export async function clearVersion(versionId: string, transaction: Transaction):
   await moveVerdict(versionId, "clear", transaction, "pending");
 }
 
-/** Holds the version of a run until a person decides, and tells the outside. A rejected one stays rejected. */
+/**
+ * Holds the version of a run until a person decides, and tells the outside. One that was clear stays so when what was
+ * found is in other bytes than its own: those were never published.
+ */
 export async function holdVersion(runId: string, transaction: Transaction): Promise<void> {
-  const run = await PackageRun.findByPk(runId, { transaction, rejectOnEmpty: true });
-  await moveVerdict(run.versionId, "held", transaction);
-  const open = await openFindings(run.versionId, transaction);
+  const { versionId } = await PackageRun.findByPk(runId, { transaction, rejectOnEmpty: true });
+  const version = await PackageVersion.findByPk(versionId, { transaction, rejectOnEmpty: true });
+  const own = [version.originalSha256, version.artefactSha256].filter((one) => one !== null);
+  const where = { versionId, sha256: own, approvedAt: null };
+  const concerned = (await PackageFinding.count({ where, transaction })) > 0;
+  await moveVerdict(versionId, "held", transaction, concerned ? undefined : "pending");
+  const open = await openFindings(versionId, transaction);
   await emitGateEvent("package.version_quarantined", runId, open, transaction);
 }
 

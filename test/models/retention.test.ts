@@ -41,7 +41,7 @@ async function openLine(database: Database, count: number, retainedVersions: num
     if (owner) await acceptVersion(database, owner, original, asker);
     else await acceptPackage(database, `App ${packageId}`, original, asker);
     await inTransaction(database, (transaction) =>
-      keepArtefact(ids.versionId, { ...bytes, key: `${key}/built` }, transaction),
+      keepArtefact(ids, { ...bytes, key: `${key}/built` }, transaction),
     );
     return ids;
   };

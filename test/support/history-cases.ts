@@ -1,5 +1,5 @@
 import type { Client, WorkflowHandle } from "@temporalio/client";
-import type { YankOrder } from "../../activities/packages/contract.ts";
+import type { BuildPlan, YankOrder } from "../../activities/packages/contract.ts";
 import type { TryResult } from "../../activities/webhooks/contract.ts";
 import type { PackageActivities } from "../../activities/packages/index.ts";
 import { QUEUES } from "../../domain/queues.ts";
@@ -9,6 +9,7 @@ import {
   packageLine,
   packageSweep,
   publishVersion,
+  rebuildVersion,
   removePackage,
   replacePackage,
   rollBackPackage,
@@ -79,6 +80,17 @@ const decide = (handle: WorkflowHandle, action: "retry" | "abort") =>
     );
   });
 
+/** The plan of a run that begins with what an earlier one has left. */
+const REST_OF_A_BUILD: BuildPlan = {
+  open: true,
+  type: "apk",
+  version: "1.0.0",
+  versionId: "version-1",
+  steps: ["sign", "checksums"],
+  original: { key: "aligned", bytes: 1, sha256: "0".repeat(64) },
+  isKept: true,
+};
+
 function cases(): HistoryCase[] {
   const failing = (
     times: number,
@@ -91,6 +103,7 @@ function cases(): HistoryCase[] {
     };
   };
   const published = fakePackages();
+  const rebuilt = fakePackages();
   const overtaken = fakePackages();
   const timed = fakePackages();
   const stuck = fakePackages({
@@ -116,6 +129,12 @@ function cases(): HistoryCase[] {
           {},
           { type: "apk", steps: ["metadata", "scan", "harden", "align", "sign", "checksums"] },
         ).activities,
+      live: build(),
+    },
+    {
+      workflow: "packageBuild",
+      name: "from-a-step-on",
+      activities: () => fakePackages({ beginBuild: async () => REST_OF_A_BUILD }).activities,
       live: build(),
     },
     {
@@ -164,6 +183,18 @@ function cases(): HistoryCase[] {
         },
         (happened) => happened.includes("keepLog:run-2"),
         () => published.happened,
+      ),
+    },
+    {
+      workflow: "packageLine",
+      name: "built-again",
+      activities: () => rebuilt.activities,
+      live: line(
+        async (handle) => {
+          await handle.executeUpdate(rebuildVersion, { args: [orderOf("run-1", 1, "rebuild")] });
+        },
+        (happened) => happened.includes("keepLog:run-1"),
+        () => rebuilt.happened,
       ),
     },
     {

@@ -5,6 +5,7 @@ export {
   closeDoors,
   keepVersions,
   publishVersion,
+  rebuildVersion,
   removePackage,
   replacePackage,
   rollBackPackage,

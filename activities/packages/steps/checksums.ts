@@ -1,20 +1,20 @@
 import { createHash } from "node:crypto";
 import { FINDINGS, packageKeys } from "../../../domain/packages.ts";
+import type { Finding } from "../../../domain/packages.ts";
 import { inTransaction } from "../../../models/database.ts";
-import { clearVersion, keepArtefact, wasScanned } from "../../../models/packages/index.ts";
-import { StepFailure } from "../attempt.ts";
+import { clearVersion, keepArtefact, standingOf } from "../../../models/packages/index.ts";
 import type { Artefact } from "../contract.ts";
 import { reportFindings } from "./findings.ts";
-import type { StepWork } from "./work.ts";
+import { inputFailure, type StepWork } from "./work.ts";
 
 /**
  * Proves the final bytes once more and keeps them under the version's own key, which nobody writes again. From here
- * on the gate lets the version pass, unless it was to be scanned and was not.
+ * on the gate lets the version pass, unless it was to be scanned and was not, or something that was found was not approved.
  */
 export async function runChecksums(work: StepWork): Promise<Artefact> {
-  const { tools, input, packageId, versionId, say, signal } = work;
+  const { tools, input, packageId, runId, versionId, say, signal } = work;
   const object = await tools.objects.open(input.key);
-  if (!object) throw new StepFailure("broken", "The step's input is not in the store.");
+  if (!object) throw inputFailure(work, "is not in the store");
   const sha256 = createHash("sha256");
   const md5 = createHash("md5");
   let bytes = 0;
@@ -29,28 +29,31 @@ export async function runChecksums(work: StepWork): Promise<Artefact> {
     await object.close();
   }
   if (sha256.digest("hex") !== input.sha256 || bytes !== input.bytes) {
-    throw new StepFailure("broken", "The built file was damaged on its way from the store.");
+    throw inputFailure(work, "was damaged on its way from the store");
   }
   say(`sha256 ${input.sha256}`);
   say(`md5    ${md5.digest("hex")}`);
   say(`bytes  ${bytes}`);
 
-  await assertScanned(work);
+  await assertCleared(work);
   const key = packageKeys.version(packageId, versionId, input.sha256);
   await tools.objects.discardUnfinished(key);
   await tools.objects.copy(input.key, key, { signal });
   const artefact = { key, bytes, sha256: input.sha256 };
   await inTransaction(tools.database, async (transaction) => {
-    await keepArtefact(versionId, artefact, transaction);
+    await keepArtefact({ runId, versionId }, artefact, transaction);
     await clearVersion(versionId, transaction);
   });
   return artefact;
 }
 
-/** Whatever the steps were: what nobody has scanned is held where a scan is configured. */
-async function assertScanned(work: StepWork): Promise<void> {
-  const { tools, versionId } = work;
-  if (!tools.settings.scanSignatures || (await wasScanned(versionId))) return;
-  const finding = { name: "not-scanned", detail: FINDINGS["not-scanned"] };
-  await reportFindings(work, { scanner: "The gate", signatures: null }, [finding]);
+/** Whatever the steps were, and wherever they began: the gate asks what is known of the bytes that they began with. */
+async function assertCleared(work: StepWork): Promise<void> {
+  const { tools, runId } = work;
+  const { wasScanned, open } = await standingOf(runId);
+  const found: Finding[] = open.map(({ name, detail }) => ({ name, detail }));
+  if (tools.settings.scanSignatures && !wasScanned) {
+    found.push({ name: "not-scanned", detail: FINDINGS["not-scanned"] });
+  }
+  await reportFindings(work, { scanner: "The gate", signatures: null }, found);
 }

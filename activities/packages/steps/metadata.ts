@@ -7,7 +7,7 @@ import { addFacts } from "../../../models/packages/index.ts";
 import { StepFailure } from "../attempt.ts";
 import type { Artefact } from "../contract.ts";
 import { reportFindings } from "./findings.ts";
-import { fetchInput, runTool, toolFailure } from "./work.ts";
+import { fetchInput, inputFailure, runTool, toolFailure } from "./work.ts";
 import type { StepWork } from "./work.ts";
 
 /** What nobody may be given, whoever looked at it: the sentences end in the entry's name. */
@@ -31,7 +31,7 @@ export async function runMetadata(work: StepWork): Promise<Artefact> {
 async function readStructure(work: StepWork): Promise<Record<string, unknown>> {
   const { tools, input, say } = work;
   const object = await tools.objects.open(input.key);
-  if (!object) throw new StepFailure("broken", "The original is not in the store.");
+  if (!object) throw inputFailure(work, "is not in the store");
   try {
     const archive = await tools.readArchive(object);
     say(`${archive.entries} entries, ${archive.uncompressedBytes} bytes when unpacked`);

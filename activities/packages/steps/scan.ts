@@ -6,7 +6,7 @@ import { noteScan } from "../../../models/packages/index.ts";
 import { StepFailure } from "../attempt.ts";
 import type { Artefact } from "../contract.ts";
 import { reportFindings } from "./findings.ts";
-import { configured, fetchInput, runTool, toolFailure } from "./work.ts";
+import { configured, fetchInput, inputFailure, runTool, toolFailure } from "./work.ts";
 import type { StepWork } from "./work.ts";
 
 const MIB = 1024 * 1024;
@@ -62,9 +62,10 @@ export async function runScan(work: StepWork): Promise<Artefact> {
 }
 
 /** What the archive itself says that ClamAV will not look into: it passes over some of it without a word. */
-async function findUnseen({ tools, input }: StepWork): Promise<Finding[]> {
+async function findUnseen(work: StepWork): Promise<Finding[]> {
+  const { tools, input } = work;
   const object = await tools.objects.open(input.key);
-  if (!object) throw new StepFailure("broken", "The step's input is not in the store.");
+  if (!object) throw inputFailure(work, "is not in the store");
   try {
     const looksInside = input.bytes <= LIMITS.scannedFileBytes;
     const archive = await tools.readArchive(object, { headers: looksInside });

@@ -5,9 +5,9 @@ import {
 } from "../../../models/packages/index.ts";
 import { findPackage, findVersion, listOfHeld } from "../../policies/packages.ts";
 import { route } from "../../route.ts";
+import { PageQuery } from "../../schemas/accounts.ts";
 import {
   Decision,
-  ListQuery,
   presentVersion,
   QuarantineOut,
   VersionOf,
@@ -21,7 +21,7 @@ export const listQuarantine = route({
   summary: "List what the gate holds in all packages until a person decides, newest first",
   access: "packages:read",
   perPackage: true,
-  query: ListQuery,
+  query: PageQuery,
   returns: [200, QuarantineOut],
   async handle({ actor, query, services }) {
     const { items, next } = await listOfHeld(actor, query);

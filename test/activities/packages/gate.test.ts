@@ -176,6 +176,25 @@ describe("the gate", () => {
     expect(await versionOf(accepted)).toMatchObject({ verdict: "pending", state: "processing" });
   });
 
+  test("asks of a rebuild what is known of the bytes that it begins with, wherever it begins", async () => {
+    const bench = await openBench(EICAR, SCANNED);
+    const clean = await accept(bench);
+    const infected = await accept(bench, "2.0.0");
+    await failureOf(bench.perform("runBuildStep", stepOrder(infected, "scan")));
+    const { key: inputKey, bytes: inputBytes, sha256: inputSha256 } = infected.original;
+    await inTransaction(bench.database, async (transaction) => {
+      const { packageId } = clean;
+      await PackageFinding.update({ packageId }, { where: {}, transaction });
+      const fields = { inputKey, inputBytes, inputSha256 };
+      await PackageRun.update(fields, { where: { id: clean.runId }, transaction });
+    });
+
+    const order = { ...stepOrder(clean, "checksums"), input: infected.original };
+    const failure = await failureOf(bench.perform("runBuildStep", order));
+
+    expect(failure.message).toBe("The gate found Eicar-Test, encrypted.");
+  });
+
   test.each(["pending", "held", "rejected"] as const)(
     "keeps a version that is %s from the link, whoever asks",
     async (verdict) => {
