@@ -1,4 +1,5 @@
 import type { Transaction } from "sequelize";
+import { ApiKeyPackage } from "../accounts.ts";
 import {
   Package,
   PackageChannel,
@@ -27,5 +28,6 @@ export async function removePackageRows(
   await PackageScan.destroy({ where: scans, transaction });
   await PackageVersion.destroy(of);
   await PackageChannel.destroy(of);
+  await ApiKeyPackage.destroy(of);
   await Package.destroy({ where: { id: packageId }, transaction });
 }
