@@ -167,6 +167,7 @@ export const queryPackage = route({
   summary: "Ask for a package by id or name, as clients do",
   access: "packages:query",
   perPackage: true,
+  door: true,
   credential: "api-key",
   dialect: "coded",
   query: PackageQuestion,
