@@ -14,6 +14,16 @@ export {
 export { changePackage, changeVersion, deletePackage } from "./changes.ts";
 export { dayOf, type DownloadCounter, openDownloadCounter, readDownloads } from "./downloads.ts";
 export { emitRunEvent } from "./events.ts";
+export {
+  clearVersion,
+  findingsOf,
+  holdVersion,
+  isThroughGate,
+  noteFindings,
+  noteScan,
+  rejectVersion,
+  standingOf,
+} from "./gate.ts";
 export { claimLink, findChannel, publishedAt, recordLiveVersion, takeNumber } from "./link.ts";
 export { type PackageFilters, pageOfPackages, pageOfRuns, pageOfVersions } from "./lists.ts";
 export { appendLog, logBytes, readLog } from "./log.ts";
@@ -28,8 +38,10 @@ export {
   Package,
   PackageChannel,
   PackageDownload,
+  PackageFinding,
   PackageLogChunk,
   PackageRun,
+  PackageScan,
   PackageStep,
   PackageVersion,
 } from "./tables.ts";
