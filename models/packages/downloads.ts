@@ -13,7 +13,7 @@ export interface Download {
 /** Counts downloads per version and day. */
 export interface DownloadCounter {
   /** Resolves when the download stands in the database, under this day in UTC; -1 takes one back. */
-  count(download: Download, times?: 1 | -1): Promise<void>;
+  count: (download: Download, times?: 1 | -1) => Promise<void>;
 }
 
 interface Tally extends Download {
