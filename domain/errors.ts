@@ -8,6 +8,7 @@ export const REFUSALS = {
   "accounts/not-allowed": 403,
   "accounts/api-key-invalid": 403,
   "accounts/api-key-not-found": 404,
+  "accounts/api-key-unrestricted": 409,
   "accounts/refresh-not-found": 404,
   "accounts/scope-beyond-rights": 422,
   "operations/idempotency-in-flight": 409,

@@ -38,6 +38,8 @@ export const LIMITS = {
   /** How long a rotated secret still signs beside the new one. */
   webhookOverlapHours: 24,
   webhookDeliveryDays: 30,
+  /** How many packages one API key may be for. */
+  apiKeyPackages: 200,
   idempotencyKeyCharacters: 255,
   idempotencyKeyHours: 24,
 } as const;

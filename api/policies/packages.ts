@@ -54,6 +54,12 @@ export function listOfPackages(
   return pageOfPackages({ ...filters, ids: packages && Object.keys(packages) }, place);
 }
 
+/** Those of the packages with these public ids that this actor may see. */
+export async function findPackages(actor: Actor, serials: number[]): Promise<Package[]> {
+  const found = await Package.findAll({ where: { serial: serials, deletedAt: null } });
+  return found.filter(({ id }) => maySee(actor, id));
+}
+
 /** A package again, as it is after this call has changed it. */
 export function rereadPackage({ id }: Pick<Package, "id">): Promise<Package> {
   return Package.findByPk(id, { rejectOnEmpty: true });

@@ -8,6 +8,7 @@ import { addRebuilds } from "./20261121T1100-add-rebuilds.ts";
 import { addCancellations } from "./20261121T1101-add-cancellations.ts";
 import { indexLists } from "./20261121T1130-index-lists.ts";
 import { addRetention } from "./20261121T1140-add-retention.ts";
+import { restrictApiKeys } from "./20261121T1150-restrict-api-keys.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, oldest first: a list and not a folder, so that compiled and uncompiled programs agree. */
@@ -22,4 +23,5 @@ export const MIGRATIONS: readonly Migration[] = [
   addCancellations,
   indexLists,
   addRetention,
+  restrictApiKeys,
 ];

@@ -1,4 +1,5 @@
 import type { Transaction } from "sequelize";
+import { ApiKeyPackage } from "../accounts.ts";
 import {
   Package,
   PackageChannel,
@@ -21,5 +22,6 @@ export async function removePackageRows(
   await PackageRun.destroy(of);
   await PackageVersion.destroy(of);
   await PackageChannel.destroy(of);
+  await ApiKeyPackage.destroy(of);
   await Package.destroy({ where: { id: packageId }, transaction });
 }

@@ -30,7 +30,11 @@ const PUBLIC = [
 ];
 
 /** What changes something and needs no permission but being signed in: a caller's own things. */
-const OWN = ["DELETE /api/v1/api-keys/:id", "POST /api/v1/api-keys"];
+const OWN = [
+  "DELETE /api/v1/api-keys/:id",
+  "POST /api/v1/api-keys",
+  "PUT /api/v1/api-keys/:id/packages",
+];
 
 test("the public routes are these and no others", () => {
   const open = all.filter(([, route]) => route.access === "public");
