@@ -17,5 +17,6 @@ export {
   readRun,
   readRunLog,
 } from "./reading.ts";
+export { checkUpdate } from "./updates.ts";
 export { uploadPackage, uploadVersion } from "./uploads.ts";
 export { changeNotes, publishVersion, yankVersion } from "./versions.ts";
