@@ -6,6 +6,7 @@ import { createWebhooks } from "./20261121T1010-create-webhooks.ts";
 import { addChannels } from "./20261121T1020-add-channels.ts";
 import { addRebuilds } from "./20261121T1100-add-rebuilds.ts";
 import { addCancellations } from "./20261121T1101-add-cancellations.ts";
+import { createFindings } from "./20261121T1110-create-findings.ts";
 import { indexLists } from "./20261121T1130-index-lists.ts";
 import { addRetention } from "./20261121T1140-add-retention.ts";
 import { restrictApiKeys } from "./20261121T1150-restrict-api-keys.ts";
@@ -21,6 +22,7 @@ export const MIGRATIONS: readonly Migration[] = [
   addChannels,
   addRebuilds,
   addCancellations,
+  createFindings,
   indexLists,
   addRetention,
   restrictApiKeys,
