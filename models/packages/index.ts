@@ -11,6 +11,7 @@ export {
   keepArtefact,
   type KeptObject,
 } from "./artefacts.ts";
+export { acceptCancellation } from "./cancellations.ts";
 export { changePackage, changeVersion, deletePackage } from "./changes.ts";
 export { dayOf, type DownloadCounter, openDownloadCounter, readDownloads } from "./downloads.ts";
 export { emitRunEvent } from "./events.ts";

@@ -141,6 +141,8 @@ export class PackageRun extends Model<
   declare publishAt: CreationOptional<Date | null>;
   declare state: RunState;
   declare reason: CreationOptional<string | null>;
+  /** Why it is to end, from the moment somebody wants that. */
+  declare cancelReason: CreationOptional<string | null>;
   /** The workflow that waits for a decision while the run is parked. */
   declare parkedIn: CreationOptional<string | null>;
   /** The names of all steps of its build, written down when that begins: nothing that changes later changes it. */
@@ -323,6 +325,7 @@ export function definePackages(sequelize: Sequelize): void {
       publishAt: moment({ allowNull: true }),
       state: state(RUN_STATES),
       reason: longText({ allowNull: true }),
+      cancelReason: longText({ allowNull: true }),
       parkedIn: text(255, { allowNull: true }),
       plan: json({ allowNull: true }),
       fromStep: text(20, { allowNull: true }),

@@ -2,6 +2,7 @@ export { listPackageAudit } from "./audit.ts";
 export {
   changePackage,
   deletePackage,
+  cancelRun,
   rebuildVersion,
   resolveRun,
   rollBackPackage,
