@@ -16,10 +16,10 @@ export { emitRunEvent } from "./events.ts";
 export {
   clearVersion,
   findingsOf,
-  holdVersion,
   isThroughGate,
   noteFindings,
   noteScan,
+  quarantineVersion,
   rejectVersion,
   standingOf,
 } from "./gate.ts";
@@ -28,6 +28,7 @@ export { type PackageFilters, pageOfPackages, pageOfRuns, pageOfVersions } from 
 export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";
 export { acceptRebuild, findStart, outputGone } from "./rebuilds.ts";
+export { acceptRelease } from "./release.ts";
 export { removePackageRows } from "./removal.ts";
 export { forgetArtefacts, retireVersions, tellOverdue, type Retirement } from "./retention.ts";
 export { addFacts, beginStep, endStep, moveRun, noteTrouble } from "./runs.ts";
