@@ -11,7 +11,9 @@ export {
   keepArtefact,
   type KeptObject,
 } from "./artefacts.ts";
+export { acceptCancellation } from "./cancellations.ts";
 export { changePackage, changeVersion, deletePackage } from "./changes.ts";
+export { dayOf, type DownloadCounter, openDownloadCounter, readDownloads } from "./downloads.ts";
 export { emitRunEvent } from "./events.ts";
 export {
   clearVersion,
@@ -37,6 +39,7 @@ export {
   definePackages,
   Package,
   PackageChannel,
+  PackageDownload,
   PackageFinding,
   PackageLogChunk,
   PackageRun,

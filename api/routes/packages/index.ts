@@ -2,6 +2,7 @@ export { listPackageAudit } from "./audit.ts";
 export {
   changePackage,
   deletePackage,
+  cancelRun,
   rebuildVersion,
   resolveRun,
   rollBackPackage,
@@ -17,6 +18,7 @@ export {
   readRun,
   readRunLog,
 } from "./reading.ts";
+export { readStatistics } from "./statistics.ts";
 export { checkUpdate } from "./updates.ts";
 export { uploadPackage, uploadVersion } from "./uploads.ts";
 export { changeNotes, publishVersion, yankVersion } from "./versions.ts";

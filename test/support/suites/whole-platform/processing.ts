@@ -176,6 +176,29 @@ export function describeProcessing(given: () => Installation): void {
       expect(await isAtWork("sleep")).toEqual([]);
     });
 
+    test("that is cancelled is gone with its children in five seconds, and the link shows what it showed", async () => {
+      const { client, tools } = given();
+      const { id, shown } = await published("cancelled");
+      await tools.hold();
+      onTestFinished(() => tools.letGo());
+      const marks = ["hardener-stubborn", "hardener-forks"];
+      const order = await client.replace(id, await makeMarkedZip(marks), "2.0.0");
+      await until(async () => (await isAtWork("hardener.mjs")).length > 0);
+
+      const { status } = await client.cancel(order);
+      await until(
+        async () =>
+          [...(await isAtWork("hardener.mjs")), ...(await isAtWork("sleep"))].length === 0,
+        5_000,
+      );
+      const run = await client.reaches(order, "cancelled");
+
+      expect(status).toBe(202);
+      expect(run.reason).toContain("a test says so");
+      expect(digestOf(await download(client.link(id)))).toBe(shown);
+      expect((await client.cancel(order)).status).toBe(202);
+    });
+
     test("that hangs and is killed by hand is tried again", async () => {
       const { client, tools } = given();
       await tools.hold();
