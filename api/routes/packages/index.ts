@@ -13,11 +13,11 @@ export {
   listPackages,
   listRuns,
   listVersions,
-  queryPackage,
   readPackage,
   readRun,
   readRunLog,
 } from "./reading.ts";
+export { queryPackage } from "./query.ts";
 export { readStatistics } from "./statistics.ts";
 export { checkUpdate } from "./updates.ts";
 export { uploadPackage, uploadVersion } from "./uploads.ts";
