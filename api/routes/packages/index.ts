@@ -7,7 +7,7 @@ export {
   resolveRun,
   rollBackPackage,
 } from "./commands.ts";
-export { listQuarantine, rejectVersion } from "./gate.ts";
+export { listQuarantine, rejectVersion, releaseVersion } from "./gate.ts";
 export { fetchOriginal, fetchRelease, fetchVersion } from "./links.ts";
 export {
   listPackages,
