@@ -60,9 +60,10 @@ describeDatabases(({ open }) => {
     expect(await findPublished(database, { name: "App" })).toBeUndefined();
 
     const sha256 = "a".repeat(64);
+    const artefact = { artefactKey: "k", artefactBytes: 2 ** 40, artefactSha256: sha256 };
     await inside(async (transaction) => {
       await PackageVersion.update(
-        { state: "ready", artefactKey: "k", artefactBytes: 2 ** 40, artefactSha256: sha256 },
+        { ...artefact, state: "ready", verdict: "clear" },
         { where: { id: versionId }, transaction },
       );
       await recordLiveVersion(packageId, STABLE, { number: 1, versionId }, transaction);
