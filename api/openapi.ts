@@ -113,7 +113,10 @@ function bodyOf({ body, form }: Route): JsonSchema | undefined {
   return { required: true, content: { "multipart/form-data": { schema } } };
 }
 
-function successOf({ returns, dialect = "native" }: Route): JsonSchema {
+function successOf({
+  returns,
+  dialect = "native",
+}: Pick<Route, "returns" | "dialect">): JsonSchema {
   const binary = { "application/octet-stream": {} };
   if (returns === "delivery") {
     return {
@@ -128,11 +131,12 @@ function successOf({ returns, dialect = "native" }: Route): JsonSchema {
     return { 200: { description: "Text as it comes", content: { "text/plain": {} } } };
   }
   if (returns === "page") return { 200: { description: "OK", content: { "*/*": {} } } };
-  const [status, shape, or] = returns as [number, z.ZodType, "export"?];
+  const [status, shape, or] = returns as [number, z.ZodType, ("export" | [number, z.ZodType])?];
   if (status === 204) return { 204: { description: "Done" } };
   const schema = DIALECTS[dialect].successSchema(toSchema(shape, "output"), status);
-  const content = { "application/json": { schema }, ...(or && { "text/csv": {} }) };
-  return { [status]: { description: "OK", content } };
+  const content = { "application/json": { schema }, ...(or === "export" && { "text/csv": {} }) };
+  const forecast = Array.isArray(or) && successOf({ returns: or, dialect });
+  return { [status]: { description: "OK", content }, ...forecast };
 }
 
 function failuresOf(route: Route): JsonSchema {

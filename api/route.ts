@@ -11,12 +11,14 @@ export type Access = "public" | "signed-in" | Permission;
 /** The envelope a client expects (conventions: one of three). */
 export type DialectName = "native" | "coded" | "status";
 
-/** What a route answers: JSON of a shape (or, when asked, an export), a delivered object, text that grows, or a page. */
-export type Returns =
-  | readonly [status: number, shape: z.ZodType, or?: "export"]
-  | "delivery"
-  | "text"
-  | "page";
+/** JSON of a shape, under a status. */
+type Shaped = readonly [status: number, shape: z.ZodType];
+
+/**
+ * What a route answers: JSON of a shape (or, when asked, an export or a forecast), a delivered object, text that grows,
+ * or a page.
+ */
+export type Returns = readonly [...Shaped, or?: "export" | Shaped] | "delivery" | "text" | "page";
 
 /** A whole list, to be saved as a file: text that is made while it is sent. */
 export class Export {
@@ -31,6 +33,15 @@ export class Export {
   }
 }
 
+/** What would be, in place of what was asked for: answered by the second shape that a route declares. */
+export class Forecast<T> {
+  readonly body: T;
+
+  constructor(body: T) {
+    this.body = body;
+  }
+}
+
 /** A finished body of any type, sent with 200. */
 export interface Page {
   contentType: string;
@@ -40,13 +51,19 @@ export interface Page {
 
 type Answer<R extends Returns> = R extends readonly [number, infer S extends z.ZodType, "export"]
   ? z.input<S> | Export
-  : R extends readonly [number, infer S extends z.ZodType]
-    ? z.input<S>
-    : R extends "delivery"
-      ? Delivery
-      : R extends "text"
-        ? Readable
-        : Page;
+  : R extends readonly [
+        number,
+        infer S extends z.ZodType,
+        readonly [number, infer F extends z.ZodType],
+      ]
+    ? z.input<S> | Forecast<z.input<F>>
+    : R extends readonly [number, infer S extends z.ZodType]
+      ? z.input<S>
+      : R extends "delivery"
+        ? Delivery
+        : R extends "text"
+          ? Readable
+          : Page;
 
 type Parsed<S> = S extends z.ZodType ? z.output<S> : Record<string, never>;
 

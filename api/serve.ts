@@ -13,7 +13,7 @@ import { type Delivery, deliver } from "./delivery.ts";
 import { DIALECTS } from "./dialects/index.ts";
 import { doOnce, fingerprintOf, idempotentCall } from "./idempotency.ts";
 import { guard, lacksApiKey } from "./middleware/sign-in.ts";
-import { type Access, type Call, Export, type Page, type Route } from "./route.ts";
+import { type Access, type Call, Export, Forecast, type Page, type Route } from "./route.ts";
 import type { Services } from "./services.ts";
 import { check, invalid, MISSING } from "./validation.ts";
 
@@ -132,11 +132,15 @@ async function digest(file: Readable): Promise<{ sha256: string }> {
 function present(
   ctx: Context,
   route: Route,
-  value: unknown,
+  answer: unknown,
   headers: Record<string, string>,
   { env }: Services,
 ): Outcome {
-  const [status, shape] = route.returns as [number, z.ZodType];
+  const [status, shape] = (answer instanceof Forecast ? route.returns[2] : route.returns) as [
+    number,
+    z.ZodType,
+  ];
+  const value = answer instanceof Forecast ? (answer.body as unknown) : answer;
   const { error } = shape.safeParse(value);
   if (error) {
     const mismatch = new Error(

@@ -1,11 +1,5 @@
 export { listPackageAudit } from "./audit.ts";
-export {
-  changePackage,
-  deletePackage,
-  rebuildVersion,
-  resolveRun,
-  rollBackPackage,
-} from "./commands.ts";
+export { changePackage, deletePackage, rebuildVersion, resolveRun } from "./commands.ts";
 export { fetchOriginal, fetchRelease, fetchVersion } from "./links.ts";
 export {
   listPackages,
@@ -18,3 +12,4 @@ export {
 } from "./reading.ts";
 export { uploadPackage, uploadVersion } from "./uploads.ts";
 export { changeNotes, publishVersion, yankVersion } from "./versions.ts";
+export { rollBackPackage } from "./rollback.ts";
