@@ -131,12 +131,16 @@ function successOf({
     return { 200: { description: "Text as it comes", content: { "text/plain": {} } } };
   }
   if (returns === "page") return { 200: { description: "OK", content: { "*/*": {} } } };
-  const [status, shape, or] = returns as [number, z.ZodType, ("export" | [number, z.ZodType])?];
+  type Or = "export" | "nothing" | [number, z.ZodType];
+  const [status, shape, or] = returns as [number, z.ZodType, Or?];
   if (status === 204) return { 204: { description: "Done" } };
   const schema = DIALECTS[dialect].successSchema(toSchema(shape, "output"), status);
   const content = { "application/json": { schema }, ...(or === "export" && { "text/csv": {} }) };
-  const forecast = Array.isArray(or) && successOf({ returns: or, dialect });
-  return { [status]: { description: "OK", content }, ...forecast };
+  return {
+    [status]: { description: "OK", content },
+    ...(or === "nothing" && { 204: { description: "There is nothing to say" } }),
+    ...(Array.isArray(or) && successOf({ returns: or, dialect })),
+  };
 }
 
 function failuresOf(route: Route): JsonSchema {

@@ -15,10 +15,14 @@ export type DialectName = "native" | "coded" | "status";
 type Shaped = readonly [status: number, shape: z.ZodType];
 
 /**
- * What a route answers: JSON of a shape (or, when asked, an export or a forecast), a delivered object, text that grows,
- * or a page.
+ * What a route answers: JSON of a shape (or, when asked, an export or a forecast; or 204 for null, when there is nothing
+ * to say), a delivered object, text that grows, or a page.
  */
-export type Returns = readonly [...Shaped, or?: "export" | Shaped] | "delivery" | "text" | "page";
+export type Returns =
+  | readonly [...Shaped, or?: "export" | "nothing" | Shaped]
+  | "delivery"
+  | "text"
+  | "page";
 
 /** A whole list, to be saved as a file: text that is made while it is sent. */
 export class Export {
@@ -57,13 +61,15 @@ type Answer<R extends Returns> = R extends readonly [number, infer S extends z.Z
         readonly [number, infer F extends z.ZodType],
       ]
     ? z.input<S> | Forecast<z.input<F>>
-    : R extends readonly [number, infer S extends z.ZodType]
-      ? z.input<S>
-      : R extends "delivery"
-        ? Delivery
-        : R extends "text"
-          ? Readable
-          : Page;
+    : R extends readonly [number, infer S extends z.ZodType, "nothing"]
+      ? z.input<S> | null
+      : R extends readonly [number, infer S extends z.ZodType]
+        ? z.input<S>
+        : R extends "delivery"
+          ? Delivery
+          : R extends "text"
+            ? Readable
+            : Page;
 
 type Parsed<S> = S extends z.ZodType ? z.output<S> : Record<string, never>;
 
@@ -124,6 +130,11 @@ interface Declaration<P, Q, B, F, A extends Access, R extends Returns> {
   dialect?: DialectName;
   /** True for what must always answer (probes, fixed links): not counted against LIMIT_REQUESTS. */
   unlimited?: true;
+  /**
+   * True when it leads to the bytes of a package without giving them itself: it is shut by all that shuts what gives
+   * them, which a test asks of every door there is.
+   */
+  door?: true;
   /** True when the answer holds a secret: it is never kept, so an Idempotency-Key is not honoured. */
   secret?: true;
   params?: P;

@@ -136,11 +136,11 @@ function present(
   headers: Record<string, string>,
   { env }: Services,
 ): Outcome {
-  const [status, shape] = (answer instanceof Forecast ? route.returns[2] : route.returns) as [
-    number,
-    z.ZodType,
-  ];
-  const value = answer instanceof Forecast ? (answer.body as unknown) : answer;
+  const { returns } = route;
+  if (returns[2] === "nothing" && answer === null) return { status: 204, headers, body: null };
+  const isForecast = answer instanceof Forecast;
+  const [status, shape] = (isForecast ? returns[2] : returns) as [number, z.ZodType];
+  const value = isForecast ? (answer.body as unknown) : answer;
   const { error } = shape.safeParse(value);
   if (error) {
     const mismatch = new Error(

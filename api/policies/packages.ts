@@ -1,6 +1,6 @@
 import { type Actor, maySee, mayWith, rightFor } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
-import { closedDoor, STABLE } from "../../domain/packages.ts";
+import { closedDoor, notPublished, STABLE } from "../../domain/packages.ts";
 import {
   findChannel,
   Package,
@@ -92,6 +92,30 @@ export async function findLive(
 export async function fallbackOf(version: PackageVersion): Promise<PackageVersion | undefined> {
   const { fallbackVersionId: id } = version;
   return id ? PackageVersion.findByPk(id, { rejectOnEmpty: true }) : undefined;
+}
+
+/** What a link without an object stands for: only the package itself can say more than that nothing is there. */
+const NEVER_SHOWN = {
+  version: "",
+  state: "processing",
+  isDraft: true,
+  verdict: "clear",
+  yankedAt: null,
+  yankReason: null,
+} as const;
+
+/** The refusal of a link that has never shown anything. */
+export function neverShown(owner: Package): ReturnType<typeof refusal> {
+  return closedDoor(owner, NEVER_SHOWN) ?? notPublished();
+}
+
+/** The version whose bytes a channel's link gives now; refuses what the link refuses. */
+export async function findServed(owner: Package, channel: string): Promise<PackageVersion> {
+  const live = await findLive(owner, channel);
+  if (!live) throw neverShown(owner);
+  const served = (await fallbackOf(live)) ?? live;
+  await assertOpen(owner, served);
+  return served;
 }
 
 /**

@@ -13,7 +13,7 @@ export {
 } from "./artefacts.ts";
 export { changePackage, changeVersion, deletePackage } from "./changes.ts";
 export { emitRunEvent } from "./events.ts";
-export { claimLink, findChannel, recordLiveVersion, takeNumber } from "./link.ts";
+export { claimLink, findChannel, publishedAt, recordLiveVersion, takeNumber } from "./link.ts";
 export { type PackageFilters, pageOfPackages, pageOfRuns, pageOfVersions } from "./lists.ts";
 export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";

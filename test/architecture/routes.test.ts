@@ -23,6 +23,7 @@ const PUBLIC = [
   "GET /metrics",
   "GET /openapi.json",
   "GET /ready",
+  "GET /update/:id/:channel/:version",
   "GET /version",
   "POST /api/v1/auth/login",
   "POST /api/v1/auth/logout",

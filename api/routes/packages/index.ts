@@ -10,6 +10,7 @@ export {
   readRun,
   readRunLog,
 } from "./reading.ts";
+export { checkUpdate } from "./updates.ts";
 export { uploadPackage, uploadVersion } from "./uploads.ts";
 export { changeNotes, publishVersion, yankVersion } from "./versions.ts";
 export { rollBackPackage } from "./rollback.ts";

@@ -1,5 +1,5 @@
 import { refusal } from "../../../domain/errors.ts";
-import { channelInLink, closedDoor, notPublished, packageKeys } from "../../../domain/packages.ts";
+import { channelInLink, notPublished, packageKeys } from "../../../domain/packages.ts";
 import {
   artefactOf,
   firstBuild,
@@ -8,22 +8,19 @@ import {
 } from "../../../models/packages/index.ts";
 import { deriveKey, verifyLink } from "../../../platform/crypto.ts";
 import { type Delivery, NOT_KEPT } from "../../delivery.ts";
-import { assertOpen, fallbackOf, findPackage, findVersion } from "../../policies/packages.ts";
+import {
+  assertOpen,
+  fallbackOf,
+  findPackage,
+  findVersion,
+  neverShown,
+} from "../../policies/packages.ts";
 import { route } from "../../route.ts";
 import { FixedLink, SignedQuery, VersionLink, VersionOf } from "../../schemas/packages.ts";
 import type { Services } from "../../services.ts";
 
 const LIVE = "public, max-age=60, must-revalidate";
 const FOR_EVER = "public, max-age=31536000, immutable";
-/** What a link without an object stands for: only the package itself can say more than that nothing is there. */
-const NEVER_SHOWN = {
-  version: "",
-  state: "processing",
-  isDraft: true,
-  verdict: "clear",
-  yankedAt: null,
-  yankReason: null,
-} as const;
 
 export const fetchRelease = route({
   method: "get",
@@ -100,7 +97,7 @@ export const fetchOriginal = route({
  */
 async function openLink(services: Services, owner: Package, channel: string): Promise<Delivery> {
   const object = await services.objects.open(packageKeys.live(owner.id, channel));
-  if (!object) throw closedDoor(owner, NEVER_SHOWN) ?? notPublished();
+  if (!object) throw neverShown(owner);
   try {
     const { version: name, sha256, "file-name": fileName } = object.facts.metadata;
     const version = await findVersion(owner, name!);

@@ -161,6 +161,7 @@ export const queryPackage = route({
   summary: "Ask for a package by id or name, as clients do",
   access: "packages:query",
   perPackage: true,
+  door: true,
   credential: "api-key",
   dialect: "coded",
   query: PackageQuestion,
