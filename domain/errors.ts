@@ -27,6 +27,7 @@ export const REFUSALS = {
   "packages/step-not-reached": 409,
   "packages/output-gone": 409,
   "packages/version-held": 409,
+  "packages/version-not-held": 409,
   "packages/version-rejected": 403,
   "packages/version-yanked": 410,
   "packages/version-removed": 410,

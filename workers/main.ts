@@ -17,6 +17,7 @@ import { createRedactor } from "../platform/redaction.ts";
 import { openResources, type Resources } from "../platform/resources.ts";
 import { openShell, type Shell } from "../platform/shell.ts";
 import { openStepLog } from "../platform/step-log.ts";
+import { readSignatures } from "../platform/signatures.ts";
 import { runProcess } from "../platform/shutdown.ts";
 import { tellReady } from "../platform/supervised.ts";
 import { connectionOptions } from "../platform/temporal.ts";
@@ -98,6 +99,7 @@ function packageTools(
     edge: openEdge(env.edge),
     openStepLog,
     readArchive,
+    readSignatures,
     // A new one for each text: a redactor remembers that it is inside a private key.
     redact: (text) => createRedactor(secrets)(text),
     settings: {

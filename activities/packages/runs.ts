@@ -4,6 +4,7 @@ import { isFinal, packageKeys, planSteps, stepsFrom } from "../../domain/package
 import { inTransaction } from "../../models/database.ts";
 import {
   appendLog,
+  holdVersion,
   logBytes,
   moveRun,
   Package,
@@ -114,6 +115,7 @@ export function createRunActivities({ database, objects, bus, settings }: Packag
             { where: { id: run.versionId, state: "processing" }, transaction },
           );
           await appendLog(runId, `--- the run is ${state}: ${reason}\n`, transaction);
+          if (state === "quarantined") await holdVersion(runId, transaction);
         });
         await changed({ packageId, runId });
         await storeLog({ packageId, runId }, signal);

@@ -5,6 +5,7 @@ import { chainAudit } from "./20261121T1000-chain-audit.ts";
 import { createWebhooks } from "./20261121T1010-create-webhooks.ts";
 import { addChannels } from "./20261121T1020-add-channels.ts";
 import { addRebuilds } from "./20261121T1100-add-rebuilds.ts";
+import { createFindings } from "./20261121T1110-create-findings.ts";
 import { indexLists } from "./20261121T1130-index-lists.ts";
 import { addRetention } from "./20261121T1140-add-retention.ts";
 import { restrictApiKeys } from "./20261121T1150-restrict-api-keys.ts";
@@ -19,6 +20,7 @@ export const MIGRATIONS: readonly Migration[] = [
   createWebhooks,
   addChannels,
   addRebuilds,
+  createFindings,
   indexLists,
   addRetention,
   restrictApiKeys,

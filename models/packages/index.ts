@@ -13,6 +13,16 @@ export {
 } from "./artefacts.ts";
 export { changePackage, changeVersion, deletePackage } from "./changes.ts";
 export { emitRunEvent } from "./events.ts";
+export {
+  clearVersion,
+  findingsOf,
+  holdVersion,
+  isThroughGate,
+  noteFindings,
+  noteScan,
+  rejectVersion,
+  standingOf,
+} from "./gate.ts";
 export { claimLink, findChannel, publishedAt, recordLiveVersion, takeNumber } from "./link.ts";
 export { type PackageFilters, pageOfPackages, pageOfRuns, pageOfVersions } from "./lists.ts";
 export { appendLog, logBytes, readLog } from "./log.ts";
@@ -26,8 +36,10 @@ export {
   definePackages,
   Package,
   PackageChannel,
+  PackageFinding,
   PackageLogChunk,
   PackageRun,
+  PackageScan,
   PackageStep,
   PackageVersion,
 } from "./tables.ts";

@@ -16,7 +16,7 @@ import {
   yankVersion,
 } from "../../workflows/packages/index.ts";
 import { sendAgain, webhookDelivery } from "../../workflows/webhooks.ts";
-import { badContent, broken, fakePackages, orderOf } from "./fakes/package-activities.ts";
+import { badContent, broken, fakePackages, finding, orderOf } from "./fakes/package-activities.ts";
 import { fakeWebhooks, refused } from "./fakes/webhook-activities.ts";
 import { until } from "./until.ts";
 
@@ -144,6 +144,17 @@ function cases(): HistoryCase[] {
         fakePackages({
           runBuildStep: async () => {
             throw badContent("no manifest");
+          },
+        }).activities,
+      live: build(),
+    },
+    {
+      workflow: "packageBuild",
+      name: "quarantined",
+      activities: () =>
+        fakePackages({
+          runBuildStep: async () => {
+            throw finding("The malware scan found Eicar.");
           },
         }).activities,
       live: build(),

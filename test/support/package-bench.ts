@@ -28,6 +28,9 @@ export const SIGNING = {
   alias: "a",
 };
 
+/** What the scanner of the bench knows. */
+export const SIGNATURES = { digest: "5".repeat(64), names: "tests.ndb" };
+
 /** What a fake tool does: writes files, says lines, ends. */
 export type FakeTool = (run: ToolRun) => Partial<Awaited<ReturnType<Shell["run"]>>>;
 
@@ -65,6 +68,7 @@ export async function openBench(
     edge,
     openStepLog,
     readArchive,
+    readSignatures: async () => SIGNATURES,
     redact: (text) => createRedactor([SIGNING.password])(text),
     bus: { announce: async () => {}, subscribe: () => () => {}, close: async () => {} },
     settings: {

@@ -113,3 +113,10 @@ export function toolFailure(
   const last = lines.findLast((line) => line.trim() !== "") ?? "it said nothing";
   return new StepFailure(kind, `${command} ended with exit code ${exitCode}: ${last}`, exitCode);
 }
+
+/** What another build worker had when it planned the step, this one must have too. */
+export function configured<T>(setting: T | undefined, variable: string): T {
+  if (setting !== undefined) return setting;
+  const reason = `A build worker has no ${variable}. Give it to every build worker, then retry.`;
+  throw new StepFailure("broken", reason);
+}

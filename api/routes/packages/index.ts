@@ -1,5 +1,6 @@
 export { listPackageAudit } from "./audit.ts";
 export { changePackage, deletePackage, rebuildVersion, resolveRun } from "./commands.ts";
+export { listQuarantine, rejectVersion } from "./gate.ts";
 export { fetchOriginal, fetchRelease, fetchVersion } from "./links.ts";
 export {
   listPackages,
