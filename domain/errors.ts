@@ -34,6 +34,8 @@ export const REFUSALS = {
   "packages/no-fallback": 409,
   "packages/name-mismatch": 422,
   "packages/run-not-parked": 409,
+  "packages/run-not-cancellable": 409,
+  "packages/run-ended": 409,
   "packages/not-distributing": 403,
   "packages/processing-failed": 400,
   "packages/which-one": 400,

@@ -28,6 +28,8 @@ export const LIMITS = {
   originalLinkSeconds: 600,
   /** How far ahead a publication may be ordered. */
   publicationDays: 366,
+  /** Days of statistics in one answer. */
+  statisticsDays: 366,
   runOutputDays: 7,
   /** How many versions of a channel a package may be told to keep. */
   retainedVersions: 10_000,

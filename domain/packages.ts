@@ -48,11 +48,11 @@ export function statesBefore(state: RunState): RunState[] {
 }
 
 /** What started a run: `publish` brings a draft to its link, `yank` takes a version back from every edge. */
-export const RUN_KINDS = ["upload", "rebuild", "rollback", "publish", "yank"] as const;
+export const RUN_KINDS = ["upload", "rebuild", "release", "rollback", "publish", "yank"] as const;
 export type RunKind = (typeof RUN_KINDS)[number];
 
 /** The kinds of runs that build before they publish. */
-export const BUILD_KINDS = ["upload", "rebuild"] as const satisfies readonly RunKind[];
+export const BUILD_KINDS = ["upload", "rebuild", "release"] as const satisfies readonly RunKind[];
 
 /** Whether a run of this kind begins with a build. */
 export function isBuild(kind: RunKind): boolean {

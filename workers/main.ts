@@ -132,6 +132,8 @@ function openWorker(
     namespace: env.TEMPORAL_NAMESPACE,
     taskQueue: queue,
     shutdownGraceTime: env.SHUTDOWN_GRACE * 1000,
+    // An activity hears that it is cancelled when it says that it lives.
+    maxHeartbeatThrottleInterval: "1 second" as const,
     shutdownForceTime: (env.SHUTDOWN_GRACE + FORCE_SECONDS) * 1000,
     interceptors: { activity: [nameCaller] },
   };

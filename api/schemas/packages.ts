@@ -97,6 +97,7 @@ export const Rebuild = z.strictObject({
   /** The sha256 of an original, or of a step's output, to begin with. */
   input: Sha256.optional(),
 });
+export const Cancellation = z.strictObject({ reason: z.string().trim().min(1).max(500) });
 export const Resolve = z.strictObject({
   action: z.enum(["retry", "abort"]),
   reason: z.string().trim().min(1).max(500),

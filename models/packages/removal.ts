@@ -3,6 +3,7 @@ import { ApiKeyPackage } from "../accounts.ts";
 import {
   Package,
   PackageChannel,
+  PackageDownload,
   PackageFinding,
   PackageLogChunk,
   PackageRun,
@@ -28,6 +29,7 @@ export async function removePackageRows(
   await PackageScan.destroy({ where: scans, transaction });
   await PackageVersion.destroy(of);
   await PackageChannel.destroy(of);
+  await PackageDownload.destroy(of);
   await ApiKeyPackage.destroy(of);
   await Package.destroy({ where: { id: packageId }, transaction });
 }

@@ -141,6 +141,8 @@ export class PackageRun extends Model<
   declare publishAt: CreationOptional<Date | null>;
   declare state: RunState;
   declare reason: CreationOptional<string | null>;
+  /** Why it is to end, from the moment somebody wants that. */
+  declare cancelReason: CreationOptional<string | null>;
   /** The workflow that waits for a decision while the run is parked. */
   declare parkedIn: CreationOptional<string | null>;
   /** The names of all steps of its build, written down when that begins: nothing that changes later changes it. */
@@ -236,6 +238,20 @@ export class PackageLogChunk extends Model<
   declare text: string;
 }
 
+/** How often one version was downloaded whole on one day (UTC), and how many bytes that were. */
+export class PackageDownload extends Model<
+  InferAttributes<PackageDownload>,
+  InferCreationAttributes<PackageDownload>
+> {
+  declare packageId: string;
+  /** `2026-11-21`. */
+  declare day: string;
+  declare version: string;
+  declare channel: string;
+  declare downloads: number;
+  declare bytes: number;
+}
+
 /** Defines the tables of this domain on a connection. */
 export function definePackages(sequelize: Sequelize): void {
   Package.init(
@@ -309,6 +325,7 @@ export function definePackages(sequelize: Sequelize): void {
       publishAt: moment({ allowNull: true }),
       state: state(RUN_STATES),
       reason: longText({ allowNull: true }),
+      cancelReason: longText({ allowNull: true }),
       parkedIn: text(255, { allowNull: true }),
       plan: json({ allowNull: true }),
       fromStep: text(20, { allowNull: true }),
@@ -356,6 +373,17 @@ export function definePackages(sequelize: Sequelize): void {
       text: longText(),
     },
     { sequelize, tableName: "package_log_chunks", timestamps: false },
+  );
+  PackageDownload.init(
+    {
+      packageId: id({ primaryKey: true }),
+      day: text(10, { primaryKey: true }),
+      version: text(50, { primaryKey: true }),
+      channel: text(20, { primaryKey: true }),
+      downloads: count(),
+      bytes: bytes(),
+    },
+    { sequelize, tableName: "package_downloads", timestamps: false },
   );
 }
 

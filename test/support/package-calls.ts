@@ -21,12 +21,14 @@ export const SENT: Record<string, (target: Target) => Promise<CallGiven & { quer
   "POST /api/v1/packages": async () => ({ form: await upload({ name: "New", version: "1" }) }),
   "POST /api/v1/packages/:id/rollback": async () => ({ json: { version: "1.0.0" } }),
   "POST /api/v1/packages/:id/runs": async () => ({ json: { version: "1.0.0" } }),
+  "POST /api/v1/packages/:id/runs/:run/cancel": async () => ({ json: { reason: "enough" } }),
   "POST /api/v1/packages/:id/runs/:run/resolve": async () => ({
     json: { action: "retry", reason: "it is back" },
   }),
   "POST /api/v1/packages/:id/versions": async () => ({ form: await upload({ version: "2.0.0" }) }),
   "POST /api/v1/packages/:id/versions/:version/publish": async () => ({ json: {} }),
   "POST /api/v1/packages/:id/versions/:version/reject": async () => ({ json: { reason: "bad" } }),
+  "POST /api/v1/packages/:id/versions/:version/release": async () => ({ json: { reason: "ok" } }),
   "POST /api/v1/packages/:id/versions/:version/yank": async () => ({ json: { reason: "bad" } }),
 };
 

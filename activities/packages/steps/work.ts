@@ -83,6 +83,7 @@ export async function runTool(
     directory,
     timeoutMs: STEP_SECONDS[step] * 1000,
     signal,
+    killAfterMs: MERCY_MS,
     ...more,
     onLine(line) {
       if (lines.push(line) > KEPT_LINES) lines.splice(0, lines.length - KEPT_LINES);
@@ -102,6 +103,8 @@ export async function runTool(
   return { exitCode: end.exitCode, lines };
 }
 
+/** A run that is cancelled has ended five seconds later, however stubborn its tools are. */
+const MERCY_MS = 2_000;
 const KEPT_LINES = 5_000;
 
 /** The sentence for a tool that ended with an exit code other than 0. */

@@ -1,6 +1,6 @@
 export { listPackageAudit } from "./audit.ts";
-export { changePackage, deletePackage, rebuildVersion, resolveRun } from "./commands.ts";
-export { listQuarantine, rejectVersion } from "./gate.ts";
+export { cancelRun, changePackage, deletePackage, rebuildVersion, resolveRun } from "./commands.ts";
+export { listQuarantine, rejectVersion, releaseVersion } from "./gate.ts";
 export { fetchOriginal, fetchRelease, fetchVersion } from "./links.ts";
 export {
   listPackages,
@@ -11,6 +11,7 @@ export {
   readRun,
   readRunLog,
 } from "./reading.ts";
+export { readStatistics } from "./statistics.ts";
 export { checkUpdate } from "./updates.ts";
 export { uploadPackage, uploadVersion } from "./uploads.ts";
 export { changeNotes, publishVersion, yankVersion } from "./versions.ts";
