@@ -18,10 +18,10 @@ export { emitRunEvent } from "./events.ts";
 export {
   clearVersion,
   findingsOf,
-  holdVersion,
   isThroughGate,
   noteFindings,
   noteScan,
+  quarantineVersion,
   rejectVersion,
   standingOf,
 } from "./gate.ts";
@@ -29,7 +29,9 @@ export { claimLink, findChannel, publishedAt, recordLiveVersion, takeNumber } fr
 export { type PackageFilters, pageOfPackages, pageOfRuns, pageOfVersions } from "./lists.ts";
 export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";
+export { findPublished, type Published, type Which } from "./published.ts";
 export { acceptRebuild, findStart, outputGone } from "./rebuilds.ts";
+export { acceptRelease } from "./release.ts";
 export { removePackageRows } from "./removal.ts";
 export { forgetArtefacts, retireVersions, tellOverdue, type Retirement } from "./retention.ts";
 export { addFacts, beginStep, endStep, moveRun, noteTrouble } from "./runs.ts";

@@ -49,7 +49,7 @@ export async function acceptRebuild(
 }
 
 /** The order of `acceptRebuild` as a part of a larger one, which holds the package and writes the audit. */
-async function orderRebuild(
+export async function orderRebuild(
   owner: Package,
   { runId, version: { id: versionId }, kind, fromStep, input }: Rebuild,
   asker: Asker,
