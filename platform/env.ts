@@ -285,18 +285,7 @@ export function readEnv(source: Record<string, string | undefined> = process.env
     }),
   ) as Values;
 
-  const s3Names = ["S3_BUCKET", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"] as const;
-  if (values.S3_ENDPOINT) {
-    for (const name of s3Names.filter((needed) => !values[needed]))
-      faults.push(`${name}: is needed with S3_ENDPOINT`);
-  }
-  if (values.DELIVERY === "redirect" && !values.S3_ENDPOINT) {
-    faults.push("DELIVERY: redirect needs S3_ENDPOINT");
-  }
-  if (values.DELIVERY === "accel" && values.S3_ENDPOINT) {
-    faults.push("DELIVERY: accel needs objects on disk; with S3_ENDPOINT choose redirect");
-  }
-  faults.push(...edgeFaults(values));
+  faults.push(...storeFaults(values), ...edgeFaults(values));
   if (values.SIGNING_KEYSTORE && !values.SIGNING_KEYSTORE_PASSWORD) {
     faults.push("SIGNING_KEYSTORE_PASSWORD: is needed with SIGNING_KEYSTORE");
   }
@@ -336,6 +325,17 @@ export function readEnv(source: Record<string, string | undefined> = process.env
       : undefined,
     edge: edgeSettings(values),
   };
+}
+
+function storeFaults({ S3_ENDPOINT, DELIVERY, ...values }: Values): string[] {
+  if (!S3_ENDPOINT) return DELIVERY === "redirect" ? ["DELIVERY: redirect needs S3_ENDPOINT"] : [];
+  const names = ["S3_BUCKET", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"] as const;
+  return [
+    ...names.filter((name) => !values[name]).map((name) => `${name}: is needed with S3_ENDPOINT`),
+    ...(DELIVERY === "accel"
+      ? ["DELIVERY: accel needs a disk; with S3_ENDPOINT use redirect"]
+      : []),
+  ];
 }
 
 function edgeFaults(values: Values): string[] {
