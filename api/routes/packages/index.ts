@@ -6,7 +6,7 @@ export {
   resolveRun,
   rollBackPackage,
 } from "./commands.ts";
-export { fetchOriginal, fetchRelease, fetchVersion } from "./links.ts";
+export { fetchIcon, fetchOriginal, fetchRelease, fetchVersion } from "./links.ts";
 export {
   listPackages,
   listRuns,
