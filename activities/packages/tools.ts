@@ -7,6 +7,7 @@ import type { openStepLog } from "../../platform/step-log.ts";
 import type { readArchive } from "../../platform/archive.ts";
 import type { readEntries } from "../../platform/archive-entries.ts";
 import type { readPlist } from "../../platform/plist.ts";
+import type { readSignatures } from "../../platform/signatures.ts";
 import type { Database } from "../../models/database.ts";
 
 /** What the activities of packages work with. Opened once by the worker and handed in. */
@@ -20,6 +21,7 @@ export interface PackageTools {
   readArchive: typeof readArchive;
   readEntries: typeof readEntries;
   readPlist: typeof readPlist;
+  readSignatures: typeof readSignatures;
   /** Blanks out secrets in a text. */
   redact: (text: string) => string;
   settings: PackageSettings;

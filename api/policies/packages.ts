@@ -10,7 +10,7 @@ import {
   PackageVersion,
   pageOfPackages,
 } from "../../models/packages/index.ts";
-import type { Page, Place } from "../../models/paging.ts";
+import { type Page, page, type Place } from "../../models/paging.ts";
 import type { Access, Call } from "../route.ts";
 import type { PackageView } from "../schemas/packages.ts";
 
@@ -52,6 +52,29 @@ export function listOfPackages(
   place: Place,
 ): Promise<Page<Package>> {
   return pageOfPackages({ ...filters, ids: packages && Object.keys(packages) }, place);
+}
+
+/** One page of the held versions, newest first, of the packages that this actor may see, each with its package. */
+export async function listOfHeld(
+  { packages }: Actor,
+  place: Place,
+): Promise<Page<{ version: PackageVersion; owner: Package }>> {
+  const seen = packages ? { packageId: Object.keys(packages) } : {};
+  const list = {
+    where: { verdict: "held", ...seen },
+    index: "package_versions_verdict_created_at_id",
+  };
+  const { items, next } = await page(PackageVersion, { ...list, ...place });
+  const rows = await Package.findAll({ where: { id: items.map(({ packageId }) => packageId) } });
+  const owners = new Map(rows.map((owner) => [owner.id, owner]));
+  return {
+    // One without an owner was removed between the two queries.
+    items: items.flatMap((version) => {
+      const owner = owners.get(version.packageId);
+      return owner ? [{ version, owner }] : [];
+    }),
+    next,
+  };
 }
 
 /** Those of the packages with these public ids that this actor may see. */

@@ -11,13 +11,26 @@ export {
   keepArtefact,
   type KeptObject,
 } from "./artefacts.ts";
+export { acceptCancellation } from "./cancellations.ts";
 export { changePackage, changeVersion, deletePackage } from "./changes.ts";
+export { dayOf, type DownloadCounter, openDownloadCounter, readDownloads } from "./downloads.ts";
 export { emitRunEvent } from "./events.ts";
+export {
+  clearVersion,
+  findingsOf,
+  isThroughGate,
+  noteFindings,
+  noteScan,
+  quarantineVersion,
+  rejectVersion,
+  standingOf,
+} from "./gate.ts";
 export { claimLink, findChannel, publishedAt, recordLiveVersion, takeNumber } from "./link.ts";
 export { type PackageFilters, pageOfPackages, pageOfRuns, pageOfVersions } from "./lists.ts";
 export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";
 export { acceptRebuild, findStart, outputGone } from "./rebuilds.ts";
+export { acceptRelease } from "./release.ts";
 export { removePackageRows } from "./removal.ts";
 export { forgetArtefacts, retireVersions, tellOverdue, type Retirement } from "./retention.ts";
 export { addFacts, beginStep, endStep, moveRun, noteTrouble } from "./runs.ts";
@@ -26,8 +39,11 @@ export {
   definePackages,
   Package,
   PackageChannel,
+  PackageDownload,
+  PackageFinding,
   PackageLogChunk,
   PackageRun,
+  PackageScan,
   PackageStep,
   PackageVersion,
 } from "./tables.ts";

@@ -1,6 +1,6 @@
 import type { Transaction } from "sequelize";
 import { refusal } from "../../domain/errors.ts";
-import { BUILD_KINDS, closedDoor, planSteps } from "../../domain/packages.ts";
+import { BUILD_KINDS, decidedAgainst, planSteps } from "../../domain/packages.ts";
 import type { BuildStep, PackageType, RunKind } from "../../domain/packages.ts";
 import { type Database, inTransaction } from "../database.ts";
 import { artefactOf, type KeptObject } from "./artefacts.ts";
@@ -8,8 +8,6 @@ import { addRun, type Asker, auditPackage, holdPackage, tellLine } from "./order
 import { holdVersion } from "./retention.ts";
 import { type Package, PackageRun, PackageStep, PackageVersion } from "./tables.ts";
 
-/** A version's own doors, whatever its package says. */
-const OPEN_HOUSE = { isDistributing: true };
 /** How far back a run is looked for that has come to a step. */
 const RECENT_RUNS = 50;
 
@@ -51,7 +49,7 @@ export async function acceptRebuild(
 }
 
 /** The order of `acceptRebuild` as a part of a larger one, which holds the package and writes the audit. */
-async function orderRebuild(
+export async function orderRebuild(
   owner: Package,
   { runId, version: { id: versionId }, kind, fromStep, input }: Rebuild,
   asker: Asker,
@@ -59,7 +57,7 @@ async function orderRebuild(
 ): Promise<void> {
   const version = await PackageVersion.findByPk(versionId, { transaction, rejectOnEmpty: true });
   await holdVersion(version, transaction);
-  const refused = closedDoor(OPEN_HOUSE, version, { insider: true });
+  const refused = decidedAgainst(version);
   if (refused) throw refused;
   const start = await findStart(owner, version, { fromStep, input }, transaction);
   const [again] = await PackageVersion.update(

@@ -3,8 +3,11 @@ import { ApiKeyPackage } from "../accounts.ts";
 import {
   Package,
   PackageChannel,
+  PackageDownload,
+  PackageFinding,
   PackageLogChunk,
   PackageRun,
+  PackageScan,
   PackageStep,
   PackageVersion,
 } from "./tables.ts";
@@ -20,8 +23,13 @@ export async function removePackageRows(
   await PackageLogChunk.destroy(steps);
   await PackageStep.destroy(steps);
   await PackageRun.destroy(of);
+  await PackageFinding.destroy(of);
+  const versions = await PackageVersion.findAll({ ...of, attributes: ["id"] });
+  const scans = { versionId: versions.map(({ id }) => id) };
+  await PackageScan.destroy({ where: scans, transaction });
   await PackageVersion.destroy(of);
   await PackageChannel.destroy(of);
+  await PackageDownload.destroy(of);
   await ApiKeyPackage.destroy(of);
   await Package.destroy({ where: { id: packageId }, transaction });
 }

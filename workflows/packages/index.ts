@@ -2,6 +2,7 @@ export { packageSweep } from "./sweep.ts";
 export { packageBuild } from "./build.ts";
 export { packageLine } from "./line.ts";
 export {
+  cancelRun,
   closeDoors,
   keepVersions,
   publishVersion,

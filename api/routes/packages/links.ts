@@ -5,8 +5,10 @@ import {
   firstBuild,
   type KeptObject,
   type Package,
+  type PackageVersion,
 } from "../../../models/packages/index.ts";
 import { deriveKey, verifyLink } from "../../../platform/crypto.ts";
+import type { OpenedObject } from "../../../platform/objects/index.ts";
 import { type Delivery, NOT_KEPT } from "../../delivery.ts";
 import {
   assertOpen,
@@ -54,12 +56,8 @@ export const fetchVersion = route({
     const version = await findVersion(owner, params.version);
     if (version.fileName !== params.file) throw notPublished();
     await assertOpen(owner, version, { actor });
-    const { fileName } = version;
-    const shown = firstBuild(version);
-    return openBuild(services, shown, {
-      fileName,
-      cacheControl: version.isDraft ? NOT_KEPT : FOR_EVER,
-    });
+    const cacheControl = version.isDraft ? NOT_KEPT : FOR_EVER;
+    return openBuild(services, version, firstBuild(version), cacheControl);
   },
 });
 
@@ -125,14 +123,14 @@ async function openLink(services: Services, owner: Package, channel: string): Pr
     const fallback = await fallbackOf(version);
     if (fallback) {
       await assertOpen(owner, fallback);
-      const shown = { fileName: fallback.fileName, cacheControl: LIVE };
-      const delivery = await openBuild(services, artefactOf(fallback), shown);
+      const delivery = await openBuild(services, fallback, artefactOf(fallback), LIVE);
       await object.close();
       return delivery;
     }
     await assertOpen(owner, version);
     const reopen = () => openLink(services, owner, channel);
-    return { object, etag: sha256!, fileName: fileName!, cacheControl: LIVE, reopen };
+    const count = countOf(services, version, object);
+    return { object, etag: sha256!, fileName: fileName!, cacheControl: LIVE, count, reopen };
   } catch (error) {
     await object.close();
     throw error;
@@ -140,11 +138,23 @@ async function openLink(services: Services, owner: Package, channel: string): Pr
 }
 
 async function openBuild(
-  { objects }: Services,
+  services: Services,
+  version: PackageVersion,
   build: KeptObject | undefined,
-  shown: Pick<Delivery, "fileName" | "cacheControl">,
+  cacheControl: string,
 ): Promise<Delivery> {
-  const object = build && (await objects.open(build.key));
+  const object = build && (await services.objects.open(build.key));
   if (!object) throw notPublished();
-  return { object, etag: build.sha256, ...shown };
+  const { fileName, isDraft } = version;
+  const delivery = { object, etag: build.sha256, fileName, cacheControl };
+  // Whoever tries a draft out is no user of it.
+  return isDraft ? delivery : { ...delivery, count: countOf(services, version, object) };
+}
+
+function countOf(
+  { downloads }: Services,
+  { packageId, version, channel }: PackageVersion,
+  { facts }: OpenedObject,
+): NonNullable<Delivery["count"]> {
+  return (times) => downloads.count({ packageId, version, channel, bytes: facts.bytes }, times);
 }

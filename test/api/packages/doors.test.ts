@@ -35,6 +35,7 @@ const originals = new WeakMap<StartedApi, string>();
 const STATES = {
   off: { owner: { isDistributing: false }, status: 403 },
   draft: { version: { isDraft: true }, status: 404 },
+  pending: { version: { verdict: "pending" }, status: 404 },
   held: { version: { verdict: "held" }, status: 409 },
   rejected: { version: { verdict: "rejected" }, status: 403 },
   yanked: { version: { yankedAt: new Date(), yankReason: "bad" }, status: 410 },
@@ -75,7 +76,7 @@ describe.each(Object.entries(DOORS))("%s", (_title, knock) => {
   });
 });
 
-test.each(["draft", "held", "rejected"] as const)(
+test.each(["draft", "pending", "held", "rejected"] as const)(
   "a later version that is %s does not shut the link, which shows the older one",
   async (state) => {
     const { api, id, bytes } = await startPublished();

@@ -39,6 +39,7 @@ const SENT: Record<string, (target: Target) => Promise<CallGiven & { query?: str
   "POST /api/v1/packages": async () => ({ form: await upload({ name: "New", version: "1" }) }),
   "POST /api/v1/packages/:id/rollback": async () => ({ json: { version: "1.0.0" } }),
   "POST /api/v1/packages/:id/runs": async () => ({ json: { version: "1.0.0" } }),
+  "POST /api/v1/packages/:id/runs/:run/cancel": async () => ({ json: { reason: "enough" } }),
   "POST /api/v1/packages/:id/runs/:run/resolve": async () => ({
     json: { action: "retry", reason: "it is back" },
   }),
