@@ -1,3 +1,4 @@
+import { createInflateRaw } from "node:zlib";
 import {
   fromRandomAccessReaderPromise,
   getFileNameLowLevel,
@@ -61,7 +62,7 @@ export async function readArchive(
     );
     const headed: Headed[] | undefined = headers ? [] : undefined;
     const listing = await listEntries(zip, headed);
-    if (headed) await findDisguised(windows, stubBytes, headed, listing);
+    if (headed) await findDisguised({ object, windows, stubBytes }, headed, listing);
     return listing;
   } catch (error) {
     if (windows.failure()) throw windows.failure();
@@ -109,6 +110,7 @@ async function listEntries(zip: ZipFile, headed?: Headed[]): Promise<ArchiveList
       at: entry.relativeOffsetOfLocalHeader,
       method: entry.compressionMethod,
       compressedBytes: entry.compressedSize,
+      uncompressedBytes: entry.uncompressedSize,
     });
   }
   if (!Number.isSafeInteger(listing.uncompressedBytes + listing.compressedBytes))
@@ -141,30 +143,72 @@ interface Headed {
   at: number;
   method: number;
   compressedBytes: number;
+  uncompressedBytes: number;
 }
 
 const HEADER = { signature: 0x04034b50, bytes: 30, flags: 6, method: 8, compressedBytes: 18 };
+const NAME_LENGTH = 26;
+const EXTRA_LENGTH = 28;
 /** The sizes follow the entry, and its header says nothing of them. */
 const SIZES_FOLLOW = 0x08;
+const DEFLATED = 8;
+/** Deflate packs nothing tighter. What cannot unpack to more than a scanner looks at need not be tried. */
+const TIGHTEST_RATIO = 1032;
+
+/** Where an archive lies. */
+interface Place {
+  object: OpenedObject;
+  windows: Windows;
+  stubBytes: number;
+}
 
 /**
- * Finds entries whose own headers say something else than the directory. Scanners go by the headers, and miss what
- * these hide; installers go by the directory. In the order of the archive, so that it is read once at most.
+ * Finds entries whose own headers say something else than the directory, and those that unpack to more than they say.
+ * Scanners go by the headers, and miss what these hide; installers go by the directory. In the order of the archive,
+ * so that it is read once at most.
  */
 async function findDisguised(
-  windows: Windows,
-  stubBytes: number,
+  place: Place,
   entries: Headed[],
   listing: ArchiveListing,
 ): Promise<void> {
-  for (const { name, at, method, compressedBytes } of entries.sort((a, b) => a.at - b.at)) {
-    const header = await windows.load(at + stubBytes, HEADER.bytes);
+  for (const entry of entries.sort((a, b) => a.at - b.at)) {
+    const header = await place.windows.load(entry.at + place.stubBytes, HEADER.bytes);
     const sizesFollow = (header.readUInt16LE(HEADER.flags) & SIZES_FOLLOW) !== 0;
     const agrees =
       header.readUInt32LE(0) === HEADER.signature &&
-      header.readUInt16LE(HEADER.method) === method &&
-      (sizesFollow || header.readUInt32LE(HEADER.compressedBytes) === compressedBytes);
-    if (!agrees) addFinding(listing, "disguised", name);
+      header.readUInt16LE(HEADER.method) === entry.method &&
+      (sizesFollow || header.readUInt32LE(HEADER.compressedBytes) === entry.compressedBytes);
+    const names = header.readUInt16LE(NAME_LENGTH) + header.readUInt16LE(EXTRA_LENGTH);
+    const start = entry.at + place.stubBytes + HEADER.bytes + names;
+    if (!agrees || (await unpacksToMore(place.object, start, entry))) {
+      addFinding(listing, "disguised", entry.name);
+    }
+  }
+}
+
+/** Whether an entry unpacks to more than the directory says; stops as soon as it does. */
+async function unpacksToMore(
+  object: OpenedObject,
+  start: number,
+  { method, compressedBytes, uncompressedBytes }: Headed,
+): Promise<boolean> {
+  const most = compressedBytes * TIGHTEST_RATIO;
+  if (method !== DEFLATED || most <= LIMITS.scannedFileBytes) return false;
+  const packed = await object.read({ start, end: start + compressedBytes - 1 });
+  let bytes = 0;
+  try {
+    for await (const chunk of packed.compose(createInflateRaw()) as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > uncompressedBytes) return true;
+    }
+    return false;
+  } catch (error) {
+    // What cannot be unpacked cannot be looked into.
+    if ((error as NodeJS.ErrnoException).code?.startsWith("Z_")) return true;
+    throw error;
+  } finally {
+    packed.destroy();
   }
 }
 

@@ -7,7 +7,7 @@ import { MockActivityEnvironment } from "@temporalio/testing";
 import { onTestFinished } from "vitest";
 import { createPackageActivities } from "../../activities/packages/index.ts";
 import type { RunOrder, StepOrder } from "../../activities/packages/contract.ts";
-import type { PackageSettings } from "../../activities/packages/tools.ts";
+import type { PackageSettings, PackageTools } from "../../activities/packages/tools.ts";
 import { packageKeys, STABLE } from "../../domain/packages.ts";
 import type { BuildStep } from "../../domain/packages.ts";
 import { stageObject } from "../../models/operations.ts";
@@ -40,6 +40,7 @@ export async function openBench(
   tool: FakeTool = () => ({}),
   settings: Partial<PackageSettings> = {},
   edge: Edge = openEdge(undefined),
+  instead: Partial<PackageTools> = {},
 ) {
   const folder = await mkdtemp(join(tmpdir(), "longhaul-activities-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -82,6 +83,7 @@ export async function openBench(
       secrets: [SIGNING.password],
       ...settings,
     },
+    ...instead,
   });
   type Activities = typeof activities;
   const perform = <N extends keyof Activities>(name: N, ...args: Parameters<Activities[N]>) =>
@@ -98,8 +100,8 @@ export async function openBench(
 type Bench = Awaited<ReturnType<typeof openBench>>;
 
 /** A package whose first version was accepted, with its run. */
-export async function accept({ database, objects }: Bench, version = "1.0.0") {
-  const bytes = await zipOf({ "a.txt": randomUUID() });
+export async function accept({ database, objects }: Bench, version = "1.0.0", content?: Buffer) {
+  const bytes = content ?? (await zipOf({ "a.txt": randomUUID() }));
   const ids = { packageId: randomUUID(), versionId: randomUUID(), runId: randomUUID() };
   const key = packageKeys.original(ids.packageId, ids.versionId);
   await stageObject(database, key);
