@@ -22,6 +22,8 @@ export const LIMITS = {
   formFields: 32,
   /** Ranges asked for in one request; more than these, and the whole is sent. */
   byteRanges: 50,
+  /** A picture or a property list inside a package; larger ones are not looked at. */
+  iconBytes: 1 * MiB,
   stepLogBytes: 1 * MiB,
   /** How much of both ends is fetched back through the public address to prove a publication. */
   publicationProbeBytes: 1 * MiB,

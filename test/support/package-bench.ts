@@ -13,6 +13,8 @@ import type { BuildStep } from "../../domain/packages.ts";
 import { stageObject } from "../../models/operations.ts";
 import { acceptPackage, PackageLogChunk } from "../../models/packages/index.ts";
 import { readArchive } from "../../platform/archive.ts";
+import { readEntries } from "../../platform/archive-entries.ts";
+import { readPlist } from "../../platform/plist.ts";
 import { type Edge, openEdge } from "../../platform/edge/index.ts";
 import { openObjectStore } from "../../platform/objects/index.ts";
 import { createRedactor } from "../../platform/redaction.ts";
@@ -69,6 +71,8 @@ export async function openBench(
     edge,
     openStepLog,
     readArchive,
+    readEntries,
+    readPlist,
     readSignatures: async () => SIGNATURES,
     redact: (text) => createRedactor([SIGNING.password])(text),
     bus: { announce: async () => {}, subscribe: () => () => {}, close: async () => {} },

@@ -20,6 +20,7 @@ import {
 } from "../../policies/packages.ts";
 import { route } from "../../route.ts";
 import { FixedLink, SignedQuery, VersionLink, VersionOf } from "../../schemas/packages.ts";
+import { iconOf } from "../../schemas/packages/facts.ts";
 import type { Services } from "../../services.ts";
 
 const LIVE = "public, max-age=60, must-revalidate";
@@ -87,6 +88,26 @@ export const fetchOriginal = route({
     if (!object) throw new Error("an original is gone from the store");
     const { fileName, originalSha256: etag } = version;
     return { object, etag, fileName, cacheControl: NOT_KEPT };
+  },
+});
+
+export const fetchIcon = route({
+  method: "get",
+  path: "/api/v1/packages/:id/versions/:version/icon",
+  summary: "Fetch the icon of a version, a PNG or WebP",
+  access: "public",
+  unlimited: true,
+  params: VersionOf,
+  returns: "delivery",
+  async handle(call) {
+    const { actor, params, services } = call;
+    const owner = await findPackage(call);
+    const version = await findVersion(owner, params.version);
+    await assertOpen(owner, version, { actor });
+    const icon = iconOf(version);
+    const object = icon && (await services.objects.open(packageKeys.icon(owner.id, version.id)));
+    if (!object) throw refusal("packages/no-icon", "No icon was found in this version.");
+    return { object, etag: icon.sha256, fileName: "icon", cacheControl: LIVE };
   },
 });
 
