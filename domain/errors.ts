@@ -27,6 +27,8 @@ export const REFUSALS = {
   "packages/no-fallback": 409,
   "packages/name-mismatch": 422,
   "packages/run-not-parked": 409,
+  "packages/run-under-way": 409,
+  "packages/no-schedule": 404,
   "packages/not-distributing": 403,
   "packages/processing-failed": 400,
   "packages/which-one": 400,

@@ -22,6 +22,8 @@ export const LIMITS = {
   originalLinkSeconds: 600,
   /** How far ahead a publication may be ordered. */
   publicationDays: 366,
+  shortestIntervalSeconds: 60,
+  longestIntervalSeconds: 366 * 86_400,
   runOutputDays: 7,
   /** How many versions of a channel a package may be told to keep. */
   retainedVersions: 10_000,

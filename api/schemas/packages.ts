@@ -35,8 +35,8 @@ const checked = (issues: (text: string) => Issue[]) =>
 /** A package's public id: a decimal string. */
 const Serial = z.string().regex(/^\d{1,15}$/, "must be a package id, a whole number");
 const Version = checked(versionIssues);
-/** `release` is another name of stable. */
-const Channel = z.string().transform(channelOf).pipe(checked(channelIssues));
+/** The name of a channel; `release` is another name of stable. */
+export const Channel = z.string().transform(channelOf).pipe(checked(channelIssues));
 const Description = z.string().max(LIMITS.descriptionCharacters);
 const Sha256 = z
   .string()
@@ -108,7 +108,7 @@ export const SignedQuery = z.strictObject({
 export const FixedLink = z.strictObject({ id: Serial, file: z.string() });
 export const VersionLink = z.strictObject({ id: Serial, version: Version, file: z.string() });
 
-const RunSummary = z.strictObject({
+export const RunSummary = z.strictObject({
   id: z.uuid(),
   kind: z.enum(RUN_KINDS),
   version: z.string(),

@@ -5,6 +5,7 @@ import { chainAudit } from "./20261121T1000-chain-audit.ts";
 import { createWebhooks } from "./20261121T1010-create-webhooks.ts";
 import { addChannels } from "./20261121T1020-add-channels.ts";
 import { addRetention } from "./20261121T1140-add-retention.ts";
+import { createSchedules } from "./20261121T1141-create-schedules.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, oldest first: a list and not a folder, so that compiled and uncompiled programs agree. */
@@ -16,4 +17,5 @@ export const MIGRATIONS: readonly Migration[] = [
   createWebhooks,
   addChannels,
   addRetention,
+  createSchedules,
 ];

@@ -13,11 +13,21 @@ export { removePackageRows } from "./removal.ts";
 export { forgetArtefacts, retireVersions, tellOverdue, type Retirement } from "./retention.ts";
 export { addFacts, beginStep, endStep, keepArtefact, moveRun, noteTrouble } from "./runs.ts";
 export {
+  acceptScheduledRun,
+  pauseSchedule,
+  removeSchedule,
+  type ScheduleTerms,
+  setSchedule,
+  takeTick,
+  type Tick,
+} from "./schedules.ts";
+export {
   definePackages,
   Package,
   PackageChannel,
   PackageLogChunk,
   PackageRun,
+  PackageSchedule,
   PackageStep,
   PackageVersion,
 } from "./tables.ts";

@@ -4,6 +4,7 @@ import {
   PackageChannel,
   PackageLogChunk,
   PackageRun,
+  PackageSchedule,
   PackageStep,
   PackageVersion,
 } from "./tables.ts";
@@ -21,5 +22,6 @@ export async function removePackageRows(
   await PackageRun.destroy(of);
   await PackageVersion.destroy(of);
   await PackageChannel.destroy(of);
+  await PackageSchedule.destroy(of);
   await Package.destroy({ where: { id: packageId }, transaction });
 }

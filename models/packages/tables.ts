@@ -164,6 +164,32 @@ export class PackageStep extends Model<
   declare endedAt: CreationOptional<Date | null>;
 }
 
+/** At which intervals a package is built again. What Temporal keeps of it follows this row. */
+export class PackageSchedule extends Model<
+  InferAttributes<PackageSchedule>,
+  InferCreationAttributes<PackageSchedule>
+> {
+  declare packageId: string;
+  /** Whose live version is built again. */
+  declare channel: string;
+  declare intervalSeconds: number;
+  /** All ticks lie whole intervals from here. */
+  declare anchoredAt: Date;
+  declare isPaused: boolean;
+  /** Who has set it last, in whose name it orders. */
+  declare setById: string;
+  declare setBy: string;
+  /** The tick that came last; it is also the id of the run that it ordered. */
+  declare lastTickId: CreationOptional<string | null>;
+  declare lastTickAt: CreationOptional<Date | null>;
+  declare lastRunId: CreationOptional<string | null>;
+  /** Why the last tick ordered nothing; null when it did. */
+  declare lastSkipReason: CreationOptional<string | null>;
+  declare skippedTicks: CreationOptional<number>;
+  declare createdAt: CreationOptional<Date>;
+  declare updatedAt: CreationOptional<Date>;
+}
+
 /** A piece of a run's log while it runs: `bytes` of UTF-8 that follow the first `offset` bytes. */
 export class PackageLogChunk extends Model<
   InferAttributes<PackageLogChunk>,
@@ -271,6 +297,24 @@ export function definePackages(sequelize: Sequelize): void {
       endedAt: moment({ allowNull: true }),
     },
     { sequelize, tableName: "package_steps", timestamps: false },
+  );
+  PackageSchedule.init(
+    {
+      packageId: id({ primaryKey: true }),
+      channel: text(20),
+      intervalSeconds: count(),
+      anchoredAt: moment(),
+      isPaused: flag(),
+      setById: id(),
+      setBy: text(255),
+      lastTickId: id({ allowNull: true }),
+      lastTickAt: moment({ allowNull: true }),
+      lastRunId: id({ allowNull: true }),
+      lastSkipReason: longText({ allowNull: true }),
+      skippedTicks: count({ defaultValue: 0 }),
+      ...times(),
+    },
+    { sequelize, tableName: "package_schedules" },
   );
   PackageLogChunk.init(
     {

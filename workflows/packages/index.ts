@@ -1,8 +1,10 @@
 export { packageSweep } from "./sweep.ts";
 export { packageBuild } from "./build.ts";
 export { packageLine } from "./line.ts";
+export { packageTick } from "./tick.ts";
 export {
   closeDoors,
+  followSchedule,
   keepVersions,
   publishVersion,
   removePackage,

@@ -20,6 +20,7 @@ import { openParking } from "../helpers/parking.ts";
 import { enterStage } from "../helpers/stage.ts";
 import { packageBuild } from "./build.ts";
 import { type Closing, openClosings, removeAll } from "./closings.ts";
+import { openFollower } from "./follower.ts";
 import { type AcceptedOrder, openDesk } from "./orders.ts";
 import { CANCELLED, publish, type PublicationScene } from "./publication.ts";
 import { endRun } from "./records.ts";
@@ -44,6 +45,8 @@ export interface PackageLine {
   closing?: Closing[];
   /** Versions are to be removed, now or when their grace ends. */
   isKeeping?: boolean;
+  /** Temporal does not keep the schedule yet as it was set. */
+  isBehind?: boolean;
 }
 
 /** One package for as long as it exists: builds what is accepted side by side, publishes one after the other. */
@@ -127,7 +130,8 @@ function takeOrders(line: PackageLine) {
   const closings = openClosings(line.closing ?? []);
   const timetable = openTimetable(line.timed ?? [], (order) => built.push(order));
   const keeper = openKeeper(line.packageId, line.isKeeping ?? false);
-  const desk = openDesk({ timetable, closings, keeper }, (order) => {
+  const follower = openFollower(line.packageId, line.isBehind ?? false);
+  const desk = openDesk({ timetable, closings, keeper, follower }, (order) => {
     if (known.has(order.runId)) return;
     waiting.push(order);
     beginWaiting();
@@ -137,6 +141,7 @@ function takeOrders(line: PackageLine) {
     timed: timetable.orders(),
     closing: closings.orders(),
     isKeeping: keeper.isKeeping(),
+    isBehind: follower.isBehind(),
   });
   return { waiting, building, built, builds, timetable, keeper, desk, beginWaiting, carried };
 }

@@ -10,5 +10,13 @@ export {
   readRun,
   readRunLog,
 } from "./reading.ts";
+export {
+  pauseSchedule,
+  readSchedule,
+  removeSchedule,
+  resumeSchedule,
+  runSchedule,
+  setSchedule,
+} from "./schedules.ts";
 export { uploadPackage, uploadVersion } from "./uploads.ts";
 export { changeNotes, publishVersion, yankVersion } from "./versions.ts";
