@@ -46,8 +46,16 @@ export function statesBefore(state: RunState): RunState[] {
 }
 
 /** What started a run: `publish` brings a draft to its link, `yank` takes a version back from every edge. */
-export const RUN_KINDS = ["upload", "rollback", "publish", "yank"] as const;
+export const RUN_KINDS = ["upload", "rebuild", "rollback", "publish", "yank"] as const;
 export type RunKind = (typeof RUN_KINDS)[number];
+
+/** The kinds of runs that build before they publish. */
+export const BUILD_KINDS = ["upload", "rebuild"] as const satisfies readonly RunKind[];
+
+/** Whether a run of this kind begins with a build. */
+export function isBuild(kind: RunKind): boolean {
+  return (BUILD_KINDS as readonly RunKind[]).includes(kind);
+}
 
 /** The steps that make the published form out of an original, in their only right order. */
 export const BUILD_STEPS = ["metadata", "scan", "harden", "align", "sign", "checksums"] as const;
@@ -59,7 +67,8 @@ export type PublicationStep = (typeof PUBLICATION_STEPS)[number];
 
 export type RunStep = BuildStep | PublicationStep;
 
-export const STEP_STATES = ["running", "succeeded", "failed"] as const;
+/** `reused`: not run again, its output is an earlier run's. */
+export const STEP_STATES = ["running", "succeeded", "failed", "reused"] as const;
 export type StepState = (typeof STEP_STATES)[number];
 
 /** Which build steps a package of this type goes through with this configuration. */
@@ -81,6 +90,11 @@ export function planSteps(
         return type === "apk";
     }
   });
+}
+
+/** What of a plan runs when it begins with `first`; a step that is not configured any more is passed over. */
+export function stepsFrom(first: BuildStep, plan: readonly BuildStep[]): BuildStep[] {
+  return plan.filter((step) => BUILD_STEPS.indexOf(step) >= BUILD_STEPS.indexOf(first));
 }
 
 /** The time limit of each step, in seconds. */
@@ -119,6 +133,12 @@ export function packageStatus(live: boolean, latestRun: RunState | undefined): P
       return "processed_failed";
   }
 }
+
+/** How lists of what belongs to a package may be sorted, and how the list of packages. */
+export const LIST_SORTS = ["newest", "oldest"] as const;
+export type ListSort = (typeof LIST_SORTS)[number];
+export const PACKAGE_SORTS = [...LIST_SORTS, "updated", "name"] as const;
+export type PackageSort = (typeof PACKAGE_SORTS)[number];
 
 /** Where things lie in the object store. `id` is the package's UUID. */
 export const packageKeys = {
@@ -241,7 +261,7 @@ export function closedDoor(
 export function notKept(version: string): ReturnType<typeof refusal> {
   return refusal(
     "packages/version-not-ready",
-    `Version ${version} was removed by the package's retention. Rebuild it from its original first.`,
+    `Version ${version} was removed by the package's retention. Rebuild it from its original instead.`,
   );
 }
 

@@ -1,4 +1,12 @@
-import { DataTypes, type Model, type ModelStatic, Op, type WhereOptions } from "sequelize";
+import { createHash } from "node:crypto";
+import {
+  DataTypes,
+  IndexHints,
+  type Model,
+  type ModelStatic,
+  Op,
+  type WhereOptions,
+} from "sequelize";
 import { refusal } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 
@@ -11,80 +19,137 @@ export const NEWEST_FIRST: Order = [
   ["id", "DESC"],
 ];
 
+/** Oldest first. */
+export const OLDEST_FIRST: Order = [
+  ["createdAt", "ASC"],
+  ["id", "ASC"],
+];
+
+/** Which part of a list is asked for: what follows the cursor `after`, or the beginning. */
+export interface Place {
+  after?: string | undefined;
+  limit?: number;
+}
+
 /** One page of a list, and the cursor of the next one; null at the end. */
 export interface Page<M> {
   items: M[];
   next: string | null;
 }
 
+/** A list: which rows in which order. */
+export interface List {
+  where?: WhereOptions;
+  order?: Order;
+  /** What was asked, as JSON can hold it: a cursor is good for the same question alone. */
+  question?: object;
+  /**
+   * The index that holds the rows in order. It must be named for MariaDB, which otherwise takes the one with the fewest
+   * columns and walks over all that stands before the cursor.
+   */
+  index?: string | undefined;
+}
+
 /**
  * The rows after the cursor `after`, at most `limit`. Rows that come or go meanwhile make none appear twice and none
- * be passed over. A cursor that is not ours refuses `request/invalid`.
+ * be passed over. A cursor that is not ours, or of another question, refuses `request/invalid`.
  */
 export async function page<M extends Model>(
   model: ModelStatic<M>,
   {
     where = {},
     order = NEWEST_FIRST,
+    question = {},
+    index,
     after,
     limit = LIMITS.listItems,
-  }: { where?: WhereOptions; order?: Order; after?: string | undefined; limit?: number },
+  }: List & Place,
 ): Promise<Page<M>> {
-  const place = after === undefined ? undefined : readCursor(after, order, model);
+  const list = digestOf(order, question);
+  const place = after === undefined ? undefined : readCursor(after, list, order, model);
   const rows = await model.findAll({
     where: place ? { [Op.and]: [where, beyond(order, place)] } : where,
     order: order.map(([column, direction]) => [column, direction]),
     limit: limit + 1,
+    ...(index && { indexHints: [{ type: IndexHints.FORCE, values: [index] }] }),
   });
   const items = rows.slice(0, limit);
   const last = rows.length > limit ? items.at(-1) : undefined;
-  return { items, next: last ? writeCursor(last, order) : null };
+  return { items, next: last ? writeCursor(last, list, order) : null };
+}
+
+/** The condition that `column` is from one moment on and before another; those that are not given bound nothing. */
+export function between(column: string, from: Date | undefined, to: Date | undefined): object {
+  if (!from && !to) return {};
+  return { [column]: { ...(from && { [Op.gte]: from }), ...(to && { [Op.lt]: to }) } };
 }
 
 type Value = string | number | Date;
 
-/** `(a, b) > (x, y)` spelled out, because SQLite and MySQL do not use an index for the tuple when directions differ. */
+/**
+ * `(a, b) > (x, y)` spelled out, because SQLite and MySQL do not use an index for the tuple when directions differ. What
+ * it says of the first column alone stands beside it, because neither finds that in the alternatives.
+ */
 function beyond(order: Order, place: Value[]): WhereOptions {
+  const [first, direction] = order[0]!;
+  const alternatives = order.map(([column, way], at) => ({
+    ...Object.fromEntries(order.slice(0, at).map(([equal], n) => [equal, place[n]])),
+    [column]: { [way === "ASC" ? Op.gt : Op.lt]: place[at] },
+  }));
   return {
-    [Op.or]: order.map(([column, direction], at) => ({
-      ...Object.fromEntries(order.slice(0, at).map(([equal], n) => [equal, place[n]])),
-      [column]: { [direction === "ASC" ? Op.gt : Op.lt]: place[at] },
-    })),
+    [Op.and]: [
+      { [first]: { [direction === "ASC" ? Op.gte : Op.lte]: place[0] } },
+      { [Op.or]: alternatives },
+    ],
   };
 }
 
-function writeCursor(row: Model, order: Order): string {
-  const place = order.map(([column]) => row.get(column));
-  return Buffer.from(JSON.stringify(place)).toString("base64url");
+/** Tells lists apart in their cursors. */
+function digestOf(order: Order, question: object): string {
+  const asked = Object.entries(question).filter(([, value]) => value !== undefined);
+  const text = JSON.stringify([order, asked.toSorted(([a], [b]) => (a < b ? -1 : 1))]);
+  return createHash("sha256").update(text).digest("base64url").slice(0, DIGEST_CHARACTERS);
 }
 
-function readCursor(cursor: string, order: Order, model: ModelStatic<Model>): Value[] {
-  const place = parse(cursor);
+const DIGEST_CHARACTERS = 8;
+
+function writeCursor(row: Model, list: string, order: Order): string {
+  const place = order.map(([column]) => row.get(column));
+  return Buffer.from(JSON.stringify([list, ...place])).toString("base64url");
+}
+
+function readCursor(
+  cursor: string,
+  list: string,
+  order: Order,
+  model: ModelStatic<Model>,
+): Value[] {
+  const [of, ...place] = parse(cursor);
+  if (typeof of === "string" && of.length === DIGEST_CHARACTERS && of !== list) {
+    throw wrongCursor("It is of a list with other filters or another sort: begin without it.");
+  }
   const right =
-    Array.isArray(place) &&
+    of === list &&
     place.length === order.length &&
     order.every(([column], at) => isValueOf(model, column, place[at]));
-  if (!right) {
-    throw refusal("request/invalid", "Take the cursor from `next` of the page before.", {
-      issues: [
-        {
-          path: "after",
-          in: "query",
-          message: "Take it from `next` of the page before, unchanged.",
-        },
-      ],
-    });
-  }
+  if (!right) throw wrongCursor("Take it from `next` of the page before, unchanged.");
   return order.map(([column], at) =>
     isMoment(model, column) ? new Date(place[at] as string) : (place[at] as Value),
   );
 }
 
-function parse(cursor: string): unknown {
+function wrongCursor(message: string): ReturnType<typeof refusal> {
+  return refusal("request/invalid", "Take the cursor from `next` of the page before.", {
+    issues: [{ path: "after", in: "query", message }],
+  });
+}
+
+function parse(cursor: string): unknown[] {
   try {
-    return JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
+    const parsed: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString("utf8"));
+    return Array.isArray(parsed) ? parsed : [];
   } catch {
-    return undefined;
+    return [];
   }
 }
 

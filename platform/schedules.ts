@@ -45,8 +45,6 @@ export interface Schedules {
   look(id: string): Promise<SeenRhythm | undefined>;
 }
 
-const SHORTEST_CATCHUP_SECONDS = 60;
-
 /** Schedules in the client's namespace. */
 export function openSchedules({ schedule }: Pick<Client, "schedule">): Schedules {
   return {
@@ -86,10 +84,9 @@ export function openSchedules({ schedule }: Pick<Client, "schedule">): Schedules
 function scheduleOf(rhythm: Rhythm) {
   const { id, everySeconds, anchorMs, workflow, input, summary, kind, subject } = rhythm;
   const every = everySeconds * 1000;
-  const catchupSeconds = Math.max(2 * everySeconds, SHORTEST_CATCHUP_SECONDS);
   return {
     spec: { intervals: [{ every, offset: anchorMs % every }] },
-    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: catchupSeconds * 1000 },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: 2 * every },
     action: {
       type: "startWorkflow" as const,
       workflowType: workflow,

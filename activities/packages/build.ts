@@ -60,7 +60,7 @@ export function createBuildActivities(tools: PackageTools) {
             }),
           );
           await log.close();
-          const end = { state: "succeeded", exitCode: 0, outputSha256: output.sha256 } as const;
+          const end = { state: "succeeded", exitCode: 0, output } as const;
           await inTransaction(database, (transaction) =>
             endStep({ runId, name: step, turn }, end, transaction),
           );

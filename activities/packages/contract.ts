@@ -41,6 +41,8 @@ export interface BuildPlan {
   versionId: string;
   steps: BuildStep[];
   original: Artefact;
+  /** True when that is what an earlier run has left: if it is gone, there is nobody to ask. */
+  isKept?: boolean;
 }
 
 /** One step of a build: from where to where. */
@@ -49,6 +51,8 @@ export interface StepOrder extends RunIds {
   versionId: string;
   type: PackageType;
   input: Artefact;
+  /** True when an earlier run has left the input. */
+  isKept?: boolean;
   /** How many times this step has failed and was begun again by the workflow. */
   tries: number;
 }

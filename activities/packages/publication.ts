@@ -11,7 +11,9 @@ import type { Transaction } from "sequelize";
 import { inTransaction } from "../../models/database.ts";
 import { recordAudit } from "../../models/operations.ts";
 import {
+  adoptArtefact,
   appendLog,
+  artefactOf,
   beginStep,
   claimLink,
   emitRunEvent,
@@ -25,7 +27,13 @@ import {
   recordLiveVersion,
 } from "../../models/packages/index.ts";
 import { attempt, lasting, StepFailure, stepFailureIn } from "./attempt.ts";
-import type { LinkTarget, PublicationPlan, PublicationStepOrder, RunOrder } from "./contract.ts";
+import type {
+  Artefact,
+  LinkTarget,
+  PublicationPlan,
+  PublicationStepOrder,
+  RunOrder,
+} from "./contract.ts";
 import { checkEdge } from "./edge.ts";
 import type { PackageTools } from "./tools.ts";
 
@@ -61,7 +69,7 @@ export function createPublicationActivities(tools: PackageTools) {
       });
       if (!open) return null;
       const { state } = await PackageRun.findByPk(runId, { rejectOnEmpty: true });
-      const target = await linkTarget(run.versionId, number);
+      const target = await linkTarget(run.versionId, number, artefactOf(run));
       const previous = await liveTarget(await findChannel(packageId, channel));
       if (!target || state !== "running") return null;
       const link = [String(owner.serial), channel, owner.type] as const;
@@ -134,6 +142,7 @@ export function createPublicationActivities(tools: PackageTools) {
         if (!(await recordLiveVersion(packageId, channel, target, transaction))) return;
         const ended = { reason: null, parkedIn: null, endedAt: new Date() };
         if (!(await moveRun(runId, "succeeded", ended, transaction))) return;
+        await adoptArtefact(target.versionId, target.artefact, transaction);
         await appendLog(runId, `--- ${target.version} is live\n`, transaction);
         const run = await PackageRun.findByPk(runId, { transaction, rejectOnEmpty: true });
         const owner = await Package.findByPk(packageId, { transaction, rejectOnEmpty: true });
@@ -158,11 +167,16 @@ export function createPublicationActivities(tools: PackageTools) {
     },
   };
 
-  async function linkTarget(versionId: string, number: number): Promise<LinkTarget | null> {
+  /** `built` is what the run itself has built; the version's newest build when it has built nothing. */
+  async function linkTarget(
+    versionId: string,
+    number: number,
+    built?: Artefact,
+  ): Promise<LinkTarget | null> {
     const version = await PackageVersion.findByPk(versionId, { rejectOnEmpty: true });
-    const { artefactKey, artefactBytes, artefactSha256, fileName } = version;
-    if (!artefactKey || artefactBytes === null || !artefactSha256) return null;
-    const artefact = { key: artefactKey, bytes: artefactBytes, sha256: artefactSha256 };
+    const artefact = built ?? artefactOf(version);
+    if (!artefact) return null;
+    const { fileName } = version;
     return { artefact, number, versionId, version: version.version, fileName };
   }
 

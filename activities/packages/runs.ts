@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
-import { Op } from "sequelize";
-import { isFinal, packageKeys, planSteps } from "../../domain/packages.ts";
+import { literal, Op } from "sequelize";
+import { isFinal, packageKeys, planSteps, stepsFrom } from "../../domain/packages.ts";
 import { inTransaction } from "../../models/database.ts";
 import {
   appendLog,
@@ -16,10 +16,12 @@ import {
   type Turn,
 } from "../../models/packages/index.ts";
 import { lasting } from "./attempt.ts";
-import type { BuildPlan, ParkOrder, RunEnd, RunIds, RunOrder } from "./contract.ts";
+import type { Artefact, BuildPlan, ParkOrder, RunEnd, RunIds, RunOrder } from "./contract.ts";
 import type { PackageTools } from "./tools.ts";
 
 const LOG_CHUNKS = 64;
+/** The packages that have a run under way. */
+const BUSY = "(SELECT package_id FROM package_runs WHERE ended_at IS NULL)";
 /** The plan of a run whose package was removed. */
 const GONE: BuildPlan = {
   open: false,
@@ -45,21 +47,25 @@ export function createRunActivities({ database, objects, bus, settings }: Packag
       if (!run) return GONE;
       const { type } = await Package.findByPk(packageId, { rejectOnEmpty: true });
       const version = await PackageVersion.findByPk(run.versionId, { rejectOnEmpty: true });
+      const plan =
+        run.plan ??
+        planSteps(type, {
+          scan: settings.scanSignatures !== undefined,
+          harden: settings.hardenCommand !== undefined,
+        });
+      await inTransaction(database, (transaction) => run.update({ plan }, { transaction }));
       await changed({ packageId, runId });
+      const { fromStep } = run;
+      const { originalKey: key, originalBytes: bytes, originalSha256: sha256 } = version;
+      const input = inputOf(run);
       return {
         open: !isFinal(run.state),
         type,
         version: version.version,
         versionId: version.id,
-        steps: planSteps(type, {
-          scan: settings.scanSignatures !== undefined,
-          harden: settings.hardenCommand !== undefined,
-        }),
-        original: {
-          key: version.originalKey,
-          bytes: version.originalBytes,
-          sha256: version.originalSha256,
-        },
+        steps: fromStep ? stepsFrom(fromStep, plan) : plan,
+        original: input ?? { key, bytes, sha256 },
+        ...(input && input.key !== key && { isKept: true }),
       };
     },
 
@@ -132,7 +138,12 @@ export function createRunActivities({ database, objects, bus, settings }: Packag
     }): Promise<number> {
       return lasting(async () => {
         const runs = await PackageRun.findAll({
-          where: { clearedAt: null, endedAt: { [Op.lt]: new Date(endedBefore) } },
+          where: {
+            clearedAt: null,
+            endedAt: { [Op.lt]: new Date(endedBefore) },
+            // What is under way may have begun with what one of them left.
+            packageId: { [Op.notIn]: literal(BUSY) },
+          },
           limit,
         });
         for (const run of runs) {
@@ -164,6 +175,15 @@ export function createRunActivities({ database, objects, bus, settings }: Packag
       await PackageLogChunk.destroy({ where: { runId }, transaction });
     });
   }
+}
+
+/** What a run was told to begin with, if not with its version's original. */
+function inputOf({
+  inputKey: key,
+  inputBytes: bytes,
+  inputSha256: sha256,
+}: PackageRun): Artefact | undefined {
+  return key && bytes !== null && sha256 ? { key, bytes, sha256 } : undefined;
 }
 
 /** The log's first `bytes` bytes. Throws when another worker was faster and has removed the pieces: nothing is cut. */

@@ -1,4 +1,3 @@
-import { Op } from "sequelize";
 import { type Actor, maySee, mayWith, rightFor } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
 import { closedDoor, STABLE } from "../../domain/packages.ts";
@@ -6,10 +5,12 @@ import {
   findChannel,
   Package,
   PackageChannel,
+  type PackageFilters,
   PackageRun,
   PackageVersion,
+  pageOfPackages,
 } from "../../models/packages/index.ts";
-import { type Page, page } from "../../models/paging.ts";
+import type { Page, Place } from "../../models/paging.ts";
 import type { Access, Call } from "../route.ts";
 import type { PackageView } from "../schemas/packages.ts";
 
@@ -44,13 +45,13 @@ export async function findPackageBy(
   return row;
 }
 
-/** One page of the packages that this actor may see; `where` chooses among them. */
+/** One page of the packages that match and that this actor may see. */
 export function listOfPackages(
   { packages }: Actor,
-  { where = {}, ...place }: Parameters<typeof page<Package>>[1] = {},
+  filters: PackageFilters,
+  place: Place,
 ): Promise<Page<Package>> {
-  const seen = { deletedAt: null, ...(packages && { id: Object.keys(packages) }) };
-  return page(Package, { where: { [Op.and]: [seen, where] }, ...place });
+  return pageOfPackages({ ...filters, ids: packages && Object.keys(packages) }, place);
 }
 
 /** A package again, as it is after this call has changed it. */

@@ -174,7 +174,9 @@ export const listApiKeys = route({
   returns: [200, ApiKeysOut],
   async handle({ actor, query }) {
     assertPerson(actor);
-    const { items, next } = await page(ApiKey, { where: { accountId: actor.accountId }, ...query });
+    const where = { accountId: actor.accountId };
+    const list = { where, question: where, index: "api_keys_account_id_created_at_id" };
+    const { items, next } = await page(ApiKey, { ...list, ...query });
     return { items: items.map(presentApiKey), next };
   },
 });

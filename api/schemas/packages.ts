@@ -4,7 +4,6 @@ import {
   channelOf,
   fixedPath,
   nameIssues,
-  packageStatus,
   PACKAGE_STATUSES,
   PACKAGE_TYPES,
   RUN_KINDS,
@@ -34,7 +33,7 @@ const checked = (issues: (text: string) => Issue[]) =>
 
 /** A package's public id: a decimal string. */
 const Serial = z.string().regex(/^\d{1,15}$/, "must be a package id, a whole number");
-const Version = checked(versionIssues);
+export const Version = checked(versionIssues);
 /** The name of a channel; `release` is another name of stable. */
 export const Channel = z.string().transform(channelOf).pipe(checked(channelIssues));
 const Description = z.string().max(LIMITS.descriptionCharacters);
@@ -84,13 +83,16 @@ export const Yank = z.strictObject({
   fallback: z.boolean().default(false),
 });
 export const Rollback = z.strictObject({ version: Version });
+export const Rebuild = z.strictObject({
+  version: Version,
+  /** The first step that runs again. */
+  from_step: z.string().max(20).optional(),
+  /** The sha256 of an original, or of a step's output, to begin with. */
+  input: Sha256.optional(),
+});
 export const Resolve = z.strictObject({
   action: z.enum(["retry", "abort"]),
   reason: z.string().trim().min(1).max(500),
-});
-export const ListQuery = z.strictObject({
-  after: z.string().max(500).optional(),
-  limit: z.coerce.number().int().min(1).max(LIMITS.listItems).default(20),
 });
 export const LogQuery = z.strictObject({
   follow: z.stringbool().default(false),
@@ -115,6 +117,9 @@ export const RunSummary = z.strictObject({
   channel: z.string(),
   status: z.enum(RUN_STATES),
   reason: z.string().nullable(),
+  /** The step that its build begins with, if not the first, and what it begins with, if not the original. */
+  from_step: z.string().nullable(),
+  input_sha256: z.string().nullable(),
   /** When a timed publication is due. */
   publish_at: Moment.nullable(),
   requested_by: z.string(),
@@ -129,6 +134,7 @@ const StepOut = z.strictObject({
   attempts: z.number().int(),
   exit_code: z.number().int().nullable(),
   reason: z.string().nullable(),
+  output_size: z.number().int().nullable(),
   output_sha256: z.string().nullable(),
   started_at: Moment,
   ended_at: Moment.nullable(),
@@ -156,8 +162,11 @@ export const VersionOut = z.strictObject({
   yanked_at: Moment.nullable(),
   yank_reason: z.string().nullable(),
   file_name: z.string(),
+  /** What its own address shows: its first build. */
   file_size: z.number().int().nullable(),
   sha256: z.string().nullable(),
+  /** What it was built into last, which links show; null while that is the first. */
+  rebuilt: z.strictObject({ file_size: z.number().int(), sha256: z.string() }).nullable(),
   original_size: z.number().int(),
   original_sha256: z.string(),
   metadata: z.record(z.string(), z.unknown()),
@@ -249,7 +258,7 @@ export function presentPackage(
     description: row.description,
     type: row.type,
     current_version: shown.version,
-    status: packageStatus(live !== undefined, latestRun?.run.state),
+    status: row.status,
     download_url: live ? linkOf(STABLE) : null,
     original_download_url: originalUrl,
     file_size: live?.artefactBytes ?? null,
@@ -289,8 +298,11 @@ export function presentVersion(
     yanked_at: version.yankedAt?.toISOString() ?? null,
     yank_reason: version.yankReason,
     file_name: version.fileName,
-    file_size: version.artefactBytes,
-    sha256: version.artefactSha256,
+    file_size: version.firstArtefactBytes ?? version.artefactBytes,
+    sha256: version.firstArtefactSha256 ?? version.artefactSha256,
+    rebuilt: version.firstArtefactKey
+      ? { file_size: version.artefactBytes!, sha256: version.artefactSha256! }
+      : null,
     original_size: version.originalBytes,
     original_sha256: version.originalSha256,
     metadata: version.facts ?? {},
@@ -307,6 +319,8 @@ export function presentRunSummary(run: PackageRun, version: string): z.input<typ
     channel: run.channel,
     status: run.state,
     reason: run.reason,
+    from_step: run.fromStep,
+    input_sha256: run.inputSha256,
     publish_at: run.publishAt?.toISOString() ?? null,
     requested_by: run.requestedBy,
     created_at: run.createdAt.toISOString(),
@@ -322,6 +336,7 @@ export function presentStep(step: PackageStep): z.input<typeof StepOut> {
     attempts: step.attempts,
     exit_code: step.exitCode,
     reason: step.reason,
+    output_size: step.outputBytes,
     output_sha256: step.outputSha256,
     started_at: step.startedAt.toISOString(),
     ended_at: step.endedAt?.toISOString() ?? null,

@@ -4,6 +4,8 @@ import { createPackages } from "./20261121T0920-create-packages.ts";
 import { chainAudit } from "./20261121T1000-chain-audit.ts";
 import { createWebhooks } from "./20261121T1010-create-webhooks.ts";
 import { addChannels } from "./20261121T1020-add-channels.ts";
+import { addRebuilds } from "./20261121T1100-add-rebuilds.ts";
+import { indexLists } from "./20261121T1130-index-lists.ts";
 import { addRetention } from "./20261121T1140-add-retention.ts";
 import { createSchedules } from "./20261121T1141-create-schedules.ts";
 import type { Migration } from "./migration.ts";
@@ -16,6 +18,8 @@ export const MIGRATIONS: readonly Migration[] = [
   chainAudit,
   createWebhooks,
   addChannels,
+  addRebuilds,
+  indexLists,
   addRetention,
   createSchedules,
 ];

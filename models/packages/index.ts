@@ -4,14 +4,24 @@ export {
   acceptVersion,
   type ReceivedOriginal,
 } from "./acceptance.ts";
+export {
+  adoptArtefact,
+  artefactOf,
+  firstBuild,
+  keepArtefact,
+  type KeptObject,
+} from "./artefacts.ts";
 export { changePackage, changeVersion, deletePackage } from "./changes.ts";
 export { emitRunEvent } from "./events.ts";
 export { claimLink, findChannel, recordLiveVersion, takeNumber } from "./link.ts";
+export { type PackageFilters, pageOfPackages, pageOfRuns, pageOfVersions } from "./lists.ts";
 export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";
+export { acceptRebuild, findStart, outputGone } from "./rebuilds.ts";
 export { removePackageRows } from "./removal.ts";
 export { forgetArtefacts, retireVersions, tellOverdue, type Retirement } from "./retention.ts";
-export { addFacts, beginStep, endStep, keepArtefact, moveRun, noteTrouble } from "./runs.ts";
+export { addFacts, beginStep, endStep, moveRun, noteTrouble } from "./runs.ts";
+export { keepStatus } from "./status.ts";
 export {
   acceptScheduledRun,
   pauseSchedule,

@@ -1,5 +1,6 @@
 import { Op, type Transaction } from "sequelize";
 import { isTaken } from "../database.ts";
+import { keepStatus } from "./status.ts";
 import { PackageChannel, PackageRun } from "./tables.ts";
 
 /** Gives out the channel's next publication number: one UPDATE, so no two orders ever get the same. */
@@ -69,6 +70,7 @@ export async function recordLiveVersion(
     { liveNumber: live.number, liveVersionId: live.versionId },
     { where: { packageId, name, liveNumber: { [Op.lte]: live.number } }, transaction },
   );
+  if (recorded > 0) await keepStatus(packageId, transaction);
   return recorded > 0;
 }
 

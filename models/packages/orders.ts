@@ -5,6 +5,7 @@ import { workflowId } from "../../domain/ids.ts";
 import type { RunKind } from "../../domain/packages.ts";
 import { enqueue, recordAudit } from "../operations.ts";
 import { takeNumber } from "./link.ts";
+import { keepStatus } from "./status.ts";
 import { Package, PackageRun, type PackageVersion } from "./tables.ts";
 
 /** Who asks, and in which request. */
@@ -21,12 +22,14 @@ interface RunRequest {
   version: PackageVersion;
   turn: "now" | "later";
   publishAt?: Date | null;
+  /** Where its build begins, if not with the original at the first step. */
+  start?: Pick<PackageRun, "fromStep" | "inputKey" | "inputBytes" | "inputSha256">;
 }
 
 /** Adds a run, with the next publication number of its channel if it takes its turn now; answers the order for the workflow. */
 export async function addRun(
   owner: Package,
-  { runId, kind, version, turn, publishAt = null }: RunRequest,
+  { runId, kind, version, turn, publishAt = null, start }: RunRequest,
   { actor, requestId }: Asker,
   transaction: Transaction,
 ) {
@@ -42,6 +45,7 @@ export async function addRun(
       kind,
       number,
       publishAt,
+      ...start,
       state: "queued",
       requestedById: actor.accountId,
       requestedBy: actor.name,
@@ -50,6 +54,7 @@ export async function addRun(
     { transaction },
   );
   await Package.update({ latestRunId: runId }, { where: { id: packageId }, transaction });
+  await keepStatus(packageId, transaction);
   const title = `${name} ${version.version}`;
   const due = publishAt ? { publishAt: publishAt.getTime() } : {};
   return { packageId, runId, versionId: version.id, kind, channel, number, title, ...due };

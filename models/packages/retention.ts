@@ -114,8 +114,12 @@ export async function forgetArtefacts(
   versionIds: readonly string[],
   transaction: Transaction,
 ): Promise<void> {
-  const where = { id: [...versionIds], state: "removed" } as const;
-  await PackageVersion.update({ artefactKey: null }, { where, transaction });
+  const ids = [...versionIds];
+  await PackageRun.update({ artefactKey: null }, { where: { versionId: ids }, transaction });
+  await PackageVersion.update(
+    { artefactKey: null, firstArtefactKey: null },
+    { where: { id: ids, state: "removed" }, transaction },
+  );
 }
 
 /** The versions that a package has too many of, the one whose grace ends first in front. */

@@ -2,6 +2,8 @@ import { Op, type Transaction } from "sequelize";
 import { isFinal, statesBefore } from "../../domain/packages.ts";
 import type { RunState, RunStep, StepState } from "../../domain/packages.ts";
 import { emitRunEnded, emitRunEvent } from "./events.ts";
+import type { KeptObject } from "./artefacts.ts";
+import { keepStatus } from "./status.ts";
 import { PackageRun, PackageStep, PackageVersion } from "./tables.ts";
 
 /**
@@ -19,6 +21,8 @@ export async function moveRun(
     { where: { id: runId, state: { [Op.in]: statesBefore(to) } }, transaction },
   );
   if (moved === 0) return false;
+  const { packageId } = await PackageRun.findByPk(runId, { transaction, rejectOnEmpty: true });
+  await keepStatus(packageId, transaction);
   if (to === "parked") await emitRunEvent("package.run_parked", runId, transaction);
   if (isFinal(to)) await emitRunEnded(runId, transaction);
   return true;
@@ -53,14 +57,27 @@ export async function beginStep(
   return attempts;
 }
 
+/** How a turn of a step ended, and what it made. */
+interface StepEnd {
+  state: StepState;
+  reason?: string;
+  exitCode?: number | null;
+  output?: KeptObject;
+}
+
 /** Notes how a turn of a step ended. A worker that was thought dead changes nothing: a later turn has begun. */
 export async function endStep(
   { turn, ...step }: { runId: string; name: RunStep; turn: number },
-  end: { state: StepState; reason?: string; exitCode?: number | null; outputSha256?: string },
+  { output, ...end }: StepEnd,
   transaction: Transaction,
 ): Promise<void> {
+  const kept = output && {
+    outputKey: output.key,
+    outputBytes: output.bytes,
+    outputSha256: output.sha256,
+  };
   await PackageStep.update(
-    { ...end, endedAt: new Date() },
+    { ...end, ...kept, endedAt: new Date() },
     { where: { ...step, attempts: turn }, transaction },
   );
 }
@@ -73,21 +90,4 @@ export async function addFacts(
 ): Promise<void> {
   const version = await PackageVersion.findByPk(versionId, { transaction, rejectOnEmpty: true });
   await version.update({ facts: { ...version.facts, ...facts } }, { transaction });
-}
-
-/** Makes a version ready: its published form lies under `key`. A version is built once: what failed or is ready stays. */
-export async function keepArtefact(
-  versionId: string,
-  artefact: { key: string; bytes: number; sha256: string },
-  transaction: Transaction,
-): Promise<void> {
-  await PackageVersion.update(
-    {
-      state: "ready",
-      artefactKey: artefact.key,
-      artefactBytes: artefact.bytes,
-      artefactSha256: artefact.sha256,
-    },
-    { where: { id: versionId, state: "processing" }, transaction },
-  );
 }

@@ -93,7 +93,12 @@ export async function acceptScheduledRun(
     const row = await PackageSchedule.findByPk(owner.id, { transaction, rejectOnEmpty: true });
     const found = await findWork(row, transaction);
     if ("obstacle" in found) throw refusal("packages/run-under-way", found.obstacle);
-    await orderRebuild(owner, { runId, version: found.version, kind: "rebuild" }, asker, transaction);
+    await orderRebuild(
+      owner,
+      { runId, version: found.version, kind: "rebuild" },
+      asker,
+      transaction,
+    );
     await row.update({ lastRunId: runId, lastTickAt: new Date() }, { transaction });
     const after = { version: found.version.version, channel: row.channel };
     await auditPackage("packages.rebuild-ordered", owner, { after }, asker, transaction);
@@ -170,12 +175,7 @@ async function findWork(
 /** Leaves the message that lets the package's workflow bring Temporal to what the row says. */
 function tellSchedule(owner: Package, asker: Asker, transaction: Transaction): Promise<void> {
   const argument = { packageId: owner.id };
-  return tellLine(
-    owner,
-    { update: "followSchedule", id: newId(), argument },
-    asker,
-    transaction,
-  );
+  return tellLine(owner, { update: "followSchedule", id: newId(), argument }, asker, transaction);
 }
 
 function told({ intervalSeconds, channel, isPaused }: ScheduleTerms) {

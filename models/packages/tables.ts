@@ -13,9 +13,12 @@ import {
   STEP_STATES,
   VERDICTS,
   VERSION_STATES,
+  PACKAGE_STATUSES,
   PACKAGE_TYPES,
 } from "../../domain/packages.ts";
 import type {
+  BuildStep,
+  PackageStatus,
   PackageType,
   RunKind,
   RunState,
@@ -48,6 +51,8 @@ export class Package extends Model<InferAttributes<Package>, InferCreationAttrib
   declare description: string | null;
   declare type: PackageType;
   declare isDistributing: CreationOptional<boolean>;
+  /** What the contract's clients see; kept by `keepStatus` alone. */
+  declare status: CreationOptional<PackageStatus>;
   /** How many versions of each channel retention keeps; all when null. */
   declare retainedVersions: CreationOptional<number | null>;
   /** How long a version that left its link is kept for sure. */
@@ -106,6 +111,10 @@ export class PackageVersion extends Model<
   declare artefactKey: CreationOptional<string | null>;
   declare artefactBytes: CreationOptional<number | null>;
   declare artefactSha256: CreationOptional<string | null>;
+  /** What it was first, when it was built again: the version's own address shows that for ever. */
+  declare firstArtefactKey: CreationOptional<string | null>;
+  declare firstArtefactBytes: CreationOptional<number | null>;
+  declare firstArtefactSha256: CreationOptional<string | null>;
   /** Never removed by retention. */
   declare isPinned: CreationOptional<boolean>;
   /** When retention removed its published form; the object is gone when `artefactKey` is null. */
@@ -116,7 +125,7 @@ export class PackageVersion extends Model<
   declare updatedAt: CreationOptional<Date>;
 }
 
-/** One accepted upload or rollback on its way to the link. After its acceptance written only by activities/packages. */
+/** One accepted order on its way to the link. After its acceptance written only by activities/packages. */
 export class PackageRun extends Model<
   InferAttributes<PackageRun>,
   InferCreationAttributes<PackageRun>
@@ -134,6 +143,18 @@ export class PackageRun extends Model<
   declare reason: CreationOptional<string | null>;
   /** The workflow that waits for a decision while the run is parked. */
   declare parkedIn: CreationOptional<string | null>;
+  /** The names of all steps of its build, written down when that begins: nothing that changes later changes it. */
+  declare plan: CreationOptional<BuildStep[] | null>;
+  /** The step that its build begins with; the first when null. */
+  declare fromStep: CreationOptional<BuildStep | null>;
+  /** What its build begins with; the version's original when null. */
+  declare inputKey: CreationOptional<string | null>;
+  declare inputBytes: CreationOptional<number | null>;
+  declare inputSha256: CreationOptional<string | null>;
+  /** What it has built. */
+  declare artefactKey: CreationOptional<string | null>;
+  declare artefactBytes: CreationOptional<number | null>;
+  declare artefactSha256: CreationOptional<string | null>;
   /** Where the whole log lies once the run has ended. */
   declare logKey: CreationOptional<string | null>;
   declare requestedById: string;
@@ -159,6 +180,9 @@ export class PackageStep extends Model<
   declare attempts: number;
   declare exitCode: CreationOptional<number | null>;
   declare reason: CreationOptional<string | null>;
+  /** Where its output lies until the run is cleared; an earlier run's when this step was reused. */
+  declare outputKey: CreationOptional<string | null>;
+  declare outputBytes: CreationOptional<number | null>;
   declare outputSha256: CreationOptional<string | null>;
   declare startedAt: Date;
   declare endedAt: CreationOptional<Date | null>;
@@ -212,6 +236,7 @@ export function definePackages(sequelize: Sequelize): void {
       description: longText({ allowNull: true }),
       type: state(PACKAGE_TYPES),
       isDistributing: flag({ defaultValue: true }),
+      status: state(PACKAGE_STATUSES, { defaultValue: "pending" }),
       retainedVersions: count({ allowNull: true }),
       graceSeconds: count({ defaultValue: LIMITS.graceHours * 3600 }),
       latestRunId: id({ allowNull: true }),
@@ -253,6 +278,9 @@ export function definePackages(sequelize: Sequelize): void {
       artefactKey: text(500, { allowNull: true }),
       artefactBytes: bytes({ allowNull: true }),
       artefactSha256: digest({ allowNull: true }),
+      firstArtefactKey: text(500, { allowNull: true }),
+      firstArtefactBytes: bytes({ allowNull: true }),
+      firstArtefactSha256: digest({ allowNull: true }),
       isPinned: flag({ defaultValue: false }),
       removedAt: moment({ allowNull: true }),
       facts: json({ allowNull: true }),
@@ -272,6 +300,14 @@ export function definePackages(sequelize: Sequelize): void {
       state: state(RUN_STATES),
       reason: longText({ allowNull: true }),
       parkedIn: text(255, { allowNull: true }),
+      plan: json({ allowNull: true }),
+      fromStep: text(20, { allowNull: true }),
+      inputKey: text(500, { allowNull: true }),
+      inputBytes: bytes({ allowNull: true }),
+      inputSha256: digest({ allowNull: true }),
+      artefactKey: text(500, { allowNull: true }),
+      artefactBytes: bytes({ allowNull: true }),
+      artefactSha256: digest({ allowNull: true }),
       logKey: text(500, { allowNull: true }),
       requestedById: id(),
       requestedBy: text(255),
@@ -292,6 +328,8 @@ export function definePackages(sequelize: Sequelize): void {
       attempts: count(),
       exitCode: count({ allowNull: true }),
       reason: longText({ allowNull: true }),
+      outputKey: text(500, { allowNull: true }),
+      outputBytes: bytes({ allowNull: true }),
       outputSha256: digest({ allowNull: true }),
       startedAt: moment(),
       endedAt: moment({ allowNull: true }),

@@ -85,6 +85,53 @@ describeDatabases(({ place }) => {
     ]);
   });
 
+  test("existing packages get the status that clients were told", async () => {
+    const database = await openPlace(await place());
+    const { sequelize } = database;
+    const before = MIGRATIONS.findIndex(({ name }) => name.endsWith("index-lists"));
+    await migrate(database, MIGRATIONS.slice(0, before));
+    const now = "'2026-01-01 00:00:00'";
+    const insert = (table: string, columns: string, values: string) =>
+      sequelize.query(`INSERT INTO ${table} (${columns}) VALUES (${values})`);
+    for (const [serial, run] of ["queued", "running", "failed", "failed"].entries()) {
+      const id = `'p${serial}'`;
+      const columns =
+        "id, serial, name, type, is_distributing, latest_run_id, created_at, updated_at";
+      await insert("packages", columns, `${id}, ${serial}, ${id}, 'zip', 1, ${id}, ${now}, ${now}`);
+      const ids =
+        "id, package_id, version_id, kind, number, requested_by_id, requested_by, request_id";
+      await insert(
+        "package_runs",
+        `${ids}, state, created_at, updated_at`,
+        `${id}, ${id}, ${id}, 'upload', 1, 'a', 'a', 'r', '${run}', ${now}, ${now}`,
+      );
+    }
+    const original = "file_name, original_key, original_bytes, original_sha256";
+    await insert(
+      "package_versions",
+      `id, package_id, version, state, ${original}, created_at, updated_at`,
+      `'v', 'p3', '1', 'ready', 'f', 'k', 1, 'd', ${now}, ${now}`,
+    );
+    await insert(
+      "package_channels",
+      "package_id, name, last_number, publishing_number, live_number, live_version_id, created_at, updated_at",
+      `'p3', 'stable', 1, 1, 1, 'v', ${now}, ${now}`,
+    );
+
+    await migrate(database, MIGRATIONS.slice(0, before + 1));
+
+    const rows = await sequelize.query<{ status: string }>(
+      "SELECT status FROM packages ORDER BY serial",
+      { type: QueryTypes.SELECT },
+    );
+    expect(rows.map(({ status }) => status)).toEqual([
+      "pending",
+      "processing",
+      "processed_failed",
+      "processed_success",
+    ]);
+  });
+
   test("two processes that migrate at once do it once", async () => {
     const where = await place();
     const [one, other] = [await openPlace(where), await openPlace(where)];

@@ -7,6 +7,7 @@ import {
   beginStep,
   claimLink,
   endStep,
+  keepStatus,
   logBytes,
   moveRun,
   Package,
@@ -113,6 +114,19 @@ describeDatabases(({ open }) => {
       false,
       false,
     ]);
+  });
+
+  test("a package's status is right when its run and its link change at once", async () => {
+    const { inside, packageId, runId, versionId } = await openOne();
+    const live = { number: 1, versionId };
+
+    await Promise.all([
+      inside((transaction) => moveRun(runId, "running", {}, transaction)),
+      inside((transaction) => recordLiveVersion(packageId, STABLE, live, transaction)),
+      inside((transaction) => keepStatus(packageId, transaction)),
+    ]);
+
+    expect(await Package.findAll()).toMatchObject([{ status: "processed_success" }]);
   });
 
   test("the end of a step counts for the turn that has begun last", async () => {

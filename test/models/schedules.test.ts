@@ -15,11 +15,9 @@ import {
   takeTick,
 } from "../../models/packages/index.ts";
 import { newId } from "../../platform/crypto.ts";
-import { ADMIN } from "../support/api.ts";
 import { describeDatabases } from "../support/database.ts";
-import { openLine } from "../support/package-line.ts";
+import { asker, openLine } from "../support/package-line.ts";
 
-const asker = { actor: ADMIN, address: "127.0.0.1", requestId: "r" };
 const TERMS = { intervalSeconds: 60, channel: "stable", isPaused: false };
 
 /** A package with one live version and a schedule. */

@@ -1,14 +1,17 @@
 import type { Client, WorkflowHandle } from "@temporalio/client";
-import type { YankOrder } from "../../activities/packages/contract.ts";
+import type { BuildPlan, YankOrder } from "../../activities/packages/contract.ts";
 import type { TryResult } from "../../activities/webhooks/contract.ts";
 import type { PackageActivities } from "../../activities/packages/index.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { resolveParked } from "../../workflows/helpers/parking.ts";
 import {
+  followSchedule,
   packageBuild,
   packageLine,
   packageSweep,
+  packageTick,
   publishVersion,
+  rebuildVersion,
   removePackage,
   replacePackage,
   rollBackPackage,
@@ -62,6 +65,13 @@ const line =
     return handle;
   };
 
+const tick: HistoryCase["live"] = async (client, workflowId) => {
+  const args: [{ packageId: string }] = [{ packageId: "p" }];
+  const handle = await client.workflow.start(packageTick, { taskQueue, workflowId, args });
+  await handle.result();
+  return handle;
+};
+
 const sweep: HistoryCase["live"] = async (client, workflowId) => {
   const handle = await client.workflow.start(packageSweep, { taskQueue, workflowId, args: [] });
   await handle.result();
@@ -79,6 +89,17 @@ const decide = (handle: WorkflowHandle, action: "retry" | "abort") =>
     );
   });
 
+/** The plan of a run that begins with what an earlier one has left. */
+const REST_OF_A_BUILD: BuildPlan = {
+  open: true,
+  type: "apk",
+  version: "1.0.0",
+  versionId: "version-1",
+  steps: ["sign", "checksums"],
+  original: { key: "aligned", bytes: 1, sha256: "0".repeat(64) },
+  isKept: true,
+};
+
 function cases(): HistoryCase[] {
   const failing = (
     times: number,
@@ -91,6 +112,7 @@ function cases(): HistoryCase[] {
     };
   };
   const published = fakePackages();
+  const rebuilt = fakePackages();
   const overtaken = fakePackages();
   const timed = fakePackages();
   const stuck = fakePackages({
@@ -98,6 +120,7 @@ function cases(): HistoryCase[] {
       throw broken("the edge shows old bytes");
     },
   });
+  const scheduled = fakePackages();
   let looks = 0;
   const graced = fakePackages({
     recordLive: async () => true,
@@ -116,6 +139,12 @@ function cases(): HistoryCase[] {
           {},
           { type: "apk", steps: ["metadata", "scan", "harden", "align", "sign", "checksums"] },
         ).activities,
+      live: build(),
+    },
+    {
+      workflow: "packageBuild",
+      name: "from-a-step-on",
+      activities: () => fakePackages({ beginBuild: async () => REST_OF_A_BUILD }).activities,
       live: build(),
     },
     {
@@ -153,6 +182,18 @@ function cases(): HistoryCase[] {
         },
         (happened) => happened.includes("keepLog:run-2"),
         () => published.happened,
+      ),
+    },
+    {
+      workflow: "packageLine",
+      name: "built-again",
+      activities: () => rebuilt.activities,
+      live: line(
+        async (handle) => {
+          await handle.executeUpdate(rebuildVersion, { args: [orderOf("run-1", 1, "rebuild")] });
+        },
+        (happened) => happened.includes("keepLog:run-1"),
+        () => rebuilt.happened,
       ),
     },
     {
@@ -217,6 +258,31 @@ function cases(): HistoryCase[] {
         (happened) => happened.includes("clearVersions"),
         () => graced.happened,
       ),
+    },
+    {
+      workflow: "packageLine",
+      name: "scheduled",
+      activities: () => scheduled.activities,
+      live: line(
+        async (handle) => {
+          await handle.executeUpdate(followSchedule, { args: [{ packageId: "p" }] });
+        },
+        (happened) => happened.includes("followSchedule"),
+        () => scheduled.happened,
+      ),
+    },
+    {
+      workflow: "packageTick",
+      name: "ordered",
+      activities: () => fakePackages().activities,
+      live: tick,
+    },
+    {
+      workflow: "packageTick",
+      name: "skipped",
+      activities: () =>
+        fakePackages({ takeTick: async () => ({ skipped: "A run is under way." }) }).activities,
+      live: tick,
     },
     {
       workflow: "packageSweep",

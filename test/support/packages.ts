@@ -2,6 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { makeZip } from "../../scripts/demo/sample-package.ts";
 import { fixedPath, packageKeys } from "../../domain/packages.ts";
 import {
+  keepStatus,
   Package,
   PackageChannel,
   PackageRun,
@@ -87,6 +88,7 @@ export async function publishByHand(
       { where: { packageId: owner.id, name: row.channel }, transaction },
     );
     await run.update({ state: "succeeded" }, { transaction });
+    await keepStatus(owner.id, transaction);
   });
   return {
     path: fixedPath(serial, row.channel, owner.type),

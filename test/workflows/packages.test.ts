@@ -10,6 +10,7 @@ import { resolveParked } from "../../workflows/helpers/parking.ts";
 import {
   packageBuild,
   packageLine,
+  rebuildVersion,
   replacePackage,
   rollBackPackage,
 } from "../../workflows/packages/index.ts";
@@ -73,6 +74,22 @@ describe("packageBuild", () => {
       "sign of align",
       "checksums of sign",
     ]);
+  });
+
+  test("says of the first step alone that an earlier run has left its input", async () => {
+    const kept: (boolean | undefined)[] = [];
+    const plain = fakePackages({}, { steps: ["sign", "checksums"] }).activities;
+    const { activities } = fakePackages({
+      beginBuild: async (order) => ({ ...(await plain.beginBuild(order)), isKept: true }),
+      runBuildStep: async ({ step, isKept }) => {
+        kept.push(isKept);
+        return { key: step, bytes: 1, sha256: "" };
+      },
+    });
+
+    await withWorkers(ALL, activities, async ({ client }) => (await start(client)).result());
+
+    expect(kept).toEqual([true, undefined]);
   });
 
   test("asks a worker that runs tools which steps are configured", async () => {
@@ -185,6 +202,23 @@ describe("packageBuild", () => {
 });
 
 describe("packageLine", () => {
+  test("builds a version again before it publishes it", async () => {
+    const { activities, happened } = fakePackages();
+
+    await withWorkers(ALL, activities, async ({ client }) => {
+      const handle = await startLine(client);
+      await handle.executeUpdate(rebuildVersion, { args: [orderOf("a", 1, "rebuild")] });
+      await until(() => happened.includes("keepLog:a"));
+    });
+
+    expect(happened.filter((what) => /begin|checksums|switch|recordLive/.test(what))).toEqual([
+      "beginBuild:a",
+      "runBuildStep:a:checksums",
+      "switchLink:a",
+      "recordLive:a",
+    ]);
+  });
+
   test("builds, publishes step by step, and shows an earlier version again on demand", async () => {
     const { activities, happened } = fakePackages();
 

@@ -89,7 +89,9 @@ function runStep(
   });
   const { packageId, runId } = order;
   const { versionId, type } = plan;
-  return runBuildStep({ packageId, runId, step, versionId, type, input, tries });
+  const isKept = plan.isKept === true && input.key === plan.original.key;
+  const kept = isKept ? { isKept } : {};
+  return runBuildStep({ packageId, runId, step, versionId, type, input, tries, ...kept });
 }
 
 /** The status sheet in Temporal's Web UI. */

@@ -7,6 +7,7 @@ export {
   followSchedule,
   keepVersions,
   publishVersion,
+  rebuildVersion,
   removePackage,
   replacePackage,
   rollBackPackage,

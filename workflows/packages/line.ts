@@ -14,6 +14,7 @@ import {
 } from "@temporalio/workflow";
 import type { RunIds, RunOrder } from "../../activities/packages/contract.ts";
 import { workflowId } from "../../domain/ids.ts";
+import { isBuild } from "../../domain/packages.ts";
 import { SEARCH_ATTRIBUTES } from "../../domain/search-attributes.ts";
 import { onBehalfOf } from "../helpers/caller.ts";
 import { openParking } from "../helpers/parking.ts";
@@ -115,7 +116,7 @@ function takeOrders(line: PackageLine) {
 
   const begin = (order: AcceptedOrder) => {
     if (order.publishAt !== undefined) return timetable.add(order);
-    if (order.kind !== "upload") return void built.push(order);
+    if (!isBuild(order.kind)) return void built.push(order);
     building.set(order.runId, order);
     void onBehalfOf(order.caller, async () => {
       const number = await builds.run(() => build(line, order));

@@ -10,6 +10,9 @@ import type { Timetable } from "./timetable.ts";
 /** A new original was accepted: build it, then publish it. Twice is harmless: a run that ended stays ended. */
 export const replacePackage = defineUpdate<void, [RunOrder]>("replacePackage");
 
+/** A version is to be built again, then published. */
+export const rebuildVersion = defineUpdate<void, [RunOrder]>("rebuildVersion");
+
 /** An earlier version is to be shown again, through the same publication. */
 export const rollBackPackage = defineUpdate<void, [RunOrder]>("rollBackPackage");
 
@@ -58,6 +61,7 @@ export function openDesk(
   let removing = false;
   const accept = (order: RunOrder) => begin({ ...order, caller: currentCaller() });
   setHandler(replacePackage, accept, { description: "Build and publish an accepted original." });
+  setHandler(rebuildVersion, accept, { description: "Build a version again and publish it." });
   setHandler(rollBackPackage, accept, { description: "Publish an earlier version again." });
   setHandler(
     publishVersion,

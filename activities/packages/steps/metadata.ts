@@ -2,7 +2,7 @@ import { inTransaction } from "../../../models/database.ts";
 import { addFacts } from "../../../models/packages/index.ts";
 import { StepFailure } from "../attempt.ts";
 import type { Artefact } from "../contract.ts";
-import { fetchInput, runTool, toolFailure } from "./work.ts";
+import { fetchInput, inputFailure, runTool, toolFailure } from "./work.ts";
 import type { StepWork } from "./work.ts";
 
 /** Reads what the package says of itself; a package that cannot be read is bad content. */
@@ -17,9 +17,10 @@ export async function runMetadata(work: StepWork): Promise<Artefact> {
   return work.input;
 }
 
-async function readStructure({ tools, input, say }: StepWork): Promise<Record<string, unknown>> {
+async function readStructure(work: StepWork): Promise<Record<string, unknown>> {
+  const { tools, input, say } = work;
   const object = await tools.objects.open(input.key);
-  if (!object) throw new StepFailure("broken", "The original is not in the store.");
+  if (!object) throw inputFailure(work, "is not in the store");
   try {
     const archive = await tools.readArchive(object);
     say(`${archive.entries} entries, ${archive.uncompressedBytes} bytes when unpacked`);

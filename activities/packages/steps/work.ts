@@ -20,15 +20,10 @@ export interface StepWork extends StepOrder {
 }
 
 /** Brings the step's input into the scratch folder and proves that it is whole. Answers its path. */
-export async function fetchInput({
-  tools,
-  input,
-  directory,
-  type,
-  signal,
-}: StepWork): Promise<string> {
+export async function fetchInput(work: StepWork): Promise<string> {
+  const { tools, input, directory, type, signal } = work;
   const object = await tools.objects.open(input.key);
-  if (!object) throw new StepFailure("broken", "The step's input is not in the store.");
+  if (!object) throw inputFailure(work, "is not in the store");
   try {
     const path = `${directory}/input.${type}`;
     const hash = createHash("sha256");
@@ -40,12 +35,19 @@ export async function fetchInput({
     });
     await pipeline(await object.read(), hashing, createWriteStream(path), { signal });
     if (hash.digest("hex") !== input.sha256) {
-      throw new StepFailure("broken", "The step's input was damaged on its way from the store.");
+      throw inputFailure(work, "was damaged on its way from the store");
     }
     return path;
   } finally {
     await object.close();
   }
+}
+
+/** An input that cannot be used. What an earlier run left nobody will bring back: the run fails, and says what to do. */
+export function inputFailure({ isKept }: StepWork, what: string): StepFailure {
+  if (!isKept) return new StepFailure("broken", `The step's input ${what}.`);
+  const advice = "Run again from an earlier step, or without from_step.";
+  return new StepFailure("content", `What an earlier run left ${what}. ${advice}`);
 }
 
 /** Keeps a file as the step's output. What earlier turns left unfinished is removed. */

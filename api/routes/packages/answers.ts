@@ -1,5 +1,6 @@
 import type { Actor } from "../../../domain/accounts.ts";
 import { workflowId } from "../../../domain/ids.ts";
+import { isBuild } from "../../../domain/packages.ts";
 import { LIMITS } from "../../../domain/limits.ts";
 import {
   type Package,
@@ -61,10 +62,9 @@ export function originalAddress(
 
 /** Where an operator looks at a run in Temporal's Web UI. */
 export function temporalAddress({ env }: Services, owner: Package, run: PackageRun): string {
-  const id =
-    run.kind === "upload"
-      ? workflowId("package", owner.id, "build", run.id)
-      : workflowId("package", owner.id);
+  const id = isBuild(run.kind)
+    ? workflowId("package", owner.id, "build", run.id)
+    : workflowId("package", owner.id);
   const { temporalUiUrl, TEMPORAL_NAMESPACE } = env;
   return `${temporalUiUrl}/namespaces/${TEMPORAL_NAMESPACE}/workflows/${encodeURIComponent(id)}`;
 }

@@ -3,9 +3,12 @@ import { refusal } from "../../../domain/errors.ts";
 import { inTransaction } from "../../../models/database.ts";
 import { recordAudit } from "../../../models/operations.ts";
 import {
+  acceptRebuild,
   acceptRollback,
   changePackage as storeChange,
   deletePackage as beginDeletion,
+  findStart,
+  outputGone,
 } from "../../../models/packages/index.ts";
 import { newId } from "../../../platform/crypto.ts";
 import { onBehalfOf } from "../../../platform/temporal.ts";
@@ -19,6 +22,7 @@ import {
   PackageChange,
   PackageId,
   PackageOut,
+  Rebuild,
   Resolve,
   Rollback,
   RunId,
@@ -50,6 +54,29 @@ export const rollBackPackage = route({
     const runId = newId();
     await acceptRollback(services.database, owner, { runId, version }, call);
     return answerToldOf(call, owner, runId);
+  },
+});
+
+export const rebuildVersion = route({
+  method: "post",
+  path: "/api/v1/packages/:id/runs",
+  summary: "Build a version again, wholly or from a step on, and publish it",
+  access: "packages:publish",
+  perPackage: true,
+  params: PackageId,
+  body: Rebuild,
+  returns: [202, AcceptedOut],
+  async handle(call) {
+    const { services, body } = call;
+    const owner = await findPackage(call);
+    const version = await findVersion(owner, body.version);
+    const { from_step: fromStep, input } = body;
+    const start = await findStart(owner, version, { fromStep, input });
+    const kept = start.input && (await services.objects.head(start.input.key));
+    if (start.input && kept?.bytes !== start.input.bytes) throw outputGone();
+    const rebuild = { runId: newId(), version, kind: "rebuild", fromStep, input } as const;
+    await acceptRebuild(services.database, owner, rebuild, call);
+    return answerToldOf(call, owner, rebuild.runId);
   },
 });
 

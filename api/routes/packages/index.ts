@@ -1,5 +1,11 @@
 export { listPackageAudit } from "./audit.ts";
-export { changePackage, deletePackage, resolveRun, rollBackPackage } from "./commands.ts";
+export {
+  changePackage,
+  deletePackage,
+  rebuildVersion,
+  resolveRun,
+  rollBackPackage,
+} from "./commands.ts";
 export { fetchOriginal, fetchRelease, fetchVersion } from "./links.ts";
 export {
   listPackages,

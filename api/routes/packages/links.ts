@@ -1,6 +1,11 @@
 import { refusal } from "../../../domain/errors.ts";
 import { channelInLink, closedDoor, notPublished, packageKeys } from "../../../domain/packages.ts";
-import type { Package, PackageVersion } from "../../../models/packages/index.ts";
+import {
+  artefactOf,
+  firstBuild,
+  type KeptObject,
+  type Package,
+} from "../../../models/packages/index.ts";
 import { deriveKey, verifyLink } from "../../../platform/crypto.ts";
 import { type Delivery, NOT_KEPT } from "../../delivery.ts";
 import { assertOpen, fallbackOf, findPackage, findVersion } from "../../policies/packages.ts";
@@ -51,7 +56,12 @@ export const fetchVersion = route({
     const version = await findVersion(owner, params.version);
     if (version.fileName !== params.file) throw notPublished();
     await assertOpen(owner, version, { actor });
-    return openVersion(services, version, version.isDraft ? NOT_KEPT : FOR_EVER);
+    const { fileName } = version;
+    const shown = firstBuild(version);
+    return openBuild(services, shown, {
+      fileName,
+      cacheControl: version.isDraft ? NOT_KEPT : FOR_EVER,
+    });
   },
 });
 
@@ -97,7 +107,8 @@ async function openLink(services: Services, owner: Package, channel: string): Pr
     const fallback = await fallbackOf(version);
     if (fallback) {
       await assertOpen(owner, fallback);
-      const delivery = await openVersion(services, fallback, LIVE);
+      const shown = { fileName: fallback.fileName, cacheControl: LIVE };
+      const delivery = await openBuild(services, artefactOf(fallback), shown);
       await object.close();
       return delivery;
     }
@@ -110,12 +121,12 @@ async function openLink(services: Services, owner: Package, channel: string): Pr
   }
 }
 
-async function openVersion(
+async function openBuild(
   { objects }: Services,
-  { artefactKey, artefactSha256, fileName }: PackageVersion,
-  cacheControl: string,
+  build: KeptObject | undefined,
+  shown: Pick<Delivery, "fileName" | "cacheControl">,
 ): Promise<Delivery> {
-  const object = artefactKey ? await objects.open(artefactKey) : undefined;
+  const object = build && (await objects.open(build.key));
   if (!object) throw notPublished();
-  return { object, etag: artefactSha256!, fileName, cacheControl };
+  return { object, etag: build.sha256, ...shown };
 }

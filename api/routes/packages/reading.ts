@@ -2,10 +2,10 @@ import type { z } from "zod";
 import { mayWith } from "../../../domain/accounts.ts";
 import { refusal } from "../../../domain/errors.ts";
 import { fixedPath } from "../../../domain/packages.ts";
-import { NEWEST_FIRST, page } from "../../../models/paging.ts";
 import {
   PackageChannel,
-  PackageRun,
+  pageOfRuns,
+  pageOfVersions,
   PackageStep,
   PackageVersion,
 } from "../../../models/packages/index.ts";
@@ -17,11 +17,11 @@ import {
   findPackage,
   findPackageBy,
   findRun,
+  findVersion,
   listOfPackages,
 } from "../../policies/packages.ts";
 import { route } from "../../route.ts";
 import {
-  ListQuery,
   LogQuery,
   PackageAnswer,
   PackageId,
@@ -36,18 +36,20 @@ import {
   RunsOut,
   VersionsOut,
 } from "../../schemas/packages.ts";
+import { PackagesQuery, RunsQuery, VersionsQuery } from "../../schemas/packages/lists.ts";
 import { originalAddress, runPath, showPackage, showPackages, temporalAddress } from "./answers.ts";
 
 export const listPackages = route({
   method: "get",
   path: "/api/v1/packages",
-  summary: "List packages, newest first",
+  summary: "List packages, newest first; `name` may end in * for all that begin so",
   access: "packages:read",
   perPackage: true,
-  query: ListQuery,
+  query: PackagesQuery,
   returns: [200, PackagesOut],
   async handle(call) {
-    const { items, next } = await listOfPackages(call.actor, call.query);
+    const { after, limit, ...filters } = call.query;
+    const { items, next } = await listOfPackages(call.actor, filters, { after, limit });
     return { items: await showPackages(call, items), next };
   },
 });
@@ -70,19 +72,17 @@ export const listVersions = route({
   access: "packages:read",
   perPackage: true,
   params: PackageId,
-  query: ListQuery,
+  query: VersionsQuery,
   returns: [200, VersionsOut],
   async handle(call) {
-    const { query, services } = call;
     const owner = await findPackage(call);
-    const { items, next } = await page(PackageVersion, {
-      where: { packageId: owner.id },
-      ...query,
-    });
+    const { after, limit, status: state, draft: isDraft, yanked: isYanked, ...more } = call.query;
+    const filters = { state, isDraft, isYanked, ...more };
+    const { items, next } = await pageOfVersions(owner.id, filters, { after, limit });
     const shown = await PackageChannel.findAll({ where: { packageId: owner.id } });
     const live = new Set(shown.map(({ liveVersionId }) => liveVersionId));
     const present = (row: PackageVersion) =>
-      presentVersion(row, { owner, isLive: live.has(row.id) }, services.env.publicUrl);
+      presentVersion(row, { owner, isLive: live.has(row.id) }, call.services.env.publicUrl);
     return { items: items.map(present), next };
   },
 });
@@ -94,16 +94,14 @@ export const listRuns = route({
   access: "packages:read",
   perPackage: true,
   params: PackageId,
-  query: ListQuery,
+  query: RunsQuery,
   returns: [200, RunsOut],
   async handle(call) {
-    const { query } = call;
     const owner = await findPackage(call);
-    const { items, next } = await page(PackageRun, {
-      where: { packageId: owner.id },
-      order: NEWEST_FIRST,
-      ...query,
-    });
+    const { after, limit, status: state, version, ...more } = call.query;
+    const versionId = version && (await findVersion(owner, version)).id;
+    const filters = { state, versionId, ...more };
+    const { items, next } = await pageOfRuns(owner.id, filters, { after, limit });
     const versions = await PackageVersion.findAll({
       where: { id: items.map(({ versionId }) => versionId) },
       attributes: ["id", "version"],

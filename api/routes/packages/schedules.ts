@@ -128,7 +128,8 @@ function wakeRelay({ bus }: Services): Promise<void> {
 
 async function findSchedule(owner: Package): Promise<PackageSchedule> {
   const row = await PackageSchedule.findByPk(owner.id);
-  if (!row) throw refusal("packages/no-schedule", "This package has no schedule. Set one with PUT.");
+  if (!row)
+    throw refusal("packages/no-schedule", "This package has no schedule. Set one with PUT.");
   return row;
 }
 

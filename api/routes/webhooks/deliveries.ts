@@ -29,7 +29,10 @@ export const listDeliveries = route({
   async handle({ actor, params, query: { state, ...place } }) {
     const { id: webhookId } = await findWebhook(actor, params.id);
     const where = { webhookId, ...(state && { state }) };
-    const { items, next } = await page(WebhookDelivery, { where, ...place });
+    const equal = state ? ["webhook_id", "state"] : ["webhook_id"];
+    const index = ["webhook_deliveries", ...equal, "created_at", "id"].join("_");
+    const list = { where, question: where, index };
+    const { items, next } = await page(WebhookDelivery, { ...list, ...place });
     return { items: items.map(presentDelivery), next };
   },
 });

@@ -61,7 +61,10 @@ export const listWebhooks = route({
   query: PageQuery,
   returns: [200, WebhooksOut],
   async handle({ actor, query }) {
-    const { items, next } = await page(Webhook, { where: webhooksOf(actor), ...query });
+    const where = webhooksOf(actor);
+    const index = [...("ownerId" in where ? ["owner_id"] : []), "created_at", "id"].join("_");
+    const list = { where, question: where, index: `webhooks_${index}` };
+    const { items, next } = await page(Webhook, { ...list, ...query });
     return { items: items.map((row) => presentWebhook(row)), next };
   },
 });

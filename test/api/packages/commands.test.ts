@@ -163,6 +163,7 @@ describe("rights", () => {
     ],
     "packages:publish": [
       ["POST", `${PATH}/1001/rollback`],
+      ["POST", `${PATH}/1001/runs`],
       ["PATCH", `${PATH}/1001`],
       ["POST", `${PATH}/1001/versions/1/publish`],
       ["POST", `${PATH}/1001/versions/1/yank`],
