@@ -2,6 +2,7 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import contentDisposition from "content-disposition";
 import type { Context } from "./context.ts";
+import { hasCopy } from "./preconditions.ts";
 import type { Export, Page } from "./route.ts";
 
 /** JSON on its way out: what is stored under an Idempotency-Key and sent again. */
@@ -12,17 +13,29 @@ export interface Outcome {
   body: string | null;
 }
 
-/** Sends JSON. What a handler said about caching stands. */
+/** Sends JSON. What a handler said about caching stands; a client whose copy has the same ETag is told to keep it. */
 export function sendJson(ctx: Context, { status, headers, body }: Outcome): void {
   ctx.set({ "Cache-Control": "no-store", ...headers });
   ctx.status = status;
+  if (isKept(ctx)) return notModified(ctx);
   ctx.body = body;
   if (body !== null) ctx.type = "application/json; charset=utf-8";
 }
 
-/** Sends a finished page. */
+function isKept(ctx: Context): boolean {
+  const etag = /^"(.*)"$/.exec(ctx.response.get("ETag"))?.[1];
+  return etag !== undefined && hasCopy(ctx.req.headers, etag);
+}
+
+function notModified(ctx: Context): void {
+  ctx.status = 304;
+}
+
+/** Sends a finished page, as JSON is sent. */
 export function sendPage(ctx: Context, { contentType, body, headers = {} }: Page): void {
   ctx.set({ "Cache-Control": "no-store", ...headers });
+  ctx.status = 200;
+  if (isKept(ctx)) return notModified(ctx);
   ctx.body = body;
   ctx.type = contentType;
 }

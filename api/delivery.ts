@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
-import { Readable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import contentDisposition from "content-disposition";
 import { refusal } from "../domain/errors.ts";
@@ -18,6 +18,8 @@ export interface Delivery {
   /** The name a browser saves it under (RFC 6266, 8187). */
   fileName: string;
   cacheControl: string;
+  /** Counts a download of the whole, or takes it back. */
+  count?: (times: 1 | -1) => Promise<void>;
   /** Opens the object anew when the store says that it was replaced before the first byte was sent. */
   reopen?: () => Promise<Delivery>;
 }
@@ -92,7 +94,7 @@ function rangesOf(ctx: Context, { object, etag }: Delivery): ByteRange[] | undef
 
 async function sendBytes(
   ctx: Context,
-  { object, fileName }: Delivery,
+  { object, fileName, count }: Delivery,
   validators: Record<string, string>,
   ranges: ByteRange[] | undefined,
 ): Promise<void> {
@@ -110,18 +112,67 @@ async function sendBytes(
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "cross-origin",
   });
-  if (source) await pour(source, ctx.res, length);
+  if (source) await pour(source, ctx.res, length, ranges ? undefined : counting(ctx, count));
   ctx.res.end();
 }
 
-/** Sends `source` with back-pressure. One that ends before its time breaks the answer off instead of completing it. */
-async function pour(source: Readable, res: ServerResponse, length: number): Promise<void> {
+/** What is done about a count: a download is never held up by one that fails. */
+interface Counting {
+  begin(): Promise<void>;
+  takeBack(): Promise<void>;
+}
+
+function counting({ state }: Context, count: Delivery["count"]): Counting | undefined {
+  if (!count) return undefined;
+  const attempt = async (times: 1 | -1) => {
+    try {
+      await count(times);
+      return true;
+    } catch (error) {
+      state.log.error({ err: error, times }, "a download was not counted");
+      return false;
+    }
+  };
+  let counted: Promise<boolean> | undefined;
+  return {
+    async begin() {
+      counted = attempt(1);
+      await counted;
+    },
+    async takeBack() {
+      if (await counted) await attempt(-1);
+    },
+  };
+}
+
+/**
+ * Sends `source` with back-pressure. One that ends before its time breaks the answer off instead of completing it. A
+ * count is in the database before the last bytes leave: no crash loses a download that its client has seen the end of.
+ */
+async function pour(
+  source: Readable,
+  res: ServerResponse,
+  length: number,
+  count?: Counting,
+): Promise<void> {
   let sent = 0;
-  source.on("data", (chunk: Buffer | string) => {
-    sent += chunk.length;
+  const toClient = new Writable({
+    highWaterMark: source.readableHighWaterMark,
+    write(chunk: Buffer, _encoding, done) {
+      sent += chunk.length;
+      const pass = () => (res.write(chunk) ? done() : res.once("drain", done));
+      if (count && sent === length) count.begin().then(pass, done);
+      else pass();
+    },
   });
-  await pipeline(source, res, { end: false });
-  if (sent !== length) throw new Error(`the store gave ${sent} of ${length} bytes`);
+  res.once("close", () => toClient.destroy());
+  try {
+    await pipeline(source, toClient);
+    if (sent !== length) throw new Error(`the store gave ${sent} of ${length} bytes`);
+  } catch (error) {
+    await count?.takeBack();
+    throw error;
+  }
 }
 
 /** A body that is opened when it is wanted. */

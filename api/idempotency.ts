@@ -36,7 +36,9 @@ export function idempotentCall(
     const message = `must be at most ${LIMITS.idempotencyKeyCharacters} visible ASCII characters`;
     issues.push({ path: "Idempotency-Key", in: "header", message });
   }
-  return { accountId: actor.accountId, operation: found.operationId!, key };
+  // A key for single packages must not be answered with what its owner did to others.
+  const who = actor.packages ? actor.keyId! : actor.accountId;
+  return { accountId: who, operation: found.operationId!, key };
 }
 
 /** The same for the same content, whatever the order of its keys. */

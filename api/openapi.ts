@@ -128,11 +128,14 @@ function successOf({ returns, dialect = "native" }: Route): JsonSchema {
     return { 200: { description: "Text as it comes", content: { "text/plain": {} } } };
   }
   if (returns === "page") return { 200: { description: "OK", content: { "*/*": {} } } };
-  const [status, shape, or] = returns as [number, z.ZodType, "export"?];
+  const [status, shape, or] = returns as [number, z.ZodType, ("export" | "nothing")?];
   if (status === 204) return { 204: { description: "Done" } };
   const schema = DIALECTS[dialect].successSchema(toSchema(shape, "output"), status);
-  const content = { "application/json": { schema }, ...(or && { "text/csv": {} }) };
-  return { [status]: { description: "OK", content } };
+  const content = { "application/json": { schema }, ...(or === "export" && { "text/csv": {} }) };
+  return {
+    [status]: { description: "OK", content },
+    ...(or === "nothing" && { 204: { description: "There is nothing to say" } }),
+  };
 }
 
 function failuresOf(route: Route): JsonSchema {

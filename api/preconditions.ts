@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 
 /** What conditions are about: the strong entity tag, without quotes, and the time of the last change. */
@@ -23,6 +24,17 @@ export function evaluateConditions(
   if (ifNoneMatch !== undefined) return names(ifNoneMatch, etag, "weak") ? "not-modified" : "go-on";
   const modifiedSince = parseHttpDate(headers["if-modified-since"]);
   return modifiedSince !== undefined && seconds <= modifiedSince ? "not-modified" : "go-on";
+}
+
+/** The strong entity tag, in quotes, of an answer that is this text. */
+export function tagOf(text: string): string {
+  return `"${createHash("sha256").update(text).digest("hex")}"`;
+}
+
+/** True when a client that asks by GET or HEAD says that it has what this entity tag, without quotes, stands for. */
+export function hasCopy(headers: IncomingHttpHeaders, etag: string): boolean {
+  const ifNoneMatch = headers["if-none-match"];
+  return ifNoneMatch !== undefined && names(ifNoneMatch, etag, "weak");
 }
 
 /** True when a Range may be honoured: there is no If-Range, or it names exactly what we have (RFC 9110 §13.1.5). */

@@ -11,9 +11,12 @@ export type Access = "public" | "signed-in" | Permission;
 /** The envelope a client expects (conventions: one of three). */
 export type DialectName = "native" | "coded" | "status";
 
-/** What a route answers: JSON of a shape (or, when asked, an export), a delivered object, text that grows, or a page. */
+/**
+ * What a route answers: JSON of a shape (or, when asked, an export; or 204 for null, when there is nothing to say), a
+ * delivered object, text that grows, or a page.
+ */
 export type Returns =
-  | readonly [status: number, shape: z.ZodType, or?: "export"]
+  | readonly [status: number, shape: z.ZodType, or?: "export" | "nothing"]
   | "delivery"
   | "text"
   | "page";
@@ -40,13 +43,15 @@ export interface Page {
 
 type Answer<R extends Returns> = R extends readonly [number, infer S extends z.ZodType, "export"]
   ? z.input<S> | Export
-  : R extends readonly [number, infer S extends z.ZodType]
-    ? z.input<S>
-    : R extends "delivery"
-      ? Delivery
-      : R extends "text"
-        ? Readable
-        : Page;
+  : R extends readonly [number, infer S extends z.ZodType, "nothing"]
+    ? z.input<S> | null
+    : R extends readonly [number, infer S extends z.ZodType]
+      ? z.input<S>
+      : R extends "delivery"
+        ? Delivery
+        : R extends "text"
+          ? Readable
+          : Page;
 
 type Parsed<S> = S extends z.ZodType ? z.output<S> : Record<string, never>;
 
@@ -107,6 +112,11 @@ interface Declaration<P, Q, B, F, A extends Access, R extends Returns> {
   dialect?: DialectName;
   /** True for what must always answer (probes, fixed links): not counted against LIMIT_REQUESTS. */
   unlimited?: true;
+  /**
+   * True when it leads to the bytes of a package without giving them itself: it is shut by all that shuts what gives
+   * them, which a test asks of every door there is.
+   */
+  door?: true;
   /** True when the answer holds a secret: it is never kept, so an Idempotency-Key is not honoured. */
   secret?: true;
   params?: P;

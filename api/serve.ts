@@ -136,7 +136,8 @@ function present(
   headers: Record<string, string>,
   { env }: Services,
 ): Outcome {
-  const [status, shape] = route.returns as [number, z.ZodType];
+  const [status, shape, or] = route.returns as [number, z.ZodType, string?];
+  if (or === "nothing" && value === null) return { status: 204, headers, body: null };
   const { error } = shape.safeParse(value);
   if (error) {
     const mismatch = new Error(

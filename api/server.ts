@@ -1,6 +1,7 @@
 import { Registry, collectDefaultMetrics } from "prom-client";
 import { openDatabase } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
+import { openDownloadCounter } from "../models/packages/index.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { readEnv } from "../platform/env.ts";
 import { openLimiter } from "../platform/limiter.ts";
@@ -35,6 +36,7 @@ await runProcess("api", async (onStop) => {
   const services: Services = {
     ...resources,
     database,
+    downloads: openDownloadCounter(database),
     metrics,
     version: readVersion(),
     limiter: openLimiter(redis, `${env.TEMPORAL_NAMESPACE}:`),

@@ -20,12 +20,24 @@ export type PackageRight = (typeof PACKAGE_RIGHTS)[number];
 const VIEW = ["packages:query", "packages:read"] as const;
 
 /** The permissions that a right gives for its package. */
-export const RIGHT_PERMISSIONS: Readonly<Record<PackageRight, readonly Permission[]>> = {
+const RIGHT_PERMISSIONS: Readonly<Record<PackageRight, readonly Permission[]>> = {
   view: VIEW,
   upload: [...VIEW, "packages:upload"],
   publish: [...VIEW, "packages:publish"],
   administer: [...VIEW, "packages:administer", "packages:original"],
 };
+
+/** All that these rights to a package permit. */
+export function permitsBy(rights: readonly PackageRight[]): Permission[] {
+  return [...new Set(rights.flatMap((right) => RIGHT_PERMISSIONS[right]))];
+}
+
+/** The scopes that a key for single packages may have beside its rights: all others reach beyond these packages. */
+export const NARROW_SCOPES: readonly Permission[] = [
+  "packages:original",
+  "webhooks:read",
+  "webhooks:administer",
+];
 
 /** The right that a permission comes with; the permission itself when it comes with none. */
 export function rightFor(permission: Permission): string {
@@ -73,6 +85,12 @@ export function mayWith(actor: Actor, permission: Permission, id: string): boole
   return (
     maySee(actor, id) && (may(actor, permission) || !!actor.packages?.[id]?.includes(permission))
   );
+}
+
+/** Whether an actor may do something with all packages, or with some by their rights to these. */
+export function mayWithSome(actor: Actor, permission: Permission): boolean {
+  const some = Object.values(actor.packages ?? {});
+  return may(actor, permission) || some.some((permitted) => permitted.includes(permission));
 }
 
 /** Who asked for a piece of work, and in which request: it travels with the work, for logs. */

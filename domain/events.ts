@@ -11,6 +11,11 @@ export interface RunFacts {
   number: number;
 }
 
+/** What the gate has found in a version. */
+export interface FindingFacts {
+  findings: string[];
+}
+
 /**
  * Every event: name → payload. Payloads hold ids, numbers and the row's version, never a whole view. What may leave
  * the platform (`OUTWARD_EVENTS`) is spelled as everything on the wire, with underscores, and names things by their
@@ -25,6 +30,9 @@ export interface Events {
   "package.run_ended": RunFacts & { status: RunState };
   "package.published": RunFacts;
   "package.rolled_back": RunFacts;
+  "package.version_quarantined": RunFacts & FindingFacts;
+  "package.version_released": RunFacts & FindingFacts;
+  "package.version_rejected": RunFacts & FindingFacts;
   "webhook.tested": { webhook: string };
 }
 

@@ -6,6 +6,12 @@ const GiB = 1024 * MiB;
 export const LIMITS = {
   packageBytes: 20 * GiB,
   archiveEntries: 200_000,
+  /** What unpacks to more than this and to over `archiveRatio` times its size is a bomb until a person says otherwise. */
+  archiveUnpackedBytes: 1 * GiB,
+  archiveRatio: 100,
+  /** The largest file, package or entry that ClamAV can look into, and how much of a package it unpacks. */
+  scannedFileBytes: 2 * GiB - 1,
+  scannedBytes: 4000 * MiB,
   packageNameCharacters: 100,
   packageNameBytes: 255,
   descriptionCharacters: 5000,
@@ -24,6 +30,8 @@ export const LIMITS = {
   publicationDays: 366,
   shortestIntervalSeconds: 60,
   longestIntervalSeconds: 366 * 86_400,
+  /** Days of statistics in one answer. */
+  statisticsDays: 366,
   runOutputDays: 7,
   /** How many versions of a channel a package may be told to keep. */
   retainedVersions: 10_000,
@@ -40,6 +48,8 @@ export const LIMITS = {
   /** How long a rotated secret still signs beside the new one. */
   webhookOverlapHours: 24,
   webhookDeliveryDays: 30,
+  /** How many packages one API key may be for. */
+  apiKeyPackages: 200,
   idempotencyKeyCharacters: 255,
   idempotencyKeyHours: 24,
 } as const;

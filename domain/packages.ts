@@ -22,18 +22,20 @@ export const RUN_STATES = [
   "superseded",
   "failed",
   "cancelled",
+  "quarantined",
 ] as const;
 export type RunState = (typeof RUN_STATES)[number];
 
 /** Where a run may go from where it is. States without a way out are final. */
 export const RUN_MOVES: Record<RunState, readonly RunState[]> = {
   queued: ["running", "superseded", "failed", "cancelled"],
-  running: ["parked", "succeeded", "superseded", "failed", "cancelled"],
+  running: ["parked", "succeeded", "superseded", "failed", "cancelled", "quarantined"],
   parked: ["running", "superseded", "failed", "cancelled"],
   succeeded: [],
   superseded: [],
   failed: [],
   cancelled: [],
+  quarantined: [],
 };
 
 export function isFinal(state: RunState): boolean {
@@ -46,11 +48,11 @@ export function statesBefore(state: RunState): RunState[] {
 }
 
 /** What started a run: `publish` brings a draft to its link, `yank` takes a version back from every edge. */
-export const RUN_KINDS = ["upload", "rebuild", "rollback", "publish", "yank"] as const;
+export const RUN_KINDS = ["upload", "rebuild", "release", "rollback", "publish", "yank"] as const;
 export type RunKind = (typeof RUN_KINDS)[number];
 
 /** The kinds of runs that build before they publish. */
-export const BUILD_KINDS = ["upload", "rebuild"] as const satisfies readonly RunKind[];
+export const BUILD_KINDS = ["upload", "rebuild", "release"] as const satisfies readonly RunKind[];
 
 /** Whether a run of this kind begins with a build. */
 export function isBuild(kind: RunKind): boolean {
@@ -130,6 +132,7 @@ export function packageStatus(live: boolean, latestRun: RunState | undefined): P
     case "superseded":
     case "failed":
     case "cancelled":
+    case "quarantined":
       return "processed_failed";
   }
 }
@@ -200,9 +203,36 @@ export function channelInLink(file: string, type: PackageType): string | undefin
   return channelIssues(channel).length === 0 ? channel : undefined;
 }
 
-/** What the gate says of a version: `held` waits for a person, `rejected` is for ever. */
-export const VERDICTS = ["clear", "held", "rejected"] as const;
-export type Verdict = (typeof VERDICTS)[number];
+/**
+ * What the gate says of a version. `pending`: it was not looked at to the end. Only what is `clear` may be published;
+ * `held` waits for a person, `rejected` is for ever.
+ */
+export const VERDICT_STATES = ["pending", "clear", "held", "rejected"] as const;
+export type Verdict = (typeof VERDICT_STATES)[number];
+
+/** Which verdict may follow which. What a person released is looked at to the end, or is clear if it was before. */
+export const VERDICT_MOVES: Record<Verdict, readonly Verdict[]> = {
+  pending: ["clear", "held"],
+  clear: ["held"],
+  held: ["pending", "clear", "rejected"],
+  rejected: [],
+};
+
+/** What a step found in a package: a signature's name, or one of these words. */
+export const FINDINGS = {
+  encrypted: "Entries are encrypted: no scanner can look into them.",
+  oversize: "There is more to unpack than a scanner looks at.",
+  disguised:
+    "Entries say other sizes of themselves than the directory says: a scanner misses them.",
+  "not-scanned": "The malware scan is configured, and no step has scanned this version.",
+} as const;
+
+/** One thing that was found. The same name in the same bytes is the same finding. */
+export interface Finding {
+  name: string;
+  /** Where, or what that means, in a sentence. */
+  detail: string;
+}
 
 /** What of a version decides about its doors. */
 export interface VersionFlags {
@@ -230,14 +260,30 @@ interface Visit {
  */
 export function closedDoor(
   owner: { isDistributing: boolean },
-  { version, state, isDraft, verdict, yankedAt, yankReason }: VersionFlags,
+  version: VersionFlags,
   { instead, insider = false, original = false }: Visit = {},
 ): ReturnType<typeof refusal> | undefined {
   if (!owner.isDistributing) {
     return refusal("packages/not-distributing", "Package distribution is disabled");
   }
-  const next = instead && instead !== version ? instead : null;
-  const hint = next ? `Take version ${next} instead.` : "Nothing has taken its place yet.";
+  const decided = decidedAgainst(version, instead);
+  if (decided) return decided;
+  if (version.verdict === "pending") return notPublished();
+  if (version.state === "removed" && !original) {
+    const { next, hint } = hintOf(version, instead);
+    const gone = `Version ${version.version} is not kept any more. ${hint}`;
+    return refusal("packages/version-removed", gone, { fields: { live_version: next } });
+  }
+  return version.isDraft && !insider ? notPublished() : undefined;
+}
+
+/** What a person or the gate has decided against a version: it was yanked, rejected or is held. Undefined: nothing. */
+export function decidedAgainst(
+  flags: Pick<VersionFlags, "version" | "verdict" | "yankedAt" | "yankReason">,
+  instead?: string,
+): ReturnType<typeof refusal> | undefined {
+  const { version, verdict, yankedAt, yankReason } = flags;
+  const { next, hint } = hintOf(flags, instead);
   if (yankedAt) {
     return refusal("packages/version-yanked", `Version ${version} was withdrawn. ${hint}`, {
       fields: { reason: yankReason, live_version: next },
@@ -249,12 +295,16 @@ export function closedDoor(
   if (verdict === "held") {
     return refusal("packages/version-held", `Version ${version} is held until it was looked at.`);
   }
-  if (state === "removed" && !original) {
-    return refusal("packages/version-removed", `Version ${version} is not kept any more. ${hint}`, {
-      fields: { live_version: next },
-    });
-  }
-  return isDraft && !insider ? notPublished() : undefined;
+  return undefined;
+}
+
+/** What to take in the place of a version that cannot be had. */
+function hintOf({ version }: Pick<VersionFlags, "version">, instead?: string) {
+  const next = instead && instead !== version ? instead : null;
+  return {
+    next,
+    hint: next ? `Take version ${next} instead.` : "Nothing has taken its place yet.",
+  };
 }
 
 /** The refusal of what needs the bytes of a version that retention has removed. */
@@ -334,8 +384,10 @@ export function assertSameType(type: PackageType, uploaded: PackageType): void {
 
 /** The types of failure that a step answers with; the workflow tells by them what to do. */
 export const STEP_FAILURES = {
-  /** The content is bad, or something was found in it: the run fails, trying again would not help. */
+  /** The content is bad: the run fails, trying again would not help. */
   content: "packages/bad-content",
+  /** Something was found that a person has to look at: the version is held. */
+  finding: "packages/finding",
   /** A tool, the store or the network is broken: tried again a few times, then a person is asked. */
   broken: "packages/step-broken",
 } as const;

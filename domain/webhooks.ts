@@ -8,6 +8,9 @@ export const OUTWARD_EVENTS = {
   "package.run_ended": "packages:read",
   "package.published": "packages:read",
   "package.rolled_back": "packages:read",
+  "package.version_quarantined": "packages:read",
+  "package.version_released": "packages:read",
+  "package.version_rejected": "packages:read",
 } as const satisfies Partial<Record<EventName, Permission>>;
 export type OutwardEventName = keyof typeof OUTWARD_EVENTS;
 

@@ -7,12 +7,14 @@ import {
   type Sequelize,
   type Transaction,
 } from "sequelize";
-import type { Permission, Role } from "../domain/accounts.ts";
+import type { Role } from "../domain/accounts.ts";
 import { ROLES } from "../domain/accounts.ts";
-import { refusal } from "../domain/errors.ts";
-import { count, digest, flag, id, json, moment, state, text } from "./columns.ts";
+import { count, digest, flag, id, moment, state, text } from "./columns.ts";
 import { type Database, inTransaction } from "./database.ts";
+import { ApiKey, defineKeys, type Origin, stillAlive } from "./accounts/keys.ts";
 import { type Audit, isFirst, recordAudit } from "./operations.ts";
+
+export * from "./accounts/keys.ts";
 
 /** A person who signs in. */
 export class Account extends Model<InferAttributes<Account>, InferCreationAttributes<Account>> {
@@ -53,25 +55,6 @@ export class RefreshToken extends Model<
   declare usedAt: CreationOptional<Date | null>;
   declare createdAt: CreationOptional<Date>;
 }
-
-/** A program's way in, by the sha256 of what it holds; it may do what its scopes say and its maker may do. */
-export class ApiKey extends Model<InferAttributes<ApiKey>, InferCreationAttributes<ApiKey>> {
-  declare id: string;
-  declare accountId: string;
-  declare name: string;
-  /** The part of the key that may be shown, by which it is found. */
-  declare prefix: string;
-  declare lastFour: string;
-  declare hash: string;
-  declare scopes: Permission[];
-  declare expiresAt: CreationOptional<Date | null>;
-  declare revokedAt: CreationOptional<Date | null>;
-  declare lastUsedAt: CreationOptional<Date | null>;
-  declare createdAt: CreationOptional<Date>;
-}
-
-/** Where a change came from: what an audit entry says beside the change. */
-export type Origin = Pick<Audit, "actor" | "address" | "requestId">;
 
 /** Makes the first administrator of the platform. False when there has ever been one: then nothing changes. */
 export async function createFirstAdministrator(
@@ -219,8 +202,7 @@ export async function findLiveApiKey(
   prefix: string,
   now = new Date(),
 ): Promise<{ key: ApiKey; account: Account } | undefined> {
-  const alive = { [Op.or]: [{ expiresAt: null }, { expiresAt: { [Op.gt]: now } }] };
-  const key = await ApiKey.findOne({ where: { prefix, revokedAt: null, ...alive } });
+  const key = await ApiKey.findOne({ where: { prefix, ...stillAlive(now) } });
   const account = key && (await Account.findByPk(key.accountId));
   return key && account?.isActive ? { key, account } : undefined;
 }
@@ -286,85 +268,6 @@ export async function forgetEndedSessions(database: Database, before: Date): Pro
   );
 }
 
-/** What is stored of a new API key. */
-export type NewApiKey = Pick<
-  ApiKey,
-  "id" | "accountId" | "name" | "prefix" | "lastFour" | "hash" | "scopes"
-> & { expiresAt: Date | null };
-
-/** Stores a new API key. */
-export async function issueApiKey(
-  database: Database,
-  key: NewApiKey,
-  origin: Origin,
-): Promise<ApiKey> {
-  return inTransaction(database, async (transaction) => {
-    const row = await ApiKey.create(key, { transaction });
-    await recordAudit(
-      {
-        ...origin,
-        action: "accounts.api-key-issued",
-        subjectKind: "api-key",
-        subjectId: key.id,
-        after: {
-          name: key.name,
-          prefix: key.prefix,
-          scopes: key.scopes,
-          expires_at: key.expiresAt,
-        },
-      },
-      transaction,
-    );
-    return row;
-  });
-}
-
-/** Ends an API key of the account for ever. Refuses `accounts/api-key-not-found`; a stranger's looks the same. */
-export async function revokeApiKey(
-  database: Database,
-  { id: keyId, accountId }: { id: string; accountId: string },
-  origin: Origin,
-): Promise<void> {
-  await inTransaction(database, async (transaction) => {
-    const [revoked] = await ApiKey.update(
-      { revokedAt: new Date() },
-      { where: { id: keyId, accountId, revokedAt: null }, transaction },
-    );
-    if (revoked !== 1) throw refusal("accounts/api-key-not-found", "There is no such API key.");
-    await recordAudit(
-      {
-        ...origin,
-        action: "accounts.api-key-revoked",
-        subjectKind: "api-key",
-        subjectId: keyId,
-      },
-      transaction,
-    );
-  });
-}
-
-/** Notes that a key was used; at most one write a minute, however many processes see it. */
-export async function touchApiKey(
-  database: Database,
-  key: ApiKey,
-  now = new Date(),
-): Promise<void> {
-  const before = new Date(now.getTime() - 60_000);
-  if (key.lastUsedAt && key.lastUsedAt > before) return;
-  await inTransaction(database, (transaction) =>
-    ApiKey.update(
-      { lastUsedAt: now },
-      {
-        where: {
-          id: key.id,
-          [Op.or]: [{ lastUsedAt: null }, { lastUsedAt: { [Op.lte]: before } }],
-        },
-        transaction,
-      },
-    ),
-  );
-}
-
 function audit(
   origin: Partial<Origin> | null,
   action: string,
@@ -420,20 +323,5 @@ export function defineAccounts(sequelize: Sequelize): void {
     },
     { ...once, tableName: "refresh_tokens" },
   );
-  ApiKey.init(
-    {
-      id: id({ primaryKey: true }),
-      accountId: id(),
-      name: text(100),
-      prefix: text(32),
-      lastFour: text(4),
-      hash: digest(),
-      scopes: json(),
-      expiresAt: moment({ allowNull: true }),
-      revokedAt: moment({ allowNull: true }),
-      lastUsedAt: moment({ allowNull: true }),
-      createdAt: moment(),
-    },
-    { ...once, tableName: "api_keys" },
-  );
+  defineKeys(sequelize);
 }

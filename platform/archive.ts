@@ -12,7 +12,12 @@ import type { PackageType } from "../domain/packages.ts";
 import type { OpenedObject } from "./objects/index.ts";
 
 /** What a careful reader wants to know of an archive's entries; none of it makes the archive unreadable. */
-export type ArchiveFinding = "encrypted" | "unsafe-name" | "symlink";
+export type ArchiveFinding =
+  | "encrypted"
+  | "unsafe-name"
+  | "symlink"
+  | "second-manifest"
+  | "disguised";
 
 /** What the directory of a ZIP archive says; the entries themselves are not read. */
 export interface ArchiveListing {
@@ -20,13 +25,17 @@ export interface ArchiveListing {
   entries: number;
   compressedBytes: number;
   uncompressedBytes: number;
+  /** What the largest entry says that it unpacks to. */
+  largestEntryBytes: number;
   /** The first 1,000 names in the order of the directory. */
   names: string[];
   /** Per finding how often, and the first 10 names. */
   findings: { finding: ArchiveFinding; count: number; names: string[] }[];
 }
 
+const MANIFEST = "AndroidManifest.xml";
 const NAMES_KEPT = 1000;
+const SHOWN_CHARACTERS = 100;
 const EXAMPLES_KEPT = 10;
 
 /** How much is fetched at once: most packages have their whole directory in it. */
@@ -35,9 +44,13 @@ const WINDOW_BYTES = 512 * 1024;
 /**
  * Reads the directory of a ZIP archive through a few ranges, whatever the size of the archive. Refuses with
  * `packages/not-an-archive` what is no ZIP or has a damaged directory, and with `packages/too-many-entries`
- * what has more than `LIMITS.archiveEntries`; when the store fails, its error comes through.
+ * what has more than `LIMITS.archiveEntries`; when the store fails, its error comes through. With `headers` it also
+ * looks at what stands before each entry, which takes a range every half MiB.
  */
-export async function readArchive(object: OpenedObject): Promise<ArchiveListing> {
+export async function readArchive(
+  object: OpenedObject,
+  { headers = false }: { headers?: boolean } = {},
+): Promise<ArchiveListing> {
   const windows = createWindows(object);
   try {
     const stubBytes = await measureStub(windows);
@@ -46,7 +59,10 @@ export async function readArchive(object: OpenedObject): Promise<ArchiveListing>
       windows.bytes - stubBytes,
       { autoClose: false, decodeStrings: false, validateEntrySizes: false },
     );
-    return await listEntries(zip);
+    const headed: Headed[] | undefined = headers ? [] : undefined;
+    const listing = await listEntries(zip, headed);
+    if (headed) await findDisguised(windows, stubBytes, headed, listing);
+    return listing;
   } catch (error) {
     if (windows.failure()) throw windows.failure();
     if (refusalIn(error)) throw error;
@@ -62,7 +78,7 @@ export async function archiveType(object: OpenedObject): Promise<PackageType> {
   return (await readArchive(object)).type;
 }
 
-async function listEntries(zip: ZipFile): Promise<ArchiveListing> {
+async function listEntries(zip: ZipFile, headed?: Headed[]): Promise<ArchiveListing> {
   if (zip.entryCount > LIMITS.archiveEntries) {
     const most = LIMITS.archiveEntries.toLocaleString("en");
     throw refusal("packages/too-many-entries", `An archive may have at most ${most} entries.`);
@@ -72,18 +88,28 @@ async function listEntries(zip: ZipFile): Promise<ArchiveListing> {
     entries: 0,
     compressedBytes: 0,
     uncompressedBytes: 0,
+    largestEntryBytes: 0,
     names: [],
     findings: [],
   };
+  let manifests = 0;
   for await (const entry of zip.eachEntry()) {
     const name = nameOf(entry);
     listing.entries++;
     listing.compressedBytes += entry.compressedSize;
     listing.uncompressedBytes += entry.uncompressedSize;
+    listing.largestEntryBytes = Math.max(listing.largestEntryBytes, entry.uncompressedSize);
     if (listing.names.length < NAMES_KEPT) listing.names.push(name);
-    if (name === "AndroidManifest.xml") listing.type = "apk";
+    if (name === MANIFEST && ++manifests > 1) addFinding(listing, "second-manifest", name);
+    if (name === MANIFEST) listing.type = "apk";
     else if (listing.type === "zip" && /^Payload\/[^/]+\.app\//.test(name)) listing.type = "ipa";
     for (const finding of findingsOf(entry, name)) addFinding(listing, finding, name);
+    headed?.push({
+      name: name.slice(0, SHOWN_CHARACTERS),
+      at: entry.relativeOffsetOfLocalHeader,
+      method: entry.compressionMethod,
+      compressedBytes: entry.compressedSize,
+    });
   }
   if (!Number.isSafeInteger(listing.uncompressedBytes + listing.compressedBytes))
     throw new Error("the sizes in the directory cannot be true");
@@ -107,6 +133,39 @@ function findingsOf(entry: Entry, name: string): ArchiveFinding[] {
     findings.push("unsafe-name");
   if (isSymlink(entry)) findings.push("symlink");
   return findings;
+}
+
+/** What the directory says of an entry whose own header is to say the same. */
+interface Headed {
+  name: string;
+  at: number;
+  method: number;
+  compressedBytes: number;
+}
+
+const HEADER = { signature: 0x04034b50, bytes: 30, flags: 6, method: 8, compressedBytes: 18 };
+/** The sizes follow the entry, and its header says nothing of them. */
+const SIZES_FOLLOW = 0x08;
+
+/**
+ * Finds entries whose own headers say something else than the directory. Scanners go by the headers, and miss what
+ * these hide; installers go by the directory. In the order of the archive, so that it is read once at most.
+ */
+async function findDisguised(
+  windows: Windows,
+  stubBytes: number,
+  entries: Headed[],
+  listing: ArchiveListing,
+): Promise<void> {
+  for (const { name, at, method, compressedBytes } of entries.sort((a, b) => a.at - b.at)) {
+    const header = await windows.load(at + stubBytes, HEADER.bytes);
+    const sizesFollow = (header.readUInt16LE(HEADER.flags) & SIZES_FOLLOW) !== 0;
+    const agrees =
+      header.readUInt32LE(0) === HEADER.signature &&
+      header.readUInt16LE(HEADER.method) === method &&
+      (sizesFollow || header.readUInt32LE(HEADER.compressedBytes) === compressedBytes);
+    if (!agrees) addFinding(listing, "disguised", name);
+  }
 }
 
 /** Archives made on Unix (3) and macOS (19) keep the file's mode in the upper half of the attributes. */

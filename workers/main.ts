@@ -18,6 +18,7 @@ import { openResources, type Resources } from "../platform/resources.ts";
 import { openSchedules } from "../platform/schedules.ts";
 import { openShell, type Shell } from "../platform/shell.ts";
 import { openStepLog } from "../platform/step-log.ts";
+import { readSignatures } from "../platform/signatures.ts";
 import { runProcess } from "../platform/shutdown.ts";
 import { tellReady } from "../platform/supervised.ts";
 import { connectionOptions } from "../platform/temporal.ts";
@@ -100,6 +101,7 @@ function packageTools(
     schedules: openSchedules(resources.temporal),
     openStepLog,
     readArchive,
+    readSignatures,
     // A new one for each text: a redactor remembers that it is inside a private key.
     redact: (text) => createRedactor(secrets)(text),
     settings: {
@@ -132,6 +134,8 @@ function openWorker(
     namespace: env.TEMPORAL_NAMESPACE,
     taskQueue: queue,
     shutdownGraceTime: env.SHUTDOWN_GRACE * 1000,
+    // An activity hears that it is cancelled when it says that it lives.
+    maxHeartbeatThrottleInterval: "1 second" as const,
     shutdownForceTime: (env.SHUTDOWN_GRACE + FORCE_SECONDS) * 1000,
     interceptors: { activity: [nameCaller] },
   };

@@ -6,8 +6,9 @@ import { appendLog, beginStep, endStep } from "../../models/packages/index.ts";
 import { attempt, stepFailureIn } from "./attempt.ts";
 import type { Artefact, StepOrder } from "./contract.ts";
 import { runChecksums } from "./steps/checksums.ts";
-import { runAlign, runHarden, runScan, runSign } from "./steps/programs.ts";
+import { runAlign, runHarden, runSign } from "./steps/programs.ts";
 import { runMetadata } from "./steps/metadata.ts";
+import { runScan } from "./steps/scan.ts";
 import type { StepWork } from "./steps/work.ts";
 import type { PackageTools } from "./tools.ts";
 

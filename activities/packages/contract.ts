@@ -21,7 +21,7 @@ export interface RunOrder extends RunIds {
 
 /** How a run ends without having been published: `succeeded` when that was not its aim. */
 export interface RunEnd extends RunIds {
-  state: "succeeded" | "superseded" | "failed" | "cancelled";
+  state: "succeeded" | "superseded" | "failed" | "cancelled" | "quarantined";
   reason: string;
 }
 

@@ -19,6 +19,7 @@ import {
   emitRunEvent,
   endStep,
   findChannel,
+  isThroughGate,
   moveRun,
   Package,
   type PackageChannel,
@@ -61,6 +62,10 @@ export function createPublicationActivities(tools: PackageTools) {
       const open = await inTransaction(database, async (transaction) => {
         if (shut) {
           await cancelRun(runId, shut, transaction);
+          return false;
+        }
+        if (!(await isThroughGate(run.versionId, transaction))) {
+          await cancelRun(runId, "The gate did not let this version pass.", transaction);
           return false;
         }
         if (!(await claimLink(packageId, channel, number, transaction))) return false;

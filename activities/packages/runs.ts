@@ -6,6 +6,7 @@ import {
   appendLog,
   logBytes,
   moveRun,
+  quarantineVersion,
   Package,
   PackageLogChunk,
   PackageRun,
@@ -103,9 +104,11 @@ export function createRunActivities({ database, objects, bus, settings }: Packag
     },
 
     /** Twice: a run that has ended stays as it ended; its log is kept under one key. */
-    async endRun({ packageId, runId, state, reason }: RunEnd): Promise<void> {
+    async endRun({ packageId, runId, state, reason: cause }: RunEnd): Promise<void> {
       return lasting(async (signal) => {
         await inTransaction(database, async (transaction) => {
+          const { cancelReason = null } = (await PackageRun.findByPk(runId, { transaction })) ?? {};
+          const reason = state === "cancelled" ? (cancelReason ?? cause) : cause;
           const fields = { reason, parkedIn: null, endedAt: new Date() };
           if (!(await moveRun(runId, state, fields, transaction))) return;
           const run = await PackageRun.findByPk(runId, { transaction, rejectOnEmpty: true });
@@ -114,6 +117,7 @@ export function createRunActivities({ database, objects, bus, settings }: Packag
             { where: { id: run.versionId, state: "processing" }, transaction },
           );
           await appendLog(runId, `--- the run is ${state}: ${reason}\n`, transaction);
+          if (state === "quarantined") await quarantineVersion(runId, transaction);
         });
         await changed({ packageId, runId });
         await storeLog({ packageId, runId }, signal);

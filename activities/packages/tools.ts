@@ -6,6 +6,7 @@ import type { Schedules } from "../../platform/schedules.ts";
 import type { Shell } from "../../platform/shell.ts";
 import type { openStepLog } from "../../platform/step-log.ts";
 import type { readArchive } from "../../platform/archive.ts";
+import type { readSignatures } from "../../platform/signatures.ts";
 import type { Database } from "../../models/database.ts";
 
 /** What the activities of packages work with. Opened once by the worker and handed in. */
@@ -18,6 +19,7 @@ export interface PackageTools {
   schedules: Schedules;
   openStepLog: typeof openStepLog;
   readArchive: typeof readArchive;
+  readSignatures: typeof readSignatures;
   /** Blanks out secrets in a text. */
   redact: (text: string) => string;
   settings: PackageSettings;

@@ -1,10 +1,11 @@
-import { type Actor, type Permission, ROLES } from "../../domain/accounts.ts";
+import { type Actor, type Permission, permitsBy, ROLES } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
 import {
   type Account,
   type ApiKey,
   findLiveApiKey,
   findSignedIn,
+  grantsOf,
   touchApiKey,
 } from "../../models/accounts.ts";
 import type { Database } from "../../models/database.ts";
@@ -42,11 +43,15 @@ export function createAuthenticator({
     const { key, account } = found;
     await touchApiKey(database, key);
     const { permissions } = actorOf(account);
+    const held = (some: Permission[]) => permissions.filter((one) => some.includes(one));
+    const grants = key.isRestricted ? await grantsOf([key.id]) : undefined;
+    const packages = grants?.map(({ packageId, rights }) => [packageId, held(permitsBy(rights))]);
     return {
       accountId: account.id,
       name: keyName(key),
-      permissions: permissions.filter((permission) => key.scopes.includes(permission)),
+      permissions: held(key.scopes),
       keyId: key.id,
+      ...(packages && { packages: Object.fromEntries(packages) }),
     };
   }
 

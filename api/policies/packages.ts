@@ -1,6 +1,6 @@
 import { type Actor, maySee, mayWith, rightFor } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
-import { closedDoor, STABLE } from "../../domain/packages.ts";
+import { closedDoor, notPublished, STABLE } from "../../domain/packages.ts";
 import {
   findChannel,
   Package,
@@ -10,7 +10,7 @@ import {
   PackageVersion,
   pageOfPackages,
 } from "../../models/packages/index.ts";
-import type { Page, Place } from "../../models/paging.ts";
+import { type Page, page, type Place } from "../../models/paging.ts";
 import type { Access, Call } from "../route.ts";
 import type { PackageView } from "../schemas/packages.ts";
 
@@ -54,6 +54,32 @@ export function listOfPackages(
   return pageOfPackages({ ...filters, ids: packages && Object.keys(packages) }, place);
 }
 
+/** One page of the held versions, newest first, of the packages that this actor may see, each with its package. */
+export async function listOfHeld(
+  { packages }: Actor,
+  place: Place,
+): Promise<Page<{ version: PackageVersion; owner: Package }>> {
+  const seen = packages ? { packageId: Object.keys(packages) } : {};
+  const held = { where: { verdict: "held", ...seen }, ...place };
+  const { items, next } = await page(PackageVersion, held);
+  const rows = await Package.findAll({ where: { id: items.map(({ packageId }) => packageId) } });
+  const owners = new Map(rows.map((owner) => [owner.id, owner]));
+  return {
+    // One without an owner was removed between the two queries.
+    items: items.flatMap((version) => {
+      const owner = owners.get(version.packageId);
+      return owner ? [{ version, owner }] : [];
+    }),
+    next,
+  };
+}
+
+/** Those of the packages with these public ids that this actor may see. */
+export async function findPackages(actor: Actor, serials: number[]): Promise<Package[]> {
+  const found = await Package.findAll({ where: { serial: serials, deletedAt: null } });
+  return found.filter(({ id }) => maySee(actor, id));
+}
+
 /** A package again, as it is after this call has changed it. */
 export function rereadPackage({ id }: Pick<Package, "id">): Promise<Package> {
   return Package.findByPk(id, { rejectOnEmpty: true });
@@ -86,6 +112,30 @@ export async function findLive(
 export async function fallbackOf(version: PackageVersion): Promise<PackageVersion | undefined> {
   const { fallbackVersionId: id } = version;
   return id ? PackageVersion.findByPk(id, { rejectOnEmpty: true }) : undefined;
+}
+
+/** What a link without an object stands for: only the package itself can say more than that nothing is there. */
+const NEVER_SHOWN = {
+  version: "",
+  state: "processing",
+  isDraft: true,
+  verdict: "clear",
+  yankedAt: null,
+  yankReason: null,
+} as const;
+
+/** The refusal of a link that has never shown anything. */
+export function neverShown(owner: Package): ReturnType<typeof refusal> {
+  return closedDoor(owner, NEVER_SHOWN) ?? notPublished();
+}
+
+/** The version whose bytes a channel's link gives now; refuses what the link refuses. */
+export async function findServed(owner: Package, channel: string): Promise<PackageVersion> {
+  const live = await findLive(owner, channel);
+  if (!live) throw neverShown(owner);
+  const served = (await fallbackOf(live)) ?? live;
+  await assertOpen(owner, served);
+  return served;
 }
 
 /**

@@ -1,12 +1,16 @@
-import { type Actor, may } from "../../domain/accounts.ts";
+import { type Actor, may, mayWithSome } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
 import { OUTWARD_EVENTS, type OutwardEventName } from "../../domain/webhooks.ts";
 import { Webhook, WebhookDelivery } from "../../models/webhooks/index.ts";
 import { type Outbound } from "../../platform/outbound.ts";
 import { OutboundRefused } from "../../platform/outbound-rules.ts";
 
-/** The webhooks that `actor` may see: their own, or all for who oversees them. */
-export function webhooksOf(actor: Actor): { ownerId?: string } {
+/**
+ * The webhooks that `actor` may see: their own, or all for who oversees them. A key for single packages sees those that
+ * it made, since another may hear of more.
+ */
+export function webhooksOf(actor: Actor): { ownerId?: string; keyId?: string } {
+  if (actor.packages) return { ownerId: actor.accountId, keyId: actor.keyId! };
   return may(actor, "webhooks:oversee") ? {} : { ownerId: actor.accountId };
 }
 
@@ -25,7 +29,7 @@ export async function findDelivery(webhook: Webhook, id: string): Promise<Webhoo
 
 /** Nobody is told by a webhook what they may not read. */
 export function assertMayHear(actor: Actor, events: readonly OutwardEventName[]): void {
-  const beyond = events.filter((event) => !may(actor, OUTWARD_EVENTS[event]));
+  const beyond = events.filter((event) => !mayWithSome(actor, OUTWARD_EVENTS[event]));
   if (beyond.length === 0) return;
   throw refusal("webhooks/event-beyond-rights", `You may not hear of this: ${beyond.join(", ")}.`);
 }

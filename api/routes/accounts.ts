@@ -1,12 +1,22 @@
-import type { Actor } from "../../domain/accounts.ts";
-import { may } from "../../domain/accounts.ts";
-import { refusal } from "../../domain/errors.ts";
+import {
+  type Actor,
+  may,
+  mayWith,
+  NARROW_SCOPES,
+  type PackageRight,
+  type Permission,
+  permitsBy,
+} from "../../domain/accounts.ts";
+import { type Issue, refusal } from "../../domain/errors.ts";
 import {
   ApiKey,
+  changeGrants,
   consumeRefreshToken,
   findByLogin,
+  grantsOf,
   issueApiKey,
   openSession,
+  type PackageGrant,
   type Refreshed,
   rehashPassword,
   revokeApiKey,
@@ -16,12 +26,15 @@ import { page } from "../../models/paging.ts";
 import { createAccessTokens } from "../../platform/access-tokens.ts";
 import { makeSecret, newId, secretPrefix, sha256 } from "../../platform/crypto.ts";
 import { actorOf } from "../policies/accounts.ts";
+import { findPackages } from "../policies/packages.ts";
 import { limitSignIn } from "../policies/sign-in-limit.ts";
 import { route } from "../route.ts";
 import {
   ApiKeyBody,
+  ApiKeyOut,
   ApiKeysOut,
   Done,
+  GrantsBody,
   KeyId,
   LoginBody,
   LoginOut,
@@ -140,6 +153,8 @@ export const createApiKey = route({
     if (beyond.length > 0) {
       throw refusal("accounts/scope-beyond-rights", `You may not do this: ${beyond.join(", ")}.`);
     }
+    const packages = body.packages && (await grantsFor(actor, body.packages));
+    if (packages) assertNarrow(scopes);
     const expiresAt = body.expires_at ? new Date(body.expires_at) : null;
     if (expiresAt && expiresAt <= new Date()) {
       throw refusal("request/invalid", "A key must expire in the future.", {
@@ -158,10 +173,11 @@ export const createApiKey = route({
         hash,
         scopes,
         expiresAt,
+        packages: packages ?? null,
       },
       { actor, address, requestId },
     );
-    return { ...presentApiKey(key), key: secret };
+    return { ...presentApiKey(key, packages ?? []), key: secret };
   },
 });
 
@@ -177,7 +193,27 @@ export const listApiKeys = route({
     const where = { accountId: actor.accountId };
     const list = { where, question: where, index: "api_keys_account_id_created_at_id" };
     const { items, next } = await page(ApiKey, { ...list, ...query });
-    return { items: items.map(presentApiKey), next };
+    const grants = await grantsOf(items.map(({ id }) => id));
+    const own = (key: ApiKey) => grants.filter(({ keyId }) => keyId === key.id);
+    return { items: items.map((key) => presentApiKey(key, own(key))), next };
+  },
+});
+
+export const changeApiKeyPackages = route({
+  method: "put",
+  path: "/api/v1/api-keys/:id/packages",
+  summary: "Say anew which packages an API key is for, and what it may do with each; at once",
+  access: "signed-in",
+  params: KeyId,
+  body: GrantsBody,
+  returns: [200, ApiKeyOut],
+  async handle({ actor, body, params, services, address, requestId }) {
+    assertPerson(actor);
+    const packages = await grantsFor(actor, body.packages);
+    const which = { id: params.id, accountId: actor.accountId };
+    const origin = { actor, address, requestId };
+    const key = await changeGrants(services.database, which, packages, origin);
+    return presentApiKey(key, packages);
   },
 });
 
@@ -209,6 +245,41 @@ function assertPerson(actor: Actor): void {
   if (actor.keyId) {
     throw refusal("accounts/not-allowed", "API keys are managed by people: sign in first.");
   }
+}
+
+/** A scope is for all packages: a key for single ones must have none that undoes that. */
+function assertNarrow(scopes: Permission[]): void {
+  const wide = scopes.filter((scope) => !NARROW_SCOPES.includes(scope));
+  if (wide.length === 0) return;
+  throw refusal(
+    "accounts/scope-beyond-rights",
+    `A key for single packages cannot also have ${wide.join(", ")}. Leave it out of scopes.`,
+  );
+}
+
+/** What a person may grant. Refuses packages that are not there and rights that they do not have themselves. */
+async function grantsFor(
+  actor: Actor,
+  wanted: { id: string; rights: PackageRight[] }[],
+): Promise<PackageGrant[]> {
+  const rows = await findPackages(
+    actor,
+    wanted.map(({ id }) => Number(id)),
+  );
+  const found = new Map(rows.map((row) => [String(row.serial), row]));
+  const issues: Issue[] = [];
+  const grants = wanted.flatMap(({ id, rights }, at) => {
+    const row = found.get(id);
+    if (!row) issues.push({ path: `packages.${at}.id`, message: "is no package" });
+    const beyond = row && permitsBy(rights).filter((one) => !mayWith(actor, one, row.id));
+    if (beyond?.length) {
+      const message = `You may not do this: ${beyond.join(", ")}.`;
+      throw refusal("accounts/scope-beyond-rights", message);
+    }
+    return row ? [{ packageId: row.id, serial: row.serial, rights: [...new Set(rights)] }] : [];
+  });
+  if (issues.length === 0) return grants;
+  throw refusal("request/invalid", "Some of these packages are not there.", { issues });
 }
 
 async function bearerTokens(

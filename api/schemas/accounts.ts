@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { PERMISSIONS } from "../../domain/accounts.ts";
+import { PACKAGE_RIGHTS, PERMISSIONS } from "../../domain/accounts.ts";
 import { LIMITS } from "../../domain/limits.ts";
-import type { Account, ApiKey } from "../../models/accounts.ts";
+import type { Account, ApiKey, ApiKeyPackage } from "../../models/accounts.ts";
+import { PackageId } from "./packages.ts";
 
 /** A moment on the wire. */
 const Moment = z.iso.datetime({ offset: true });
@@ -38,11 +39,29 @@ export const LoginOut = z.strictObject({ user: UserOut, ...Tokens });
 export const RefreshOut = z.strictObject(Tokens);
 export const Done = z.strictObject({ message: z.string(), success: z.literal(true) });
 
-export const ApiKeyBody = z.strictObject({
-  name: z.string().trim().min(1).max(100),
-  scopes: z.array(z.enum(PERMISSIONS)).min(1).max(PERMISSIONS.length),
-  expires_at: Moment.nullish(),
-});
+const Rights = z.array(z.enum(PACKAGE_RIGHTS)).min(1).max(PACKAGE_RIGHTS.length);
+const Grant = z.strictObject({ id: PackageId.shape.id, rights: Rights });
+const Grants = z
+  .array(Grant)
+  .max(LIMITS.apiKeyPackages)
+  .refine((grants) => new Set(grants.map(({ id }) => id)).size === grants.length, {
+    message: "must name each package once",
+  });
+
+export const ApiKeyBody = z
+  .strictObject({
+    name: z.string().trim().min(1).max(100),
+    scopes: z.array(z.enum(PERMISSIONS)).max(PERMISSIONS.length).default([]),
+    /** The packages that it is for, and what it may do with each; all, by its scopes, when not given. */
+    packages: Grants.min(1).optional(),
+    expires_at: Moment.nullish(),
+  })
+  .refine(({ scopes, packages }) => scopes.length > 0 || packages, {
+    path: ["scopes"],
+    message: "must not be empty unless packages are given",
+  });
+
+export const GrantsBody = z.strictObject({ packages: Grants });
 
 export const KeyId = z.strictObject({ id: z.string().max(64) });
 
@@ -57,6 +76,8 @@ export const ApiKeyOut = z.strictObject({
   prefix: z.string(),
   last_four: z.string(),
   scopes: z.array(z.enum(PERMISSIONS)),
+  /** The packages that it is for, and what it may do with each; null when it is for all. */
+  packages: z.array(Grant).nullable(),
   created_at: Moment,
   expires_at: Moment.nullable(),
   last_used_at: Moment.nullable(),
@@ -88,13 +109,19 @@ export function presentUser(account: Account): z.input<typeof UserOut> {
   };
 }
 
-export function presentApiKey(key: ApiKey): z.input<typeof ApiKeyOut> {
+export function presentApiKey(
+  key: ApiKey,
+  grants: Pick<ApiKeyPackage, "serial" | "rights">[],
+): z.input<typeof ApiKeyOut> {
   return {
     id: key.id,
     name: key.name,
     prefix: key.prefix,
     last_four: key.lastFour,
     scopes: key.scopes,
+    packages: key.isRestricted
+      ? grants.map(({ serial, rights }) => ({ id: String(serial), rights }))
+      : null,
     created_at: key.createdAt.toISOString(),
     expires_at: wire(key.expiresAt),
     last_used_at: wire(key.lastUsedAt),

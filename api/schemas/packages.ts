@@ -10,7 +10,7 @@ import {
   RUN_STATES,
   STABLE,
   STEP_STATES,
-  VERDICTS,
+  VERDICT_STATES,
   VERSION_STATES,
   versionIssues,
   versionPath,
@@ -19,6 +19,7 @@ import type { Issue } from "../../domain/errors.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import type {
   Package,
+  PackageFinding,
   PackageRun,
   PackageStep,
   PackageVersion,
@@ -82,6 +83,8 @@ export const Yank = z.strictObject({
   /** Let the link show what it showed before. */
   fallback: z.boolean().default(false),
 });
+/** Why a person lets a held version pass, or never. */
+export const Decision = z.strictObject({ reason: z.string().trim().min(1).max(500) });
 export const Rollback = z.strictObject({ version: Version });
 export const Rebuild = z.strictObject({
   version: Version,
@@ -90,6 +93,7 @@ export const Rebuild = z.strictObject({
   /** The sha256 of an original, or of a step's output, to begin with. */
   input: Sha256.optional(),
 });
+export const Cancellation = z.strictObject({ reason: z.string().trim().min(1).max(500) });
 export const Resolve = z.strictObject({
   action: z.enum(["retry", "abort"]),
   reason: z.string().trim().min(1).max(500),
@@ -147,6 +151,21 @@ export const RunOut = RunSummary.extend({
   temporal_url: z.string().nullable(),
 });
 
+const FindingOut = z.strictObject({
+  /** A signature's name, or `encrypted`, `oversize`, `disguised`, `not-scanned`. */
+  name: z.string(),
+  detail: z.string(),
+  /** Of the bytes it was found in. */
+  sha256: z.string(),
+  scanner: z.string(),
+  signatures: z.string().nullable(),
+  run: z.uuid(),
+  found_at: Moment,
+  approved_at: Moment.nullable(),
+  approved_by: z.string().nullable(),
+  approval_reason: z.string().nullable(),
+});
+
 export const VersionOut = z.strictObject({
   version: z.string(),
   channel: z.string(),
@@ -158,7 +177,8 @@ export const VersionOut = z.strictObject({
   /** When retention took its bytes away; its original is kept. */
   removed_at: Moment.nullable(),
   publish_at: Moment.nullable(),
-  verdict: z.enum(VERDICTS),
+  verdict: z.enum(VERDICT_STATES),
+  findings: z.array(FindingOut),
   yanked_at: Moment.nullable(),
   yank_reason: z.string().nullable(),
   file_name: z.string(),
@@ -217,6 +237,13 @@ export const PackagesOut = z.strictObject({
 });
 export const VersionsOut = z.strictObject({
   items: z.array(VersionOut),
+  next: z.string().nullable(),
+});
+/** What waits for a person's decision, with its package. */
+export const QuarantineOut = z.strictObject({
+  items: z.array(
+    VersionOut.extend({ package: z.strictObject({ id: z.string(), name: z.string() }) }),
+  ),
   next: z.string().nullable(),
 });
 export const RunsOut = z.strictObject({ items: z.array(RunSummary), next: z.string().nullable() });
@@ -280,7 +307,7 @@ export function presentPackage(
 
 export function presentVersion(
   version: PackageVersion,
-  { owner, isLive }: { owner: Package; isLive: boolean },
+  { owner, isLive, findings }: { owner: Package; isLive: boolean; findings: PackageFinding[] },
   publicUrl: string,
 ): z.input<typeof VersionOut> {
   const path = versionPath(String(owner.serial), version.version, version.fileName);
@@ -295,6 +322,7 @@ export function presentVersion(
     removed_at: version.removedAt?.toISOString() ?? null,
     publish_at: version.publishAt?.toISOString() ?? null,
     verdict: version.verdict,
+    findings: findings.filter(({ versionId }) => versionId === version.id).map(presentFinding),
     yanked_at: version.yankedAt?.toISOString() ?? null,
     yank_reason: version.yankReason,
     file_name: version.fileName,
@@ -308,6 +336,21 @@ export function presentVersion(
     metadata: version.facts ?? {},
     download_url: version.state === "ready" ? publicUrl + path : null,
     created_at: version.createdAt.toISOString(),
+  };
+}
+
+function presentFinding(finding: PackageFinding): z.input<typeof FindingOut> {
+  return {
+    name: finding.name,
+    detail: finding.detail,
+    sha256: finding.sha256,
+    scanner: finding.scanner,
+    signatures: finding.signatures,
+    run: finding.runId,
+    found_at: finding.foundAt.toISOString(),
+    approved_at: finding.approvedAt?.toISOString() ?? null,
+    approved_by: finding.approvedBy,
+    approval_reason: finding.approvalReason,
   };
 }
 

@@ -32,6 +32,8 @@ export const DeliveriesQuery = PageQuery.extend({
 export const WebhookOut = z.strictObject({
   id: z.uuid(),
   owner_id: z.uuid(),
+  /** The key for single packages that made it: it hears of what this key may, and of nothing else. */
+  key_id: z.uuid().nullable(),
   url: z.string(),
   events: z.array(EventName),
   description: z.string().nullable(),
@@ -93,6 +95,7 @@ export function presentWebhook(row: Webhook, now = new Date()): z.input<typeof W
   return {
     id: row.id,
     owner_id: row.ownerId,
+    key_id: row.keyId ?? null,
     url: row.url,
     events: row.events,
     description: row.description,

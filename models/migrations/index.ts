@@ -5,9 +5,13 @@ import { chainAudit } from "./20261121T1000-chain-audit.ts";
 import { createWebhooks } from "./20261121T1010-create-webhooks.ts";
 import { addChannels } from "./20261121T1020-add-channels.ts";
 import { addRebuilds } from "./20261121T1100-add-rebuilds.ts";
+import { addCancellations } from "./20261121T1101-add-cancellations.ts";
+import { createFindings } from "./20261121T1110-create-findings.ts";
+import { countDownloads } from "./20261121T1120-count-downloads.ts";
 import { indexLists } from "./20261121T1130-index-lists.ts";
 import { addRetention } from "./20261121T1140-add-retention.ts";
 import { createSchedules } from "./20261121T1141-create-schedules.ts";
+import { restrictApiKeys } from "./20261121T1150-restrict-api-keys.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, oldest first: a list and not a folder, so that compiled and uncompiled programs agree. */
@@ -19,7 +23,11 @@ export const MIGRATIONS: readonly Migration[] = [
   createWebhooks,
   addChannels,
   addRebuilds,
+  addCancellations,
+  createFindings,
+  countDownloads,
   indexLists,
   addRetention,
   createSchedules,
+  restrictApiKeys,
 ];

@@ -119,6 +119,7 @@ async function acceptOriginal(
       isDraft,
       description: original.description,
       state: "processing",
+      verdict: "pending",
       fileName: original.fileName,
       originalKey: original.key,
       originalBytes: original.bytes,

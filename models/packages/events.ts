@@ -27,6 +27,23 @@ export async function emitRunEnded(runId: string, transaction: Transaction): Pro
   await emit({ id: newId(), type: "package.run_ended", data: { ...facts, status } }, transaction);
 }
 
+/** The events of the gate, which name what was found. */
+type GateEvent =
+  | "package.version_quarantined"
+  | "package.version_released"
+  | "package.version_rejected";
+
+/** Tells the outside what the gate, or who decides there, has done with the version of a run. */
+export async function emitGateEvent(
+  type: GateEvent,
+  runId: string,
+  findings: string[],
+  transaction: Transaction,
+): Promise<void> {
+  const { facts } = await describeRun(runId, transaction);
+  await emit({ id: newId(), type, data: { ...facts, findings } }, transaction);
+}
+
 async function describeRun(runId: string, transaction: Transaction) {
   const found = { transaction, rejectOnEmpty: true } as const;
   const run = await PackageRun.findByPk(runId, found);

@@ -11,17 +11,31 @@ export {
   keepArtefact,
   type KeptObject,
 } from "./artefacts.ts";
+export { acceptCancellation } from "./cancellations.ts";
 export { changePackage, changeVersion, deletePackage } from "./changes.ts";
+export { dayOf, type DownloadCounter, openDownloadCounter, readDownloads } from "./downloads.ts";
 export { emitRunEvent } from "./events.ts";
-export { claimLink, findChannel, recordLiveVersion, takeNumber } from "./link.ts";
+export {
+  clearVersion,
+  findingsOf,
+  isThroughGate,
+  noteFindings,
+  noteScan,
+  quarantineVersion,
+  rejectVersion,
+  standingOf,
+} from "./gate.ts";
+export { claimLink, findChannel, publishedAt, recordLiveVersion, takeNumber } from "./link.ts";
 export { type PackageFilters, pageOfPackages, pageOfRuns, pageOfVersions } from "./lists.ts";
 export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";
 export { acceptRebuild, findStart, outputGone } from "./rebuilds.ts";
+export { acceptRelease } from "./release.ts";
 export { removePackageRows } from "./removal.ts";
 export { forgetArtefacts, retireVersions, tellOverdue, type Retirement } from "./retention.ts";
 export { addFacts, beginStep, endStep, moveRun, noteTrouble } from "./runs.ts";
 export { keepStatus } from "./status.ts";
+export { PackageSchedule } from "./schedule-table.ts";
 export {
   acceptScheduledRun,
   pauseSchedule,
@@ -35,9 +49,11 @@ export {
   definePackages,
   Package,
   PackageChannel,
+  PackageDownload,
+  PackageFinding,
   PackageLogChunk,
   PackageRun,
-  PackageSchedule,
+  PackageScan,
   PackageStep,
   PackageVersion,
 } from "./tables.ts";

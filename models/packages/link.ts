@@ -1,7 +1,7 @@
 import { Op, type Transaction } from "sequelize";
 import { isTaken } from "../database.ts";
 import { keepStatus } from "./status.ts";
-import { PackageChannel, PackageRun } from "./tables.ts";
+import { PackageChannel, PackageRun, type PackageVersion } from "./tables.ts";
 
 /** Gives out the channel's next publication number: one UPDATE, so no two orders ever get the same. */
 export async function takeNumber(
@@ -72,6 +72,19 @@ export async function recordLiveVersion(
   );
   if (recorded > 0) await keepStatus(packageId, transaction);
   return recorded > 0;
+}
+
+/** When a version came to its channel's link, the last time; undefined when it never did. */
+export async function publishedAt({
+  packageId,
+  id: versionId,
+  channel,
+}: Pick<PackageVersion, "packageId" | "id" | "channel">): Promise<Date | undefined> {
+  const run = await PackageRun.findOne({
+    where: { packageId, versionId, channel, state: "succeeded", number: { [Op.gt]: 0 } },
+    order: [["createdAt", "DESC"]],
+  });
+  return run?.endedAt ?? undefined;
 }
 
 /** The ids of versions that a channel's link has shown, the last one first. */

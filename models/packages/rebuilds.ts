@@ -1,14 +1,12 @@
 import type { Transaction } from "sequelize";
 import { refusal } from "../../domain/errors.ts";
-import { BUILD_KINDS, closedDoor, planSteps } from "../../domain/packages.ts";
+import { BUILD_KINDS, decidedAgainst, planSteps } from "../../domain/packages.ts";
 import type { BuildStep, PackageType, RunKind } from "../../domain/packages.ts";
 import { type Database, inTransaction } from "../database.ts";
 import { artefactOf, type KeptObject } from "./artefacts.ts";
 import { addRun, type Asker, auditPackage, holdPackage, tellLine } from "./orders.ts";
 import { type Package, PackageRun, PackageStep, PackageVersion } from "./tables.ts";
 
-/** A version's own doors, whatever its package says. */
-const OPEN_HOUSE = { isDistributing: true };
 /** How far back a run is looked for that has come to a step. */
 const RECENT_RUNS = 50;
 
@@ -57,7 +55,7 @@ export async function orderRebuild(
   transaction: Transaction,
 ): Promise<void> {
   const version = await PackageVersion.findByPk(versionId, { transaction, rejectOnEmpty: true });
-  const refused = closedDoor(OPEN_HOUSE, version, { insider: true, original: true });
+  const refused = decidedAgainst(version);
   if (refused) throw refused;
   if (version.state === "removed" && version.artefactKey) {
     const advice = `Version ${version.version} is just being removed. Try again in a moment.`;

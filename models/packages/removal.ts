@@ -1,10 +1,14 @@
 import type { Transaction } from "sequelize";
+import { ApiKeyPackage } from "../accounts.ts";
+import { PackageSchedule } from "./schedule-table.ts";
 import {
   Package,
   PackageChannel,
+  PackageDownload,
+  PackageFinding,
   PackageLogChunk,
   PackageRun,
-  PackageSchedule,
+  PackageScan,
   PackageStep,
   PackageVersion,
 } from "./tables.ts";
@@ -20,8 +24,14 @@ export async function removePackageRows(
   await PackageLogChunk.destroy(steps);
   await PackageStep.destroy(steps);
   await PackageRun.destroy(of);
+  await PackageFinding.destroy(of);
+  const versions = await PackageVersion.findAll({ ...of, attributes: ["id"] });
+  const scans = { versionId: versions.map(({ id }) => id) };
+  await PackageScan.destroy({ where: scans, transaction });
   await PackageVersion.destroy(of);
   await PackageChannel.destroy(of);
   await PackageSchedule.destroy(of);
+  await PackageDownload.destroy(of);
+  await ApiKeyPackage.destroy(of);
   await Package.destroy({ where: { id: packageId }, transaction });
 }

@@ -8,7 +8,8 @@ import { recordAudit } from "../operations.ts";
 import { findChannel } from "./link.ts";
 import { type Asker, auditPackage, holdPackage, tellLine, tryToHold } from "./orders.ts";
 import { orderRebuild } from "./rebuilds.ts";
-import { Package, PackageRun, PackageSchedule, PackageVersion } from "./tables.ts";
+import { PackageSchedule } from "./schedule-table.ts";
+import { Package, PackageRun, PackageVersion } from "./tables.ts";
 
 /** What can be said about a schedule. */
 export interface ScheduleTerms {

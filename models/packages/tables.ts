@@ -11,7 +11,7 @@ import {
   RUN_STATES,
   STABLE,
   STEP_STATES,
-  VERDICTS,
+  VERDICT_STATES,
   VERSION_STATES,
   PACKAGE_STATUSES,
   PACKAGE_TYPES,
@@ -41,6 +41,7 @@ import {
   text,
   times,
 } from "../columns.ts";
+import { defineSchedules } from "./schedule-table.ts";
 
 /** One package: a name, and links that never change. */
 export class Package extends Model<InferAttributes<Package>, InferCreationAttributes<Package>> {
@@ -141,6 +142,8 @@ export class PackageRun extends Model<
   declare publishAt: CreationOptional<Date | null>;
   declare state: RunState;
   declare reason: CreationOptional<string | null>;
+  /** Why it is to end, from the moment somebody wants that. */
+  declare cancelReason: CreationOptional<string | null>;
   /** The workflow that waits for a decision while the run is parked. */
   declare parkedIn: CreationOptional<string | null>;
   /** The names of all steps of its build, written down when that begins: nothing that changes later changes it. */
@@ -188,30 +191,40 @@ export class PackageStep extends Model<
   declare endedAt: CreationOptional<Date | null>;
 }
 
-/** At which intervals a package is built again. What Temporal keeps of it follows this row. */
-export class PackageSchedule extends Model<
-  InferAttributes<PackageSchedule>,
-  InferCreationAttributes<PackageSchedule>
+/** One thing that was found in bytes of a version, and who approved it for these very bytes. */
+export class PackageFinding extends Model<
+  InferAttributes<PackageFinding>,
+  InferCreationAttributes<PackageFinding>
 > {
+  declare id: string;
   declare packageId: string;
-  /** Whose live version is built again. */
-  declare channel: string;
-  declare intervalSeconds: number;
-  /** All ticks lie whole intervals from here. */
-  declare anchoredAt: Date;
-  declare isPaused: boolean;
-  /** Who has set it last, in whose name it orders. */
-  declare setById: string;
-  declare setBy: string;
-  /** The tick that came last; it is also the id of the run that it ordered. */
-  declare lastTickId: CreationOptional<string | null>;
-  declare lastTickAt: CreationOptional<Date | null>;
-  declare lastRunId: CreationOptional<string | null>;
-  /** Why the last tick ordered nothing; null when it did. */
-  declare lastSkipReason: CreationOptional<string | null>;
-  declare skippedTicks: CreationOptional<number>;
-  declare createdAt: CreationOptional<Date>;
-  declare updatedAt: CreationOptional<Date>;
+  declare versionId: string;
+  /** The run that came upon it last. */
+  declare runId: string;
+  /** A signature's name, or a word of `FINDINGS`. */
+  declare name: string;
+  declare detail: string;
+  /** Of the bytes it was found in. */
+  declare sha256: string;
+  declare scanner: string;
+  /** Which signatures the scanner had, as people know them. */
+  declare signatures: CreationOptional<string | null>;
+  declare foundAt: Date;
+  declare approvedAt: CreationOptional<Date | null>;
+  declare approvedBy: CreationOptional<string | null>;
+  declare approvalReason: CreationOptional<string | null>;
+}
+
+/** That bytes of a version were scanned with a set of signatures, whatever was found. */
+export class PackageScan extends Model<
+  InferAttributes<PackageScan>,
+  InferCreationAttributes<PackageScan>
+> {
+  declare versionId: string;
+  declare sha256: string;
+  /** The digest of the folder of signatures. */
+  declare signatures: string;
+  declare scannedAt: Date;
 }
 
 /** A piece of a run's log while it runs: `bytes` of UTF-8 that follow the first `offset` bytes. */
@@ -224,6 +237,20 @@ export class PackageLogChunk extends Model<
   declare offset: number;
   declare bytes: number;
   declare text: string;
+}
+
+/** How often one version was downloaded whole on one day (UTC), and how many bytes that were. */
+export class PackageDownload extends Model<
+  InferAttributes<PackageDownload>,
+  InferCreationAttributes<PackageDownload>
+> {
+  declare packageId: string;
+  /** `2026-11-21`. */
+  declare day: string;
+  declare version: string;
+  declare channel: string;
+  declare downloads: number;
+  declare bytes: number;
 }
 
 /** Defines the tables of this domain on a connection. */
@@ -267,7 +294,7 @@ export function definePackages(sequelize: Sequelize): void {
       state: state(VERSION_STATES),
       isDraft: flag({ defaultValue: false }),
       publishAt: moment({ allowNull: true }),
-      verdict: state(VERDICTS, { defaultValue: "clear" }),
+      verdict: state(VERDICT_STATES, { defaultValue: "pending" }),
       yankedAt: moment({ allowNull: true }),
       yankReason: longText({ allowNull: true }),
       fallbackVersionId: id({ allowNull: true }),
@@ -299,6 +326,7 @@ export function definePackages(sequelize: Sequelize): void {
       publishAt: moment({ allowNull: true }),
       state: state(RUN_STATES),
       reason: longText({ allowNull: true }),
+      cancelReason: longText({ allowNull: true }),
       parkedIn: text(255, { allowNull: true }),
       plan: json({ allowNull: true }),
       fromStep: text(20, { allowNull: true }),
@@ -336,24 +364,8 @@ export function definePackages(sequelize: Sequelize): void {
     },
     { sequelize, tableName: "package_steps", timestamps: false },
   );
-  PackageSchedule.init(
-    {
-      packageId: id({ primaryKey: true }),
-      channel: text(20),
-      intervalSeconds: count(),
-      anchoredAt: moment(),
-      isPaused: flag(),
-      setById: id(),
-      setBy: text(255),
-      lastTickId: id({ allowNull: true }),
-      lastTickAt: moment({ allowNull: true }),
-      lastRunId: id({ allowNull: true }),
-      lastSkipReason: longText({ allowNull: true }),
-      skippedTicks: count({ defaultValue: 0 }),
-      ...times(),
-    },
-    { sequelize, tableName: "package_schedules" },
-  );
+  defineSchedules(sequelize);
+  defineFindings(sequelize);
   PackageLogChunk.init(
     {
       runId: id({ primaryKey: true }),
@@ -363,5 +375,46 @@ export function definePackages(sequelize: Sequelize): void {
       text: longText(),
     },
     { sequelize, tableName: "package_log_chunks", timestamps: false },
+  );
+  PackageDownload.init(
+    {
+      packageId: id({ primaryKey: true }),
+      day: text(10, { primaryKey: true }),
+      version: text(50, { primaryKey: true }),
+      channel: text(20, { primaryKey: true }),
+      downloads: count(),
+      bytes: bytes(),
+    },
+    { sequelize, tableName: "package_downloads", timestamps: false },
+  );
+}
+
+function defineFindings(sequelize: Sequelize): void {
+  PackageFinding.init(
+    {
+      id: id({ primaryKey: true }),
+      packageId: id(),
+      versionId: id(),
+      runId: id(),
+      name: text(200),
+      detail: longText(),
+      sha256: digest(),
+      scanner: text(100),
+      signatures: text(200, { allowNull: true }),
+      foundAt: moment(),
+      approvedAt: moment({ allowNull: true }),
+      approvedBy: text(255, { allowNull: true }),
+      approvalReason: longText({ allowNull: true }),
+    },
+    { sequelize, tableName: "package_findings", timestamps: false },
+  );
+  PackageScan.init(
+    {
+      versionId: id({ primaryKey: true }),
+      sha256: digest({ primaryKey: true }),
+      signatures: digest({ primaryKey: true }),
+      scannedAt: moment(),
+    },
+    { sequelize, tableName: "package_scans", timestamps: false },
   );
 }

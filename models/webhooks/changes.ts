@@ -17,7 +17,9 @@ type WebhookTerms = Pick<Webhook, "url" | "events" | "description">;
 /** Makes a webhook. `secret` comes sealed. */
 export async function createWebhook(
   database: Database,
-  webhook: WebhookTerms & Pick<Webhook, "id" | "ownerId" | "secret">,
+  webhook: WebhookTerms &
+    Pick<Webhook, "id" | "ownerId" | "secret"> &
+    Partial<Pick<Webhook, "keyId">>,
   origin: Origin,
 ): Promise<Webhook> {
   return inTransaction(database, async (transaction) => {

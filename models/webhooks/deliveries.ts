@@ -1,5 +1,5 @@
 import { Op, type Transaction } from "sequelize";
-import { Account } from "../accounts.ts";
+import { Account, ApiKey, stillAlive } from "../accounts.ts";
 import { type Database, inTransaction } from "../database.ts";
 import { switchOff } from "./changes.ts";
 import { Webhook, WebhookAttempt, WebhookDelivery } from "./tables.ts";
@@ -41,6 +41,13 @@ export async function admitAttempt(
   if (await Account.findOne({ attributes: ["id"], where, transaction })) {
     await switchOff(webhook.id, "Its owner's account was switched off.", transaction);
     await webhook.reload({ transaction });
+  }
+  if (webhook.keyId) {
+    const alive = { id: webhook.keyId, ...stillAlive() };
+    if (!(await ApiKey.findOne({ attributes: ["id"], where: alive, transaction }))) {
+      await switchOff(webhook.id, "Its API key was revoked or has expired.", transaction);
+      await webhook.reload({ transaction });
+    }
   }
   switch (webhook.state) {
     case "active":

@@ -2,7 +2,8 @@ import type { Transaction } from "sequelize";
 import { v7 as newId } from "uuid";
 import type { Event } from "../../domain/events.ts";
 import { workflowId } from "../../domain/ids.ts";
-import type { OutwardEvent } from "../../domain/webhooks.ts";
+import { OUTWARD_EVENTS, type OutwardEvent } from "../../domain/webhooks.ts";
+import { keysThatMay } from "../accounts.ts";
 import { enqueue } from "../operations.ts";
 import { Webhook, WebhookDelivery } from "./tables.ts";
 
@@ -25,14 +26,21 @@ export async function emit(event: OutwardEvent, transaction: Transaction): Promi
 }
 
 /** The webhooks are locked as they are read, so that none is paused or resumed while its delivery is made. */
-async function listenersOf({ type }: OutwardEvent, transaction: Transaction): Promise<Webhook[]> {
+async function listenersOf(
+  { type, data }: OutwardEvent,
+  transaction: Transaction,
+): Promise<Webhook[]> {
   const awake = await Webhook.findAll({
     where: { state: ["active", "paused"] },
     order: [["id", "ASC"]],
     lock: transaction.LOCK.SHARE,
     transaction,
   });
-  return awake.filter(({ events }) => events.includes(type));
+  const listening = awake.filter(({ events }) => events.includes(type));
+  const keyIds = listening.map(({ keyId }) => keyId).filter((id) => id !== null);
+  if (keyIds.length === 0) return listening;
+  const may = await keysThatMay(OUTWARD_EVENTS[type], Number(data.package), keyIds, transaction);
+  return listening.filter(({ keyId }) => keyId === null || may.has(keyId));
 }
 
 /** Makes one delivery. It is sent at once, or waits for its webhook to be active again. */

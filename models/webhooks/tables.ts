@@ -20,6 +20,8 @@ import { count, id, json, longText, moment, state, text, times } from "../column
 export class Webhook extends Model<InferAttributes<Webhook>, InferCreationAttributes<Webhook>> {
   declare id: string;
   declare ownerId: string;
+  /** The key for single packages that made it: it hears of what this key may, and of nothing else. */
+  declare keyId: CreationOptional<string | null>;
   declare url: string;
   declare events: OutwardEventName[];
   declare description: CreationOptional<string | null>;
@@ -88,6 +90,7 @@ export function defineWebhooks(sequelize: Sequelize): void {
     {
       id: id({ primaryKey: true }),
       ownerId: id(),
+      keyId: id({ allowNull: true }),
       url: text(LIMITS.webhookUrlCharacters),
       events: json(),
       description: text(LIMITS.webhookDescriptionCharacters, { allowNull: true }),

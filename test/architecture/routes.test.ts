@@ -23,6 +23,7 @@ const PUBLIC = [
   "GET /metrics",
   "GET /openapi.json",
   "GET /ready",
+  "GET /update/:id/:channel/:version",
   "GET /version",
   "POST /api/v1/auth/login",
   "POST /api/v1/auth/logout",
@@ -30,7 +31,11 @@ const PUBLIC = [
 ];
 
 /** What changes something and needs no permission but being signed in: a caller's own things. */
-const OWN = ["DELETE /api/v1/api-keys/:id", "POST /api/v1/api-keys"];
+const OWN = [
+  "DELETE /api/v1/api-keys/:id",
+  "POST /api/v1/api-keys",
+  "PUT /api/v1/api-keys/:id/packages",
+];
 
 test("the public routes are these and no others", () => {
   const open = all.filter(([, route]) => route.access === "public");

@@ -79,6 +79,7 @@ const LISTS: Record<string, { path: string; given: Record<string, string[] | und
     path: "/api/v1/webhooks/:webhook/deliveries",
     given: { state: [...DELIVERY_STATES] },
   },
+  listQuarantine: { path: "/api/v1/quarantine", given: {} },
   listApiKeys: { path: "/api/v1/api-keys", given: {} },
 };
 

@@ -128,6 +128,7 @@ describe("an archive's directory", () => {
       entries: 2,
       compressedBytes: bytes,
       uncompressedBytes: bytes,
+      largestEntryBytes: Buffer.byteLength("in 目录/文件😀"),
       names: ["a", "目录/文件😀"],
       findings: [],
     });
@@ -207,6 +208,42 @@ describe("an archive's directory", () => {
 
     expect(findings).toMatchObject([{ finding: "unsafe-name", count: 500 }]);
     expect(findings[0]!.names).toHaveLength(10);
+  });
+});
+
+describe("what a scanner would not see", () => {
+  const found = async (bytes: Buffer) => {
+    const { object } = await store([{ at: 0, bytes }]);
+    return (await readArchive(object, { headers: true })).findings;
+  };
+
+  test("is nothing in an ordinary archive, whichever way it was written", async () => {
+    expect(await found(await zipOf(["a", "b"]))).toEqual([]);
+    expect(await found(await zipOf(["a", "b"], { zip64: true }))).toEqual([]);
+  });
+
+  test.each<[string, (bytes: Buffer, header: number) => void]>([
+    ["its size is elsewhere", (bytes, header) => bytes.writeUInt32LE(0xffffffff, header + 18)],
+    ["it is packed otherwise", (bytes, header) => bytes.writeUInt16LE(8, header + 8)],
+    ["it is no entry", (bytes, header) => bytes.writeUInt32LE(0, header)],
+  ])("is an entry whose own header says that %s", async (_what, change) => {
+    const bytes = await zipOf(["a", "b"]);
+    const header = bytes.indexOf("PK\u0003\u0004", 4);
+    // yazl says that the sizes follow; so that the header counts, this one does not.
+    bytes.writeUInt16LE(bytes.readUInt16LE(header + 6) & ~8, header + 6);
+    change(bytes, header);
+
+    expect(await found(bytes)).toEqual([{ finding: "disguised", count: 1, names: ["b"] }]);
+  });
+
+  test("is a second manifest, of which installers disagree which one counts", async () => {
+    const entries = [{ name: "AndroidManifest.xml" }, { name: "AndroidManifest.xml" }];
+    const { object } = await store([{ at: 0, bytes: directoryAt(0, entries) }]);
+
+    const { findings, type } = await readArchive(object);
+
+    expect(type).toBe("apk");
+    expect(findings).toMatchObject([{ finding: "second-manifest", count: 1 }]);
   });
 });
 

@@ -6,6 +6,7 @@ import { QUEUES } from "../../domain/queues.ts";
 import { resolveParked } from "../../workflows/helpers/parking.ts";
 import {
   followSchedule,
+  cancelRun,
   packageBuild,
   packageLine,
   packageSweep,
@@ -18,7 +19,7 @@ import {
   yankVersion,
 } from "../../workflows/packages/index.ts";
 import { sendAgain, webhookDelivery } from "../../workflows/webhooks.ts";
-import { badContent, broken, fakePackages, orderOf } from "./fakes/package-activities.ts";
+import { badContent, broken, fakePackages, finding, orderOf } from "./fakes/package-activities.ts";
 import { fakeWebhooks, refused } from "./fakes/webhook-activities.ts";
 import { until } from "./until.ts";
 
@@ -129,6 +130,10 @@ function cases(): HistoryCase[] {
         ? { removed: [], graces: [{ title: "Demo run-0", until: Date.now() + 2_000 }] }
         : { removed: ["version-run-0"], graces: [] },
   });
+  const cancelled = fakePackages({
+    runBuildStep: failing(99),
+    takePublicationTurn: async () => ({ number: 0, end: "cancelled" }),
+  });
   let batches = 2;
   return [
     {
@@ -154,6 +159,17 @@ function cases(): HistoryCase[] {
         fakePackages({
           runBuildStep: async () => {
             throw badContent("no manifest");
+          },
+        }).activities,
+      live: build(),
+    },
+    {
+      workflow: "packageBuild",
+      name: "quarantined",
+      activities: () =>
+        fakePackages({
+          runBuildStep: async () => {
+            throw finding("The malware scan found Eicar.");
           },
         }).activities,
       live: build(),
@@ -283,6 +299,28 @@ function cases(): HistoryCase[] {
       activities: () =>
         fakePackages({ takeTick: async () => ({ skipped: "A run is under way." }) }).activities,
       live: tick,
+    },
+    {
+      workflow: "packageLine",
+      name: "cancelled-run-by-run",
+      activities: () => cancelled.activities,
+      live: line(
+        async (handle) => {
+          const cancel = (runId: string) =>
+            handle.executeUpdate(cancelRun, { args: [{ packageId: "p", runId }] });
+          await handle.executeUpdate(replacePackage, { args: [orderOf("run-1", 1)] });
+          await until(() => cancelled.happened.includes("parkRun:run-1:metadata"));
+          await cancel("run-1");
+          await until(() => cancelled.happened.includes("endRun:run-1:cancelled"));
+          const put = { ...orderOf("run-2", 0, "publish"), publishAt: Date.now() + 60_000 };
+          await handle.executeUpdate(publishVersion, { args: [put] });
+          await cancel("run-2");
+          await cancel("run-3");
+        },
+        (happened) =>
+          ["run-2", "run-3"].every((run) => happened.includes(`endRun:${run}:cancelled`)),
+        () => cancelled.happened,
+      ),
     },
     {
       workflow: "packageSweep",

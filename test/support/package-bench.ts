@@ -29,6 +29,9 @@ export const SIGNING = {
   alias: "a",
 };
 
+/** What the scanner of the bench knows. */
+export const SIGNATURES = { digest: "5".repeat(64), names: "tests.ndb" };
+
 /** What a fake tool does: writes files, says lines, ends. */
 export type FakeTool = (run: ToolRun) => Partial<Awaited<ReturnType<Shell["run"]>>>;
 
@@ -68,6 +71,7 @@ export async function openBench(
     schedules,
     openStepLog,
     readArchive,
+    readSignatures: async () => SIGNATURES,
     redact: (text) => createRedactor([SIGNING.password])(text),
     bus: { announce: async () => {}, subscribe: () => () => {}, close: async () => {} },
     settings: {

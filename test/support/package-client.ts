@@ -35,6 +35,7 @@ export interface PackageClient {
   replace(id: string, file: SamplePackage, version: string): Promise<Accepted>;
   rollBack(id: string, version: string): Promise<Accepted>;
   resolve(order: Accepted, action: "retry" | "abort"): Promise<Answer>;
+  cancel(order: Accepted): Promise<Answer>;
   run(order: Accepted): Promise<Run>;
   /** Waits until the run stands so; asks again when nobody answers. */
   reaches(order: Accepted, status: RunState, patienceMs?: number): Promise<Run>;
@@ -111,6 +112,8 @@ export async function openClient(
     rollBack: (id, version) => order(`/api/v1/packages/${id}/rollback`, { json: { version } }),
     resolve: (accepted, action) =>
       call("POST", `${pathOf(accepted)}/resolve`, { json: { action, reason: "a test says so" } }),
+    cancel: (accepted) =>
+      call("POST", `${pathOf(accepted)}/cancel`, { json: { reason: "a test says so" } }),
     reaches: (accepted, wanted, patienceMs = 60_000) =>
       settles(accepted, ({ status }) => status === wanted, patienceMs),
     succeeds: (accepted, patienceMs = 60_000) =>

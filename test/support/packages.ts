@@ -62,7 +62,7 @@ export async function makeReady(
   await services.objects.copy(originalKey, key);
   await inTransaction(services.database, async (transaction) => {
     const artefact = { artefactKey: key, artefactBytes: originalBytes, artefactSha256: sha256 };
-    await row.update({ state: "ready", ...artefact }, { transaction });
+    await row.update({ state: "ready", verdict: "clear", ...artefact }, { transaction });
   });
   return { row, key, sha256 };
 }

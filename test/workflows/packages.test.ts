@@ -18,6 +18,7 @@ import {
   badContent,
   broken,
   fakePackages,
+  finding,
   NEXT_NUMBER,
   orderOf,
 } from "../support/fakes/package-activities.ts";
@@ -110,7 +111,7 @@ describe("packageBuild", () => {
   test("fails at once when the content is bad", async () => {
     const { activities, happened } = fakePackages({
       runBuildStep: async () => {
-        throw badContent("The malware scan found Eicar.");
+        throw badContent("The manifest names no package.");
       },
     });
 
@@ -120,6 +121,25 @@ describe("packageBuild", () => {
 
     expect(result).toBeNull();
     expect(happened).toEqual(["beginBuild:run", "runBuildStep:run:metadata", "endRun:run:failed"]);
+  });
+
+  test("ends quarantined when something is found, and tries nothing again", async () => {
+    const { activities, happened } = fakePackages({
+      runBuildStep: async () => {
+        throw finding("The malware scan found Eicar.");
+      },
+    });
+
+    const result = await withWorkers(ALL, activities, async ({ client }) =>
+      (await start(client)).result(),
+    );
+
+    expect(result).toBeNull();
+    expect(happened).toEqual([
+      "beginBuild:run",
+      "runBuildStep:run:metadata",
+      "endRun:run:quarantined",
+    ]);
   });
 
   test("tries a broken tool three times, parks, and goes on when a person says so", async () => {

@@ -7,6 +7,8 @@ export type Persisted<T> =
   | { outcome: "done"; value: T }
   /** The content is at fault; trying again would not help. */
   | { outcome: "bad-content"; reason: string }
+  /** Something was found that a person has to look at. */
+  | { outcome: "finding"; reason: string }
   /** An operator wants it tried again. */
   | { outcome: "retry"; reason: string }
   /** An operator gave up. */
@@ -44,6 +46,7 @@ export async function persistently<T>(
       if (isCancellation(error)) throw error;
       const { type, reason } = failureOf(error);
       if (type === STEP_FAILURES.content) return { outcome: "bad-content", reason };
+      if (type === STEP_FAILURES.finding) return { outcome: "finding", reason };
       if (giveWay?.()) return { outcome: "gave-way" };
       if (tries < maximumTries) {
         const seconds = Math.min(FIRST_PAUSE_SECONDS * 2 ** (tries - 1), LONGEST_PAUSE_SECONDS);

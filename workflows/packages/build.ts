@@ -18,6 +18,14 @@ import { beginBuild, endRun, parkRun, resumeRun } from "./records.ts";
 const TOOL_TRIES = 3;
 const SLOW_STORE_BYTES_PER_SECOND = 4 * 1024 * 1024;
 
+/** How a run ends whose step cannot go on. */
+const END_OF = {
+  "bad-content": "failed",
+  finding: "quarantined",
+  aborted: "cancelled",
+  "gave-way": "cancelled",
+} as const;
+
 /**
  * One version: its original goes through every step of its plan and comes out ready to be published. Answers the
  * number under which, for a retry has taken a later one; null when the run is over.
@@ -51,7 +59,7 @@ export async function packageBuild(order: RunOrder): Promise<number | null> {
       } else if (ended.outcome === "retry") {
         number = await resumeRun({ ...ids, step, reason: ended.reason });
       } else {
-        const state = ended.outcome === "bad-content" ? "failed" : "cancelled";
+        const state = END_OF[ended.outcome];
         const reason = "reason" in ended ? ended.reason : "A newer run took over.";
         await endRun({ ...ids, state, reason });
         enterStage(state);

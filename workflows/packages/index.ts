@@ -3,6 +3,7 @@ export { packageBuild } from "./build.ts";
 export { packageLine } from "./line.ts";
 export { packageTick } from "./tick.ts";
 export {
+  cancelRun,
   closeDoors,
   followSchedule,
   keepVersions,

@@ -9,6 +9,7 @@ import {
   isCancellation,
   ParentClosePolicy,
   setCurrentDetails,
+  setHandler,
   sleep,
   workflowInfo,
 } from "@temporalio/workflow";
@@ -20,13 +21,14 @@ import { onBehalfOf } from "../helpers/caller.ts";
 import { openParking } from "../helpers/parking.ts";
 import { enterStage } from "../helpers/stage.ts";
 import { packageBuild } from "./build.ts";
+import { type Cancellations, openCancellations } from "./cancellations.ts";
 import { type Closing, openClosings, removeAll } from "./closings.ts";
 import { openFollower } from "./follower.ts";
-import { type AcceptedOrder, openDesk } from "./orders.ts";
+import { type AcceptedOrder, cancelRun, openDesk } from "./orders.ts";
 import { CANCELLED, publish, type PublicationScene } from "./publication.ts";
 import { endRun } from "./records.ts";
 import { openKeeper } from "./retention.ts";
-import { openTimetable } from "./timetable.ts";
+import { openTimetable, type Timetable } from "./timetable.ts";
 
 /** A history longer than this is begun anew as soon as nothing is under way. */
 const LONG_HISTORY_EVENTS = 2_000;
@@ -80,7 +82,8 @@ export async function packageLine(line: PackageLine): Promise<void> {
           show: (step, parked) => status(`${newest.title}: ${step}`, parked),
           keep: () => keeper.look(),
         };
-        await onBehalfOf(newest.caller, () => publishOrEnd(newest, scene));
+        const work = () => publishOrEnd(newest, scene);
+        await onBehalfOf(newest.caller, () => orders.cancellations.within(newest.runId, work));
         continue;
       }
       const before = building.size;
@@ -119,15 +122,17 @@ function takeOrders(line: PackageLine) {
     if (!isBuild(order.kind)) return void built.push(order);
     building.set(order.runId, order);
     void onBehalfOf(order.caller, async () => {
-      const number = await builds.run(() => build(line, order));
+      const work = () => build(line, order);
+      const number = await builds.run(() => cancellations.within(order.runId, work));
       building.delete(order.runId);
-      if (number !== null) built.push({ ...order, number });
+      if (typeof number === "number") built.push({ ...order, number });
     });
   };
   const beginWaiting = () => {
     if (workflowInfo().historyLength < FULL_HISTORY_EVENTS) waiting.splice(0).forEach(begin);
   };
   const waiting = [...(line.waiting ?? [])];
+  const cancellations = openCancellations();
   const closings = openClosings(line.closing ?? []);
   const timetable = openTimetable(line.timed ?? [], (order) => built.push(order));
   const keeper = openKeeper(line.packageId, line.isKeeping ?? false);
@@ -144,7 +149,30 @@ function takeOrders(line: PackageLine) {
     isKeeping: keeper.isKeeping(),
     isBehind: follower.isBehind(),
   });
-  return { waiting, building, built, builds, timetable, keeper, desk, beginWaiting, carried };
+  hearCancellations({ cancellations, timetable }, [waiting, built]);
+  const told = { timetable, keeper, desk, cancellations };
+  return { waiting, building, built, builds, beginWaiting, carried, ...told };
+}
+
+/** Ends a run that somebody wants to end: while it is worked on, waits for its time, or waits for its turn. */
+function hearCancellations(
+  { cancellations, timetable }: { cancellations: Cancellations; timetable: Timetable },
+  queues: AcceptedOrder[][],
+): void {
+  const description = "End a run wherever it is.";
+  setHandler(
+    cancelRun,
+    async (ids) => {
+      if (cancellations.cancel(ids.runId) || timetable.cancel(ids.runId)) return;
+      for (const orders of queues) {
+        const at = orders.findIndex(({ runId }) => runId === ids.runId);
+        if (at >= 0) orders.splice(at, 1);
+      }
+      // One that has not come yet will find that it has ended.
+      await endRun({ ...ids, state: "cancelled", reason: "It was cancelled." });
+    },
+    { description },
+  );
 }
 
 /** The package's workflow was cancelled: so are its builds, and all else that was on its way ends with them. */

@@ -1,5 +1,5 @@
 import { defineUpdate, setHandler } from "@temporalio/workflow";
-import type { DoorOrder, RunOrder, YankOrder } from "../../activities/packages/contract.ts";
+import type { DoorOrder, RunIds, RunOrder, YankOrder } from "../../activities/packages/contract.ts";
 import type { Caller } from "../../domain/accounts.ts";
 import { currentCaller } from "../helpers/caller.ts";
 import type { Closings } from "./closings.ts";
@@ -21,6 +21,9 @@ export const publishVersion = defineUpdate<void, [RunOrder]>("publishVersion");
 
 /** A version was withdrawn: tell the edges, and publish what takes its place. */
 export const yankVersion = defineUpdate<void, [YankOrder]>("yankVersion");
+
+/** Somebody wants a run to end, wherever it is. The database knows why. */
+export const cancelRun = defineUpdate<void, [RunIds]>("cancelRun");
 
 /** Doors were shut: tell the edges. */
 export const closeDoors = defineUpdate<void, [DoorOrder]>("closeDoors");

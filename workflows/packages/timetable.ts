@@ -25,6 +25,8 @@ export interface Timetable {
   add(order: AcceptedOrder): void;
   /** What was ordered for this version before `runId` is void now, and ends at once. */
   revoke(versionId: string, runId: string): void;
+  /** Ends one that somebody has cancelled; false when it does not wait here. */
+  cancel(runId: string): boolean;
 }
 
 /** Keeps timed publications until they are due and have their number; then `onDue` gets each once. */
@@ -59,6 +61,11 @@ export function openTimetable(
         .map(({ order }) => order)
         .sort((a, b) => (a.publishAt ?? 0) - (b.publishAt ?? 0)),
     add,
+    cancel(runId) {
+      const order = waiting.get(runId);
+      order?.timer.cancel();
+      return order !== undefined;
+    },
     revoke(versionId, runId) {
       for (const { order, timer } of waiting.values()) {
         if (order.versionId === versionId && order.runId !== runId) timer.cancel();

@@ -1,11 +1,16 @@
 import { createHash } from "node:crypto";
-import { packageKeys } from "../../../domain/packages.ts";
+import { FINDINGS, packageKeys } from "../../../domain/packages.ts";
+import type { Finding } from "../../../domain/packages.ts";
 import { inTransaction } from "../../../models/database.ts";
-import { keepArtefact } from "../../../models/packages/index.ts";
+import { clearVersion, keepArtefact, standingOf } from "../../../models/packages/index.ts";
 import type { Artefact } from "../contract.ts";
+import { reportFindings } from "./findings.ts";
 import { inputFailure, type StepWork } from "./work.ts";
 
-/** Proves the final bytes once more and keeps them under the version's own key, which nobody writes again. */
+/**
+ * Proves the final bytes once more and keeps them under the version's own key, which nobody writes again. From here
+ * on the gate lets the version pass, unless it was to be scanned and was not, or something that was found was not approved.
+ */
 export async function runChecksums(work: StepWork): Promise<Artefact> {
   const { tools, input, packageId, runId, versionId, say, signal } = work;
   const object = await tools.objects.open(input.key);
@@ -30,12 +35,25 @@ export async function runChecksums(work: StepWork): Promise<Artefact> {
   say(`md5    ${md5.digest("hex")}`);
   say(`bytes  ${bytes}`);
 
+  await assertCleared(work);
   const key = packageKeys.version(packageId, versionId, input.sha256);
   await tools.objects.discardUnfinished(key);
   await tools.objects.copy(input.key, key, { signal });
   const artefact = { key, bytes, sha256: input.sha256 };
-  await inTransaction(tools.database, (transaction) =>
-    keepArtefact({ runId, versionId }, artefact, transaction),
-  );
+  await inTransaction(tools.database, async (transaction) => {
+    await keepArtefact({ runId, versionId }, artefact, transaction);
+    await clearVersion(versionId, transaction);
+  });
   return artefact;
+}
+
+/** Whatever the steps were, and wherever they began: the gate asks what is known of the bytes that they began with. */
+async function assertCleared(work: StepWork): Promise<void> {
+  const { tools, runId } = work;
+  const { wasScanned, open } = await standingOf(runId);
+  const found: Finding[] = open.map(({ name, detail }) => ({ name, detail }));
+  if (tools.settings.scanSignatures && !wasScanned) {
+    found.push({ name: "not-scanned", detail: FINDINGS["not-scanned"] });
+  }
+  await reportFindings(work, { scanner: "The gate", signatures: null }, found);
 }

@@ -1,9 +1,20 @@
+import { FINDINGS } from "../../../domain/packages.ts";
+import type { Finding } from "../../../domain/packages.ts";
+import { LIMITS } from "../../../domain/limits.ts";
+import type { ArchiveFinding, ArchiveListing } from "../../../platform/archive.ts";
 import { inTransaction } from "../../../models/database.ts";
 import { addFacts } from "../../../models/packages/index.ts";
 import { StepFailure } from "../attempt.ts";
 import type { Artefact } from "../contract.ts";
+import { reportFindings } from "./findings.ts";
 import { fetchInput, inputFailure, runTool, toolFailure } from "./work.ts";
 import type { StepWork } from "./work.ts";
+
+/** What nobody may be given, whoever looked at it: the sentences end in the entry's name. */
+const FAULTS: Partial<Record<ArchiveFinding, string>> = {
+  "unsafe-name": "The archive would write outside its folder:",
+  "second-manifest": "Installers disagree about which entry counts, for there is more than one",
+};
 
 /** Reads what the package says of itself; a package that cannot be read is bad content. */
 export async function runMetadata(work: StepWork): Promise<Artefact> {
@@ -26,13 +37,13 @@ async function readStructure(work: StepWork): Promise<Record<string, unknown>> {
     say(`${archive.entries} entries, ${archive.uncompressedBytes} bytes when unpacked`);
     for (const { finding, count, names } of archive.findings) {
       say(`${finding}: ${count} entries, as ${names.slice(0, 3).join(", ")}`);
-      if (finding === "unsafe-name") {
-        throw new StepFailure(
-          "content",
-          `The archive would write outside its folder: ${names[0]}.`,
-        );
-      }
+      const fault = FAULTS[finding];
+      if (fault) throw new StepFailure("content", `${fault} ${names[0]}.`);
     }
+    await reportFindings(work, { scanner: "A look into the archive", signatures: null }, [
+      ...encryptedIn(archive),
+      ...bombIn(archive, input.bytes),
+    ]);
     const findings = archive.findings.map(({ finding, count }) => ({ finding, count }));
     return {
       entries: archive.entries,
@@ -42,6 +53,22 @@ async function readStructure(work: StepWork): Promise<Record<string, unknown>> {
   } finally {
     await object.close();
   }
+}
+
+function encryptedIn({ findings }: ArchiveListing): Finding[] {
+  return findings
+    .filter(({ finding }) => finding === "encrypted")
+    .map(({ count, names }) => ({
+      name: "encrypted",
+      detail: `${FINDINGS.encrypted} ${count} of them, as ${names.slice(0, 3).join(", ")}.`,
+    }));
+}
+
+function bombIn({ uncompressedBytes }: ArchiveListing, bytes: number): Finding[] {
+  const most = Math.max(LIMITS.archiveUnpackedBytes, LIMITS.archiveRatio * bytes);
+  if (uncompressedBytes <= most) return [];
+  const detail = `${FINDINGS.oversize} ${bytes} bytes unpack to ${uncompressedBytes}.`;
+  return [{ name: "oversize", detail }];
 }
 
 async function readApk(work: StepWork): Promise<Record<string, unknown>> {

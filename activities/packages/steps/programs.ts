@@ -2,30 +2,9 @@ import { existsSync } from "node:fs";
 import { dirname, isAbsolute } from "node:path";
 import { inTransaction } from "../../../models/database.ts";
 import { addFacts } from "../../../models/packages/index.ts";
-import { StepFailure } from "../attempt.ts";
 import type { Artefact } from "../contract.ts";
-import { fetchInput, keepOutput, runTool, toolFailure } from "./work.ts";
+import { configured, fetchInput, keepOutput, runTool, toolFailure } from "./work.ts";
 import type { StepWork } from "./work.ts";
-
-/** Looks for malware with ClamAV. Exit code 1 is a finding, which ends the run; others but 0 are a broken scanner. */
-export async function runScan(work: StepWork): Promise<Artefact> {
-  const signatures = configured(work.tools.settings.scanSignatures, "SCAN_SIGNATURES");
-  const path = await fetchInput(work);
-  const limits = ["--max-filesize=4000M", "--max-scansize=4000M", "--alert-exceeds-max=yes"];
-  const end = await runTool(
-    work,
-    "clamscan",
-    ["--no-summary", "--infected", `--database=${signatures}`, ...limits, path],
-    { readable: [signatures] },
-  );
-  if (end.exitCode === 1) {
-    const finding = end.lines.findLast((line) => line.endsWith("FOUND")) ?? "something";
-    const name = finding.replace(/^.*?: /, "").replace(/ FOUND$/, "");
-    throw new StepFailure("content", `The malware scan found ${name}.`, end.exitCode);
-  }
-  if (end.exitCode !== 0) throw toolFailure("broken", "clamscan", end);
-  return work.input;
-}
 
 /** Hardens the package with the configured command. */
 export async function runHarden(work: StepWork): Promise<Artefact> {
@@ -90,11 +69,4 @@ export async function runSign(work: StepWork): Promise<Artefact> {
     addFacts(work.versionId, { signer_sha256: digest.find(Boolean) ?? null }, transaction),
   );
   return keepOutput(work, output);
-}
-
-/** What another build worker had when it planned the step, this one must have too. */
-function configured<T>(setting: T | undefined, variable: string): T {
-  if (setting !== undefined) return setting;
-  const reason = `A build worker has no ${variable}. Give it to every build worker, then retry.`;
-  throw new StepFailure("broken", reason);
 }

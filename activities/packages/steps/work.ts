@@ -83,6 +83,7 @@ export async function runTool(
     directory,
     timeoutMs: STEP_SECONDS[step] * 1000,
     signal,
+    killAfterMs: MERCY_MS,
     ...more,
     onLine(line) {
       if (lines.push(line) > KEPT_LINES) lines.splice(0, lines.length - KEPT_LINES);
@@ -102,6 +103,8 @@ export async function runTool(
   return { exitCode: end.exitCode, lines };
 }
 
+/** A run that is cancelled has ended five seconds later, however stubborn its tools are. */
+const MERCY_MS = 2_000;
 const KEPT_LINES = 5_000;
 
 /** The sentence for a tool that ended with an exit code other than 0. */
@@ -112,4 +115,11 @@ export function toolFailure(
 ): StepFailure {
   const last = lines.findLast((line) => line.trim() !== "") ?? "it said nothing";
   return new StepFailure(kind, `${command} ended with exit code ${exitCode}: ${last}`, exitCode);
+}
+
+/** What another build worker had when it planned the step, this one must have too. */
+export function configured<T>(setting: T | undefined, variable: string): T {
+  if (setting !== undefined) return setting;
+  const reason = `A build worker has no ${variable}. Give it to every build worker, then retry.`;
+  throw new StepFailure("broken", reason);
 }

@@ -3,6 +3,7 @@ import { refusal } from "../../../domain/errors.ts";
 import { inTransaction } from "../../../models/database.ts";
 import { recordAudit } from "../../../models/operations.ts";
 import {
+  acceptCancellation,
   acceptRebuild,
   acceptRollback,
   changePackage as storeChange,
@@ -17,6 +18,7 @@ import { findPackage, findRun, findVersion } from "../../policies/packages.ts";
 import { route } from "../../route.ts";
 import {
   AcceptedOut,
+  Cancellation,
   Deletion,
   DeletionOut,
   PackageChange,
@@ -116,6 +118,25 @@ export const deletePackage = route({
     await beginDeletion(services.database, owner, { ...body, removalId: newId() }, call);
     await services.bus.announce({ type: "outbox.filled", data: {} });
     return { id: params.id, name: owner.name, status: "removing" as const };
+  },
+});
+
+export const cancelRun = route({
+  method: "post",
+  path: "/api/v1/packages/:id/runs/:run/cancel",
+  summary: "End a run wherever it is; its link shows what it showed before",
+  access: "packages:publish",
+  perPackage: true,
+  params: RunId,
+  body: Cancellation,
+  returns: [202, AcceptedOut],
+  async handle(call) {
+    const { services, params, body } = call;
+    const owner = await findPackage(call);
+    const { id: runId } = await findRun(owner, params.run);
+    const cancellation = { ...body, runId, orderId: newId() };
+    await acceptCancellation(services.database, owner, cancellation, call);
+    return answerToldOf(call, owner, runId);
   },
 });
 

@@ -2,10 +2,12 @@ export { listPackageAudit } from "./audit.ts";
 export {
   changePackage,
   deletePackage,
+  cancelRun,
   rebuildVersion,
   resolveRun,
   rollBackPackage,
 } from "./commands.ts";
+export { listQuarantine, rejectVersion, releaseVersion } from "./gate.ts";
 export { fetchOriginal, fetchRelease, fetchVersion } from "./links.ts";
 export {
   listPackages,
@@ -24,5 +26,7 @@ export {
   runSchedule,
   setSchedule,
 } from "./schedules.ts";
+export { readStatistics } from "./statistics.ts";
+export { checkUpdate } from "./updates.ts";
 export { uploadPackage, uploadVersion } from "./uploads.ts";
 export { changeNotes, publishVersion, yankVersion } from "./versions.ts";

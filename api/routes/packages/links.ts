@@ -1,29 +1,28 @@
 import { refusal } from "../../../domain/errors.ts";
-import { channelInLink, closedDoor, notPublished, packageKeys } from "../../../domain/packages.ts";
+import { channelInLink, notPublished, packageKeys } from "../../../domain/packages.ts";
 import {
   artefactOf,
   firstBuild,
   type KeptObject,
   type Package,
+  type PackageVersion,
 } from "../../../models/packages/index.ts";
 import { deriveKey, verifyLink } from "../../../platform/crypto.ts";
+import type { OpenedObject } from "../../../platform/objects/index.ts";
 import { type Delivery, NOT_KEPT } from "../../delivery.ts";
-import { assertOpen, fallbackOf, findPackage, findVersion } from "../../policies/packages.ts";
+import {
+  assertOpen,
+  fallbackOf,
+  findPackage,
+  findVersion,
+  neverShown,
+} from "../../policies/packages.ts";
 import { route } from "../../route.ts";
 import { FixedLink, SignedQuery, VersionLink, VersionOf } from "../../schemas/packages.ts";
 import type { Services } from "../../services.ts";
 
 const LIVE = "public, max-age=60, must-revalidate";
 const FOR_EVER = "public, max-age=31536000, immutable";
-/** What a link without an object stands for: only the package itself can say more than that nothing is there. */
-const NEVER_SHOWN = {
-  version: "",
-  state: "processing",
-  isDraft: true,
-  verdict: "clear",
-  yankedAt: null,
-  yankReason: null,
-} as const;
 
 export const fetchRelease = route({
   method: "get",
@@ -56,12 +55,8 @@ export const fetchVersion = route({
     const version = await findVersion(owner, params.version);
     if (version.fileName !== params.file) throw notPublished();
     await assertOpen(owner, version, { actor });
-    const { fileName } = version;
-    const shown = firstBuild(version);
-    return openBuild(services, shown, {
-      fileName,
-      cacheControl: version.isDraft ? NOT_KEPT : FOR_EVER,
-    });
+    const cacheControl = version.isDraft ? NOT_KEPT : FOR_EVER;
+    return openBuild(services, version, firstBuild(version), cacheControl);
   },
 });
 
@@ -100,21 +95,21 @@ export const fetchOriginal = route({
  */
 async function openLink(services: Services, owner: Package, channel: string): Promise<Delivery> {
   const object = await services.objects.open(packageKeys.live(owner.id, channel));
-  if (!object) throw closedDoor(owner, NEVER_SHOWN) ?? notPublished();
+  if (!object) throw neverShown(owner);
   try {
     const { version: name, sha256, "file-name": fileName } = object.facts.metadata;
     const version = await findVersion(owner, name!);
     const fallback = await fallbackOf(version);
     if (fallback) {
       await assertOpen(owner, fallback);
-      const shown = { fileName: fallback.fileName, cacheControl: LIVE };
-      const delivery = await openBuild(services, artefactOf(fallback), shown);
+      const delivery = await openBuild(services, fallback, artefactOf(fallback), LIVE);
       await object.close();
       return delivery;
     }
     await assertOpen(owner, version);
     const reopen = () => openLink(services, owner, channel);
-    return { object, etag: sha256!, fileName: fileName!, cacheControl: LIVE, reopen };
+    const count = countOf(services, version, object);
+    return { object, etag: sha256!, fileName: fileName!, cacheControl: LIVE, count, reopen };
   } catch (error) {
     await object.close();
     throw error;
@@ -122,11 +117,23 @@ async function openLink(services: Services, owner: Package, channel: string): Pr
 }
 
 async function openBuild(
-  { objects }: Services,
+  services: Services,
+  version: PackageVersion,
   build: KeptObject | undefined,
-  shown: Pick<Delivery, "fileName" | "cacheControl">,
+  cacheControl: string,
 ): Promise<Delivery> {
-  const object = build && (await objects.open(build.key));
+  const object = build && (await services.objects.open(build.key));
   if (!object) throw notPublished();
-  return { object, etag: build.sha256, ...shown };
+  const { fileName, isDraft } = version;
+  const delivery = { object, etag: build.sha256, fileName, cacheControl };
+  // Whoever tries a draft out is no user of it.
+  return isDraft ? delivery : { ...delivery, count: countOf(services, version, object) };
+}
+
+function countOf(
+  { downloads }: Services,
+  { packageId, version, channel }: PackageVersion,
+  { facts }: OpenedObject,
+): NonNullable<Delivery["count"]> {
+  return (times) => downloads.count({ packageId, version, channel, bytes: facts.bytes }, times);
 }

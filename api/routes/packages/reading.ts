@@ -3,6 +3,7 @@ import { mayWith } from "../../../domain/accounts.ts";
 import { refusal } from "../../../domain/errors.ts";
 import { fixedPath } from "../../../domain/packages.ts";
 import {
+  findingsOf,
   PackageChannel,
   pageOfRuns,
   pageOfVersions,
@@ -81,8 +82,13 @@ export const listVersions = route({
     const { items, next } = await pageOfVersions(owner.id, filters, { after, limit });
     const shown = await PackageChannel.findAll({ where: { packageId: owner.id } });
     const live = new Set(shown.map(({ liveVersionId }) => liveVersionId));
+    const findings = await findingsOf(items.map(({ id }) => id));
     const present = (row: PackageVersion) =>
-      presentVersion(row, { owner, isLive: live.has(row.id) }, call.services.env.publicUrl);
+      presentVersion(
+        row,
+        { owner, isLive: live.has(row.id), findings },
+        call.services.env.publicUrl,
+      );
     return { items: items.map(present), next };
   },
 });
@@ -161,6 +167,7 @@ export const queryPackage = route({
   summary: "Ask for a package by id or name, as clients do",
   access: "packages:query",
   perPackage: true,
+  door: true,
   credential: "api-key",
   dialect: "coded",
   query: PackageQuestion,

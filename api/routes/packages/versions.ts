@@ -1,11 +1,12 @@
 import { refusal } from "../../../domain/errors.ts";
-import { closedDoor, notKept } from "../../../domain/packages.ts";
+import { decidedAgainst, notKept } from "../../../domain/packages.ts";
 import { LIMITS } from "../../../domain/limits.ts";
 import {
   acceptPublication,
   acceptYank,
   changeVersion,
   findChannel,
+  findingsOf,
   type Package,
   type PackageVersion,
 } from "../../../models/packages/index.ts";
@@ -21,6 +22,7 @@ import {
   VersionOut,
   Yank,
 } from "../../schemas/packages.ts";
+import type { Services } from "../../services.ts";
 import { answerAccepted } from "./answers.ts";
 
 const DAY_MS = 86_400_000;
@@ -41,9 +43,7 @@ export const changeNotes = route({
     const { description, pinned: isPinned } = body;
     await changeVersion(services.database, owner, version, { description, isPinned }, call);
     await services.bus.announce({ type: "outbox.filled", data: {} });
-    const changed = await findVersion(owner, params.version);
-    const isLive = (await findChannel(owner.id, version.channel))?.liveVersionId === version.id;
-    return presentVersion(changed, { owner, isLive }, services.env.publicUrl);
+    return showVersion(services, owner, params.version);
   },
 });
 
@@ -94,12 +94,20 @@ export const yankVersion = route({
   },
 });
 
-/** Refuses what is not built, or must not be seen for another reason than being a draft. */
+/** A version as it is now. */
+export async function showVersion({ env }: Services, owner: Package, name: string) {
+  const version = await findVersion(owner, name);
+  const isLive = (await findChannel(owner.id, version.channel))?.liveVersionId === version.id;
+  const findings = await findingsOf([version.id]);
+  return presentVersion(version, { owner, isLive, findings }, env.publicUrl);
+}
+
+/** Refuses what is not built and through the gate, and what must not be seen for another reason than being a draft. */
 export function assertPublishable(version: PackageVersion): void {
   if (version.state === "removed" && !version.yankedAt) throw notKept(version.version);
-  const refused = closedDoor({ isDistributing: true }, version, { insider: true });
+  const refused = decidedAgainst(version);
   if (refused) throw refused;
-  if (version.state === "ready") return;
+  if (version.state === "ready" && version.verdict === "clear") return;
   throw refusal(
     "packages/version-not-ready",
     `Version ${version.version} is ${version.state}. Choose one that is ready.`,

@@ -46,7 +46,8 @@ export const createWebhook = route({
     const id = newId();
     const { secret, sealed } = makeSecret(services, id);
     const { url, events, description = null } = body;
-    const terms = { id, ownerId: actor.accountId, url, events, description };
+    const keyId = actor.packages ? actor.keyId! : null;
+    const terms = { id, ownerId: actor.accountId, keyId, url, events, description };
     const row = await create(services.database, { ...terms, secret: sealed }, call);
     call.header("Location", webhookPath(id));
     return { ...presentWebhook(row), secret };

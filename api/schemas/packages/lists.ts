@@ -7,7 +7,7 @@ import {
   PACKAGE_TYPES,
   RUN_KINDS,
   RUN_STATES,
-  VERDICTS,
+  VERDICT_STATES,
   VERSION_STATES,
 } from "../../../domain/packages.ts";
 import { Channel, Version } from "../packages.ts";
@@ -58,7 +58,7 @@ export const PackagesQuery = ListQuery.extend({
 
 export const VersionsQuery = ListQuery.extend({
   status: z.enum(VERSION_STATES).optional(),
-  verdict: z.enum(VERDICTS).optional(),
+  verdict: z.enum(VERDICT_STATES).optional(),
   channel: Channel.optional(),
   draft: z.stringbool().optional(),
   yanked: z.stringbool().optional(),

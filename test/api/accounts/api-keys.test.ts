@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
+import { type Actor, PERMISSIONS } from "../../../domain/accounts.ts";
 import { Account, ApiKey } from "../../../models/accounts.ts";
+import { inTransaction } from "../../../models/database.ts";
+import { AuditEntry } from "../../../models/operations.ts";
+import { Package, removePackageRows } from "../../../models/packages/index.ts";
 import { newId } from "../../../platform/crypto.ts";
 import { bearer, listKeys, makeKey, signIn, startWithAdmin } from "../../support/accounts.ts";
+import type { StartedApi } from "../../support/api.ts";
+import { uploadPackage } from "../../support/packages.ts";
 
 describe("POST /api/v1/api-keys", () => {
   test("shows the key once, and keeps only its digest", async () => {
@@ -173,3 +179,154 @@ describe("an API key", () => {
     expect(await audit(key)).toBe(403);
   });
 });
+
+describe("PUT /api/v1/api-keys/:id/packages", () => {
+  test("a key for single packages sees and does what its rights say, from one request to the next", async () => {
+    const { api, access, ids } = await startWithPackages();
+    const made = await makeKey(api, access, { scopes: [], packages: [grant(ids[0], "view")] });
+    const { id, key } = made.body;
+
+    expect(made.status).toBe(201);
+    expect(made.body).toMatchObject({ scopes: [], packages: [{ id: ids[0], rights: ["view"] }] });
+    expect(await seen(api, key)).toEqual([ids[0]]);
+    expect((await describeIt(api, key, ids[0])).body.code).toBe("accounts/not-allowed");
+
+    const packages = [grant(ids[0], "publish", "publish"), grant(ids[1], "view")];
+    const changed = await change(api, access, id, packages);
+
+    expect(changed.status).toBe(200);
+    expect(changed.body.packages).toEqual([grant(ids[0], "publish"), grant(ids[1], "view")]);
+    expect(await seen(api, key)).toEqual([ids[1], ids[0]]);
+    expect((await describeIt(api, key, ids[0])).status).toBe(200);
+    expect((await listKeys(api, access)).body.items[0].packages).toEqual(changed.body.packages);
+    const entry = await AuditEntry.findOne({
+      where: { action: "accounts.api-key-changed", subjectId: id },
+      rejectOnEmpty: true,
+    });
+    expect(entry).toMatchObject({
+      before: { packages: [grant(ids[0], "view")] },
+      after: { packages: [grant(ids[0], "publish"), grant(ids[1], "view")] },
+    });
+  });
+
+  test("a key that has lost its last package is for none, and not for all", async () => {
+    const { api, access, ids } = await startWithPackages();
+    const packages = [grant(ids[0], "administer")];
+    const { id, key } = (await makeKey(api, access, { scopes: [], packages })).body;
+    const { id: packageId } = await Package.findOne({
+      where: { serial: Number(ids[0]) },
+      rejectOnEmpty: true,
+    });
+
+    await inTransaction(api.services.database, (transaction) =>
+      removePackageRows(packageId, transaction),
+    );
+    expect(await seen(api, key)).toEqual([]);
+    expect((await listKeys(api, access)).body.items[0].packages).toEqual([]);
+
+    await change(api, access, id, [grant(ids[1], "view")]);
+    expect(await seen(api, key)).toEqual([ids[1]]);
+    await change(api, access, id, []);
+    expect(await seen(api, key)).toEqual([]);
+    expect((await describeIt(api, key, ids[1])).status).toBe(404);
+  });
+
+  test("refuses scopes that reach beyond, unknown packages, the same one twice and no rights", async () => {
+    const { api, access, ids } = await startWithPackages();
+    const packages = [grant(ids[0], "view")];
+
+    for (const scope of ["packages:read", "packages:upload", "audit:read", "webhooks:oversee"]) {
+      const { status, body } = await makeKey(api, access, { scopes: [scope], packages });
+      expect({ status, code: body.code }).toEqual({
+        status: 422,
+        code: "accounts/scope-beyond-rights",
+      });
+    }
+    for (const wrong of [
+      [],
+      [grant(ids[0], "view"), grant("999", "view")],
+      [grant(ids[0], "view"), grant(ids[0], "upload")],
+      [grant(ids[0])],
+      [grant(ids[0], "own")],
+    ]) {
+      const { status, body } = await makeKey(api, access, { scopes: [], packages: wrong });
+      expect({ status, code: body.code }).toEqual({ status: 422, code: "request/invalid" });
+    }
+    expect(await ApiKey.count()).toBe(0);
+  });
+
+  test("nobody grants what they may not do themselves", async () => {
+    const { api, ids } = await startWithPackages();
+    const permissions = ["packages:query", "packages:read"] as const;
+    const { id: accountId } = await Account.findOne({ rejectOnEmpty: true });
+    const maker = { accountId, name: "reader", permissions };
+    const json = { name: "ci", packages: [grant(ids[0], "upload")] };
+
+    const refused = await api.call(maker, "POST", "/api/v1/api-keys", { json });
+    const granted = await api.call(maker, "POST", "/api/v1/api-keys", {
+      json: { name: "ci", packages: [grant(ids[0], "view")] },
+    });
+
+    expect(refused).toMatchObject({ status: 422, body: { code: "accounts/scope-beyond-rights" } });
+    expect(granted.status).toBe(201);
+  });
+
+  test("refuses a key for all packages, a revoked one, a stranger's, and keys that ask", async () => {
+    const { api, access, ids } = await startWithPackages();
+    const packages = [grant(ids[0], "view")];
+    const forAll = (await makeKey(api, access)).body;
+    const revoked = (await makeKey(api, access, { scopes: [], packages })).body;
+    await api.call(undefined, "DELETE", `/api/v1/api-keys/${revoked.id}`, {
+      headers: bearer(access),
+    });
+    const own = (await makeKey(api, access, { scopes: [], packages })).body;
+    const put = (id: string, given: Parameters<typeof api.call>[3], actor?: Actor) =>
+      api.call(actor, "PUT", `/api/v1/api-keys/${id}/packages`, { json: { packages }, ...given });
+    const signedIn = { headers: bearer(access) };
+    const stranger = { accountId: newId(), name: "other", permissions: PERMISSIONS };
+
+    const answers = [
+      await put(forAll.id, signedIn),
+      await put(revoked.id, signedIn),
+      await put(own.id, {}, stranger),
+      await put(own.id, { headers: { "X-API-Key": own.key } }),
+    ];
+
+    expect(answers.map(({ body }) => body.code)).toEqual([
+      "accounts/api-key-unrestricted",
+      "accounts/api-key-not-found",
+      "accounts/api-key-not-found",
+      "accounts/not-allowed",
+    ]);
+  });
+});
+
+const grant = (id: string | undefined, ...rights: string[]) => ({ id, rights });
+
+/** An API with two packages, and the administrator's token. */
+async function startWithPackages() {
+  const api = await startWithAdmin();
+  const { access_token: access } = (await signIn(api)).body as { access_token: string };
+  const ids = [(await uploadPackage(api)).body.id, (await uploadPackage(api)).body.id] as string[];
+  return { api, access, ids };
+}
+
+const change = (api: StartedApi, access: string, id: string, packages: object[]) =>
+  api.call(undefined, "PUT", `/api/v1/api-keys/${id}/packages`, {
+    json: { packages },
+    headers: bearer(access),
+  });
+
+/** The packages that a key is shown. */
+async function seen(api: StartedApi, key: string): Promise<string[]> {
+  const headers = { "X-API-Key": key };
+  const { body } = await api.call(undefined, "GET", "/api/v1/packages", { headers });
+  return body.items.map(({ id }: { id: string }) => id);
+}
+
+/** Something that takes the right to publish. */
+const describeIt = (api: StartedApi, key: string, id: string | undefined) =>
+  api.call(undefined, "PATCH", `/api/v1/packages/${id}`, {
+    json: { description: "new" },
+    headers: { "X-API-Key": key },
+  });

@@ -164,6 +164,7 @@ describe("rights", () => {
     "packages:publish": [
       ["POST", `${PATH}/1001/rollback`],
       ["POST", `${PATH}/1001/runs`],
+      ["POST", `${PATH}/1001/runs/${randomUUID()}/cancel`],
       ["PATCH", `${PATH}/1001`],
       ["POST", `${PATH}/1001/versions/1/publish`],
       ["POST", `${PATH}/1001/versions/1/yank`],

@@ -17,6 +17,8 @@ const DOORS: Record<string, (api: StartedApi, id: string) => Promise<Answer>> = 
     api.call(undefined, "GET", `/api/v1/package/query?package_id=${id}`, {
       headers: { "x-api-key": api.tokenOf(ADMIN) },
     }),
+  "GET /update/:id/:channel/:version": (api, id) =>
+    api.call(undefined, "GET", `/update/${id}/stable/0.9.0`),
 };
 /** Of each API the signed address of the original. */
 const originals = new WeakMap<StartedApi, string>();
@@ -25,6 +27,7 @@ const originals = new WeakMap<StartedApi, string>();
 const STATES = {
   off: { owner: { isDistributing: false }, status: 403 },
   draft: { version: { isDraft: true }, status: 404 },
+  pending: { version: { verdict: "pending" }, status: 404 },
   held: { version: { verdict: "held" }, status: 409 },
   rejected: { version: { verdict: "rejected" }, status: 403 },
   yanked: { version: { yankedAt: new Date(), yankReason: "bad" }, status: 410 },
@@ -32,13 +35,17 @@ const STATES = {
 } as const;
 
 const titleOf = ({ method, path }: Route) => `${method.toUpperCase()} ${path}`;
-const isDoor = ({ returns, path }: Route) =>
-  returns === "delivery" || /\/(query|update|install|qr|manifest)\b/.test(path);
+const isDoor = ({ returns, door }: Route) => returns === "delivery" || door === true;
+const all = Object.values(routes);
 
-test("every route that leads to bytes is one of the doors", () => {
-  expect(Object.values(routes).filter(isDoor).map(titleOf).sort()).toEqual(
-    Object.keys(DOORS).sort(),
-  );
+test("every door that the routes have is tried here", () => {
+  expect(Object.keys(DOORS).sort()).toEqual(all.filter(isDoor).map(titleOf).sort());
+});
+
+test("whatever strangers may ask of a package is a door", () => {
+  const asked = all.filter(({ access, path }) => access === "public" && path.includes("/:id"));
+
+  expect(asked.filter((route) => !isDoor(route)).map(titleOf)).toEqual([]);
 });
 
 describe.each(Object.entries(DOORS))("%s", (_title, knock) => {
@@ -61,7 +68,7 @@ describe.each(Object.entries(DOORS))("%s", (_title, knock) => {
   });
 });
 
-test.each(["draft", "held", "rejected"] as const)(
+test.each(["draft", "pending", "held", "rejected"] as const)(
   "a later version that is %s does not shut the link, which shows the older one",
   async (state) => {
     const { api, id, bytes } = await startPublished();

@@ -103,7 +103,7 @@ describe("the filters of versions", () => {
     for (const query of ["channel=beta", "verdict=held", "draft=true", "yanked=true"]) {
       expect(await list(query), query).toEqual(["2.0.0"]);
     }
-    for (const query of ["channel=stable", "verdict=clear", "draft=false", "yanked=false"]) {
+    for (const query of ["channel=stable", "verdict=pending", "draft=false", "yanked=false"]) {
       expect(await list(`${query}&status=processing`), query).toEqual(["1.0.0"]);
     }
     expect(await list("status=ready")).toEqual([]);

@@ -1,11 +1,23 @@
 import { describe, expect, test } from "vitest";
-import { type Actor, PERMISSIONS } from "../../../domain/accounts.ts";
+import { type Actor, PERMISSIONS, permitsBy } from "../../../domain/accounts.ts";
 import { OUTWARD_EVENTS } from "../../../domain/webhooks.ts";
+import {
+  changeGrants,
+  createFirstAdministrator,
+  issueApiKey,
+  revokeApiKey,
+} from "../../../models/accounts.ts";
+import { inTransaction } from "../../../models/database.ts";
 import { AuditEntry, OutboxEntry } from "../../../models/operations.ts";
-import { secretPlace, Webhook, WebhookDelivery } from "../../../models/webhooks/index.ts";
+import {
+  admitAttempt,
+  secretPlace,
+  Webhook,
+  WebhookDelivery,
+} from "../../../models/webhooks/index.ts";
 import { deriveKey, newId, unseal } from "../../../platform/crypto.ts";
 import { ADMIN, startApi, type StartedApi, STRANGER } from "../../support/api.ts";
-import { emitAlone } from "../../support/webhooks.ts";
+import { emitAlone, makeEvent, ORIGIN } from "../../support/webhooks.ts";
 
 const PATH = "/api/v1/webhooks";
 
@@ -261,4 +273,95 @@ describe("rights", () => {
       }
     },
   );
+});
+
+describe("webhooks of a key for single packages", () => {
+  const webhooks = ["webhooks:read", "webhooks:administer"] as const;
+
+  test("hear of what the key may hear of as it is then, and of nothing else", async () => {
+    const { api, actor, key } = await startWithKey();
+    const { body: own } = await make(api, {}, actor);
+    const { body: all } = await make(api, {}, ADMIN);
+    const heard = async () => (await WebhookDelivery.findAll()).map(({ webhookId }) => webhookId);
+
+    await emitAlone(api.services.database, makeEvent());
+    expect(new Set(await heard())).toEqual(new Set([all.id, own.id]));
+
+    const other = { ...makeEvent().data, package: "1002" };
+    await emitAlone(api.services.database, makeEvent({ data: other }));
+    expect(await heard()).toHaveLength(3);
+
+    await changeGrants(api.services.database, key, [], ORIGIN);
+    await emitAlone(api.services.database, makeEvent());
+    expect((await heard()).filter((id) => id === own.id)).toHaveLength(1);
+  });
+
+  test("nothing is sent any more when the key was revoked", async () => {
+    const { api, actor, key } = await startWithKey();
+    const { body: own } = await make(api, {}, actor);
+    await emitAlone(api.services.database, makeEvent());
+    const { id: deliveryId } = await WebhookDelivery.findOne({ rejectOnEmpty: true });
+
+    await revokeApiKey(api.services.database, key, ORIGIN);
+    await emitAlone(api.services.database, makeEvent());
+    expect(await WebhookDelivery.count()).toBe(1);
+    const admission = await inTransaction(api.services.database, (transaction) =>
+      admitAttempt({ deliveryId, round: 1 }, transaction),
+    );
+
+    expect(admission).toEqual({ may: "over" });
+    expect(await Webhook.findByPk(own.id)).toMatchObject({
+      state: "off",
+      reason: "Its API key was revoked or has expired.",
+    });
+  });
+
+  test("the key sees and changes those that it made, and no other of its owner", async () => {
+    const { api, actor } = await startWithKey();
+    const { body: own } = await make(api, {}, actor);
+    const { body: all } = await make(api, {}, ADMIN);
+
+    const listed = await api.call(actor, "GET", PATH);
+    const stolen = await api.call(actor, "PATCH", `${PATH}/${all.id}`, {
+      json: { url: TERMS.url },
+    });
+
+    expect(listed.body.items.map(({ id }: Webhook) => id)).toEqual([own.id]);
+    expect(own.key_id).toBe(actor.keyId);
+    expect(all.key_id).toBeNull();
+    expect(stolen.status).toBe(404);
+  });
+
+  async function startWithKey() {
+    const api = await startApi();
+    const [id, packageId] = [newId(), newId()];
+    const { accountId } = ADMIN;
+    const account = { id: accountId, username: "admin", passwordHash: "-" };
+    await createFirstAdministrator(api.services.database, account);
+    const packages = [{ packageId, serial: 1001, rights: ["view" as const] }];
+    await issueApiKey(
+      api.services.database,
+      {
+        id,
+        accountId,
+        name: "ci",
+        prefix: "lh_test",
+        lastFour: "abcd",
+        hash: "0".repeat(64),
+        scopes: [...webhooks],
+        expiresAt: null,
+        packages,
+      },
+      ORIGIN,
+    );
+    const rights = { [packageId]: permitsBy(["view"]) };
+    const actor: Actor = {
+      accountId,
+      name: "key",
+      permissions: webhooks,
+      keyId: id,
+      packages: rights,
+    };
+    return { api, actor, key: { id, accountId } };
+  }
 });

@@ -34,6 +34,11 @@ export function badContent(reason: string): ApplicationFailure {
   return stepFailure(reason, STEP_FAILURES.content);
 }
 
+/** The failure of a step that has found something, as the real activities throw it. */
+export function finding(reason: string): ApplicationFailure {
+  return stepFailure(reason, STEP_FAILURES.finding);
+}
+
 function stepFailure(message: string, type: string): ApplicationFailure {
   const category = ApplicationFailureCategory.BENIGN;
   return ApplicationFailure.create({ message, type, nonRetryable: true, category });

@@ -66,7 +66,7 @@ export function describeProcessing(given: () => Installation): void {
       expect(digestOf(apk)).not.toBe(digestOf(original.bytes));
     });
 
-    test("in which malware is found fails with the finding as reason, and the link stays", async () => {
+    test("in which malware is found is held with the finding as reason, the link stays, and a person may let it pass", async () => {
       const { client } = given();
       const { id, shown } = await published("infected later");
 
@@ -75,12 +75,24 @@ export function describeProcessing(given: () => Installation): void {
         await makeMarkedZip({ "letter.txt": MALWARE }),
         "2.0.0",
       );
-      const run = await client.reaches(order, "failed");
+      const run = await client.reaches(order, "quarantined");
 
       expect(run.reason).toContain(`The malware scan found ${MALWARE_NAME}`);
       const { body } = await client.call("GET", `/api/v1/packages/${id}`);
       expect(body).toMatchObject({ status: "processed_success", live_version: "1.0.0" });
       expect(digestOf(await download(client.link(id)))).toBe(shown);
+      const waiting = await client.call("GET", "/api/v1/quarantine?limit=100");
+      expect(waiting.body.items).toContainEqual(
+        expect.objectContaining({ package: { id, name: "infected later" }, verdict: "held" }),
+      );
+      const path = `/api/v1/packages/${id}/versions/2.0.0/release`;
+
+      const released = await client.call("POST", path, { json: { reason: "made for a test" } });
+      const release = { id, run: released.body.run.id as string };
+      await client.succeeds(release);
+
+      expect(await client.log(release)).toMatch(/approved by .*: made for a test/);
+      expect(digestOf(await download(client.link(id)))).not.toBe(shown);
     });
   });
 
@@ -162,6 +174,29 @@ export function describeProcessing(given: () => Installation): void {
       await client.succeeds(order);
 
       expect(await isAtWork("sleep")).toEqual([]);
+    });
+
+    test("that is cancelled is gone with its children in five seconds, and the link shows what it showed", async () => {
+      const { client, tools } = given();
+      const { id, shown } = await published("cancelled");
+      await tools.hold();
+      onTestFinished(() => tools.letGo());
+      const marks = ["hardener-stubborn", "hardener-forks"];
+      const order = await client.replace(id, await makeMarkedZip(marks), "2.0.0");
+      await until(async () => (await isAtWork("hardener.mjs")).length > 0);
+
+      const { status } = await client.cancel(order);
+      await until(
+        async () =>
+          [...(await isAtWork("hardener.mjs")), ...(await isAtWork("sleep"))].length === 0,
+        5_000,
+      );
+      const run = await client.reaches(order, "cancelled");
+
+      expect(status).toBe(202);
+      expect(run.reason).toContain("a test says so");
+      expect(digestOf(await download(client.link(id)))).toBe(shown);
+      expect((await client.cancel(order)).status).toBe(202);
     });
 
     test("that hangs and is killed by hand is tried again", async () => {

@@ -1,0 +1,190 @@
+import { Op, type Transaction } from "sequelize";
+import { v7 as newId } from "uuid";
+import { VERDICT_MOVES, VERDICT_STATES } from "../../domain/packages.ts";
+import type { Finding, Verdict } from "../../domain/packages.ts";
+import { type Database, inTransaction, isTaken } from "../database.ts";
+import { emitGateEvent } from "./events.ts";
+import { type Asker, auditPackage, holdPackage } from "./orders.ts";
+import { notHeld } from "./release.ts";
+import {
+  type Package,
+  PackageFinding,
+  PackageRun,
+  PackageScan,
+  PackageStep,
+  PackageVersion,
+} from "./tables.ts";
+
+/** What was found in which bytes, by whom. */
+interface Discovery {
+  packageId: string;
+  versionId: string;
+  runId: string;
+  sha256: string;
+  scanner: string;
+  /** The scanner's signatures, as people know them. */
+  signatures: string | null;
+  found: Finding[];
+}
+
+/** Moves a version's verdict if what it is now allows, or from `only`; false when it does not. */
+async function moveVerdict(
+  versionId: string,
+  to: Verdict,
+  transaction: Transaction,
+  only?: Verdict,
+): Promise<boolean> {
+  const before = VERDICT_STATES.filter((from) => VERDICT_MOVES[from].includes(to));
+  const where = { id: versionId, verdict: only ?? { [Op.in]: before } };
+  const [moved] = await PackageVersion.update({ verdict: to }, { where, transaction });
+  return moved > 0;
+}
+
+/**
+ * Keeps what was found, each once for the same bytes of a version, and answers all of these rows. What was approved
+ * in any version of the package is approved for the same bytes here.
+ */
+export async function noteFindings(
+  { found, ...where }: Discovery,
+  transaction: Transaction,
+): Promise<PackageFinding[]> {
+  const { packageId, versionId, runId, sha256 } = where;
+  for (const { name, detail } of found) {
+    const same = { versionId, sha256, name };
+    const [again] = await PackageFinding.update({ runId }, { where: same, transaction });
+    if (again > 0) continue;
+    const approved = await PackageFinding.findOne({
+      where: { packageId, sha256, name, approvedAt: { [Op.ne]: null } },
+      transaction,
+    });
+    const { approvedAt = null, approvedBy = null, approvalReason = null } = approved ?? {};
+    const approval = { approvedAt, approvedBy, approvalReason };
+    const row = { ...where, ...same, id: newId(), detail, foundAt: new Date(), ...approval };
+    try {
+      await PackageFinding.create(row, { transaction });
+    } catch (error) {
+      // A worker that was thought dead has found it too.
+      if (!isTaken(error)) throw error;
+    }
+  }
+  const names = found.map(({ name }) => name);
+  return PackageFinding.findAll({ where: { versionId, sha256, name: names }, transaction });
+}
+
+/** Notes that bytes of a version were scanned. Twice is harmless. */
+export async function noteScan(
+  scan: { versionId: string; sha256: string; signatures: string },
+  transaction: Transaction,
+): Promise<void> {
+  if ((await PackageScan.count({ where: scan, transaction })) > 0) return;
+  try {
+    await PackageScan.create({ ...scan, scannedAt: new Date() }, { transaction });
+  } catch (error) {
+    if (!isTaken(error)) throw error;
+  }
+}
+
+/**
+ * What is known of the bytes that a run began with and made: whether any of them were scanned, in whatever version,
+ * and what was found in them in this package that nobody has approved.
+ */
+export async function standingOf(
+  runId: string,
+): Promise<{ wasScanned: boolean; open: PackageFinding[] }> {
+  const run = await PackageRun.findByPk(runId, { rejectOnEmpty: true });
+  const version = await PackageVersion.findByPk(run.versionId, { rejectOnEmpty: true });
+  const steps = await PackageStep.findAll({
+    where: { runId, state: ["succeeded", "reused"] },
+    attributes: ["outputSha256"],
+  });
+  const outputs = steps.map(({ outputSha256 }) => outputSha256).filter((one) => one !== null);
+  const sha256 = [run.inputSha256 ?? version.originalSha256, ...outputs];
+  const open = { packageId: run.packageId, sha256, approvedAt: null };
+  return {
+    wasScanned: (await PackageScan.count({ where: { sha256 } })) > 0,
+    open: await PackageFinding.findAll({ where: open }),
+  };
+}
+
+/** The version was looked at to the end. One that is held or rejected stays so. */
+export async function clearVersion(versionId: string, transaction: Transaction): Promise<void> {
+  await moveVerdict(versionId, "clear", transaction, "pending");
+}
+
+/**
+ * Holds the version of a run until a person decides, and tells the outside. One that was clear stays so when what was
+ * found is in other bytes than its own: those were never published.
+ */
+export async function quarantineVersion(runId: string, transaction: Transaction): Promise<void> {
+  const { versionId } = await PackageRun.findByPk(runId, { transaction, rejectOnEmpty: true });
+  const version = await PackageVersion.findByPk(versionId, { transaction, rejectOnEmpty: true });
+  const own = [version.originalSha256, version.artefactSha256].filter((one) => one !== null);
+  const where = { versionId, sha256: own, approvedAt: null };
+  const concerned = (await PackageFinding.count({ where, transaction })) > 0;
+  await moveVerdict(versionId, "held", transaction, concerned ? undefined : "pending");
+  const open = await openFindings(versionId, transaction);
+  await emitGateEvent("package.version_quarantined", runId, open, transaction);
+}
+
+/** Whether a version may go to its link. Until the transaction ends nobody changes that. */
+export async function isThroughGate(versionId: string, transaction: Transaction): Promise<boolean> {
+  const version = await PackageVersion.findByPk(versionId, {
+    transaction,
+    lock: transaction.LOCK.UPDATE,
+  });
+  return version?.verdict === "clear" && version.yankedAt === null;
+}
+
+/** What was found in versions, newest first. */
+export function findingsOf(versionIds: string[]): Promise<PackageFinding[]> {
+  return PackageFinding.findAll({
+    where: { versionId: versionIds },
+    order: [
+      ["foundAt", "DESC"],
+      ["id", "DESC"],
+    ],
+  });
+}
+
+/** Refuses a held version for ever: it is never built, published or fetched again. */
+export async function rejectVersion(
+  database: Database,
+  owner: Package,
+  { version, reason }: { version: PackageVersion; reason: string },
+  asker: Asker,
+): Promise<void> {
+  await inTransaction(database, async (transaction) => {
+    await holdPackage(owner, transaction);
+    if (!(await moveVerdict(version.id, "rejected", transaction))) throw notHeld(version);
+    await PackageVersion.update(
+      { state: "failed" },
+      { where: { id: version.id, state: "processing" }, transaction },
+    );
+    const findings = await openFindings(version.id, transaction);
+    const runId = await lastRun(version.id, transaction);
+    await emitGateEvent("package.version_rejected", runId, findings, transaction);
+    const before = { version: version.version, verdict: "held" };
+    const after = { version: version.version, verdict: "rejected", reason, findings };
+    await auditPackage("packages.version-rejected", owner, { before, after }, asker, transaction);
+  });
+}
+
+/** The names of what was found and nobody has approved. */
+async function openFindings(versionId: string, transaction: Transaction): Promise<string[]> {
+  const rows = await PackageFinding.findAll({
+    where: { versionId, approvedAt: null },
+    order: [["foundAt", "ASC"]],
+    transaction,
+  });
+  return [...new Set(rows.map(({ name }) => name))];
+}
+
+async function lastRun(versionId: string, transaction: Transaction): Promise<string> {
+  const run = await PackageRun.findOne({
+    where: { versionId },
+    order: [["createdAt", "DESC"]],
+    transaction,
+    rejectOnEmpty: true,
+  });
+  return run.id;
+}
