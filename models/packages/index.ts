@@ -40,7 +40,6 @@ export {
   acceptScheduledRun,
   pauseSchedule,
   removeSchedule,
-  type ScheduleTerms,
   setSchedule,
   takeTick,
   type Tick,
