@@ -13,7 +13,7 @@ import { type Delivery, deliver } from "./delivery.ts";
 import { DIALECTS } from "./dialects/index.ts";
 import { doOnce, fingerprintOf, idempotentCall } from "./idempotency.ts";
 import { guard, lacksApiKey } from "./middleware/sign-in.ts";
-import { type Access, type Call, Export, type Page, type Route } from "./route.ts";
+import { type Access, type Call, Export, Forecast, type Page, type Route } from "./route.ts";
 import type { Services } from "./services.ts";
 import { check, invalid, MISSING } from "./validation.ts";
 
@@ -132,12 +132,15 @@ async function digest(file: Readable): Promise<{ sha256: string }> {
 function present(
   ctx: Context,
   route: Route,
-  value: unknown,
+  answer: unknown,
   headers: Record<string, string>,
   { env }: Services,
 ): Outcome {
-  const [status, shape, or] = route.returns as [number, z.ZodType, string?];
-  if (or === "nothing" && value === null) return { status: 204, headers, body: null };
+  const { returns } = route;
+  if (returns[2] === "nothing" && answer === null) return { status: 204, headers, body: null };
+  const isForecast = answer instanceof Forecast;
+  const [status, shape] = (isForecast ? returns[2] : returns) as [number, z.ZodType];
+  const value = isForecast ? (answer.body as unknown) : answer;
   const { error } = shape.safeParse(value);
   if (error) {
     const mismatch = new Error(

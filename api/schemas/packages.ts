@@ -85,7 +85,11 @@ export const Yank = z.strictObject({
 });
 /** Why a person lets a held version pass, or never. */
 export const Decision = z.strictObject({ reason: z.string().trim().min(1).max(500) });
-export const Rollback = z.strictObject({ version: Version });
+export const Rollback = z.strictObject({
+  version: Version,
+  /** Say what would happen, and change nothing. */
+  dry_run: z.boolean().default(false),
+});
 export const Rebuild = z.strictObject({
   version: Version,
   /** The first step that runs again. */
@@ -130,6 +134,33 @@ export const RunSummary = z.strictObject({
   created_at: Moment,
   started_at: Moment.nullable(),
   ended_at: Moment.nullable(),
+});
+
+const VersionBytes = z.strictObject({
+  version: z.string(),
+  sha256: z.string().nullable(),
+  bytes: z.number().int().nullable(),
+});
+
+/** What a rollback would do. */
+export const RollbackForecast = z.strictObject({
+  dry_run: z.literal(true),
+  channel: z.string(),
+  /** What the link shows now; null when it shows nothing. */
+  from: VersionBytes.nullable(),
+  to: VersionBytes,
+  /** Whether it would be accepted and its bytes are there. */
+  passes: z.boolean(),
+  /** What it would be refused with. */
+  refusal: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
+  /** Whether the version's bytes are in the store, in their full length. */
+  kept: z.boolean(),
+  /** The addresses that edges would be told to forget. */
+  purges: z.array(z.string()),
+  /** What is under way and has its turn before. */
+  before: z.array(RunSummary),
+  /** What is to be published at a time, and would show its version after it. */
+  after: z.array(RunSummary),
 });
 
 const StepOut = z.strictObject({

@@ -1,12 +1,5 @@
 export { listPackageAudit } from "./audit.ts";
-export {
-  changePackage,
-  deletePackage,
-  cancelRun,
-  rebuildVersion,
-  resolveRun,
-  rollBackPackage,
-} from "./commands.ts";
+export { cancelRun, changePackage, deletePackage, rebuildVersion, resolveRun } from "./commands.ts";
 export { listQuarantine, rejectVersion, releaseVersion } from "./gate.ts";
 export { fetchOriginal, fetchRelease, fetchVersion } from "./links.ts";
 export {
@@ -30,3 +23,4 @@ export { readStatistics } from "./statistics.ts";
 export { checkUpdate } from "./updates.ts";
 export { uploadPackage, uploadVersion } from "./uploads.ts";
 export { changeNotes, publishVersion, yankVersion } from "./versions.ts";
+export { rollBackPackage } from "./rollback.ts";
