@@ -29,6 +29,7 @@ export { claimLink, findChannel, publishedAt, recordLiveVersion, takeNumber } fr
 export { type PackageFilters, pageOfPackages, pageOfRuns, pageOfVersions } from "./lists.ts";
 export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";
+export { findPublished, type Published, type Which } from "./published.ts";
 export { acceptRebuild, findStart, outputGone } from "./rebuilds.ts";
 export { acceptRelease } from "./release.ts";
 export { removePackageRows } from "./removal.ts";

@@ -1,12 +1,11 @@
 export { listPackageAudit } from "./audit.ts";
+export { fetchIcon, fetchOriginal, fetchRelease, fetchVersion } from "./links.ts";
 export { cancelRun, changePackage, deletePackage, rebuildVersion, resolveRun } from "./commands.ts";
 export { listQuarantine, rejectVersion, releaseVersion } from "./gate.ts";
-export { fetchOriginal, fetchRelease, fetchVersion } from "./links.ts";
 export {
   listPackages,
   listRuns,
   listVersions,
-  queryPackage,
   readPackage,
   readRun,
   readRunLog,
@@ -19,6 +18,7 @@ export {
   runSchedule,
   setSchedule,
 } from "./schedules.ts";
+export { queryPackage } from "./query.ts";
 export { readStatistics } from "./statistics.ts";
 export { checkUpdate } from "./updates.ts";
 export { uploadPackage, uploadVersion } from "./uploads.ts";
