@@ -4,6 +4,7 @@ import { stageObject } from "../../models/operations.ts";
 import {
   acceptPackage,
   acceptVersion,
+  clearVersion,
   keepArtefact,
   moveRun,
   Package,
@@ -30,9 +31,10 @@ export async function openLine(database: Database, count: number) {
     const owner = await Package.findByPk(packageId);
     if (owner) await acceptVersion(database, owner, original, asker);
     else await acceptPackage(database, `App ${packageId}`, original, asker);
-    await inTransaction(database, (transaction) =>
-      keepArtefact(ids, { ...bytes, key: `${key}/built` }, transaction),
-    );
+    await inTransaction(database, async (transaction) => {
+      await keepArtefact(ids, { ...bytes, key: `${key}/built` }, transaction);
+      await clearVersion(ids.versionId, transaction);
+    });
     return ids;
   };
   const finish = async (runId: string) => {
