@@ -9,7 +9,8 @@ import {
 } from "../../../models/packages/index.ts";
 import { deriveKey, verifyLink } from "../../../platform/crypto.ts";
 import type { OpenedObject } from "../../../platform/objects/index.ts";
-import { type Delivery, NOT_KEPT } from "../../delivery.ts";
+import { NOT_KEPT } from "../../answers.ts";
+import type { Delivery } from "../../delivery.ts";
 import {
   assertOpen,
   fallbackOf,
@@ -64,7 +65,7 @@ export const fetchVersion = route({
 export const fetchOriginal = route({
   method: "get",
   path: "/api/v1/packages/:id/versions/:version/original",
-  summary: "Fetch an original through an address that was signed for some minutes",
+  summary: "Fetch an original through an address that was signed for a minute",
   access: "public",
   params: VersionOf,
   query: SignedQuery,
@@ -128,13 +129,32 @@ async function openLink(services: Services, owner: Package, channel: string): Pr
       return delivery;
     }
     await assertOpen(owner, version);
-    const reopen = () => openLink(services, owner, channel);
+    const shown = { etag: sha256!, fileName: fileName!, cacheControl: LIVE };
     const count = countOf(services, version, object);
-    return { object, etag: sha256!, fileName: fileName!, cacheControl: LIVE, count, reopen };
+    const lasting = await openLasting(services, version, object);
+    if (lasting) return { object: lasting, ...shown, count };
+    const reopen = () => openLink(services, owner, channel);
+    return { object, ...shown, count, reopen };
   } catch (error) {
     await object.close();
     throw error;
   }
+}
+
+/** The same bytes where no switch of the link can reach them, for others who send them after we have answered. */
+async function openLasting(
+  { objects, env }: Services,
+  { packageId, id }: PackageVersion,
+  shown: OpenedObject,
+): Promise<OpenedObject | undefined> {
+  if (env.DELIVERY === "stream") return undefined;
+  const key = packageKeys.version(packageId, id, shown.facts.metadata["sha256"]!);
+  const lasting = await objects.open(key);
+  if (!lasting) return undefined;
+  await shown.close();
+  // When the link was switched, which is later than the version was built, and only ever goes forward.
+  const { modifiedAt } = shown.facts;
+  return { ...lasting, facts: { ...lasting.facts, modifiedAt } };
 }
 
 async function openBuild(

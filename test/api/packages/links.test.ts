@@ -68,7 +68,7 @@ describe("GET /dist/:id/v/:version/:file", () => {
 });
 
 describe("GET /api/v1/packages/:id/versions/:version/original", () => {
-  test("gives the original for ten minutes to whom the address was given", async () => {
+  test("gives the original for a minute to whom the address was given", async () => {
     const api = await startApi();
     const { body, bytes } = await uploadPackage(api);
     await publishByHand(api, body.id, "1.0.0");
@@ -89,9 +89,7 @@ describe("GET /api/v1/packages/:id/versions/:version/original", () => {
     longer.set("expires", String(Number(longer.get("expires")) + 600));
 
     expect(Buffer.from(await good.arrayBuffer())).toEqual(bytes);
-    expect(Number(url.searchParams.get("expires")) * 1000 - Date.now()).toBeLessThanOrEqual(
-      600_000,
-    );
+    expect(Number(url.searchParams.get("expires")) * 1000 - Date.now()).toBeLessThanOrEqual(60_000);
     expect((await fetch(address(`?${longer.toString()}`))).status).toBe(403);
   });
 });
