@@ -1,4 +1,5 @@
 export { listPackageAudit } from "./audit.ts";
+export { readInstallManifest, readQrPng, readQrSvg, showInstallPage } from "./install.ts";
 export { fetchIcon, fetchOriginal, fetchRelease, fetchVersion } from "./links.ts";
 export { cancelRun, changePackage, deletePackage, rebuildVersion, resolveRun } from "./commands.ts";
 export { listQuarantine, rejectVersion, releaseVersion } from "./gate.ts";
