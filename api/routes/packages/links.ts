@@ -107,7 +107,8 @@ export const fetchIcon = route({
     const icon = iconOf(version);
     const object = icon && (await services.objects.open(packageKeys.icon(owner.id, version.id)));
     if (!object) throw refusal("packages/no-icon", "No icon was found in this version.");
-    return { object, etag: icon.sha256, fileName: "icon", cacheControl: LIVE };
+    const cacheControl = version.isDraft ? NOT_KEPT : LIVE;
+    return { object, etag: icon.sha256, fileName: "icon", cacheControl };
   },
 });
 
