@@ -1,6 +1,6 @@
 export { listPackageAudit } from "./audit.ts";
 export { cancelRun, changePackage, deletePackage, rebuildVersion, resolveRun } from "./commands.ts";
-export { listQuarantine, rejectVersion, releaseVersion } from "./gate.ts";
+export { listQuarantine, rejectVersion, releaseVersion, rescanVersion } from "./gate.ts";
 export { fetchOriginal, fetchRelease, fetchVersion } from "./links.ts";
 export {
   listPackages,
