@@ -157,6 +157,7 @@ export const packageKeys = {
   /** Immutable: the digest is in the key, so other bytes are another key. */
   version: (id: string, versionId: string, sha256: string) =>
     `packages/${id}/versions/${versionId}/${sha256}`,
+  icon: (id: string, versionId: string) => `packages/${id}/versions/${versionId}/icon`,
   versionFolder: (id: string, versionId: string) => `packages/${id}/versions/${versionId}/`,
   live: (id: string, channel: string) =>
     channel === STABLE ? `packages/${id}/live` : `packages/${id}/channels/${channel}`,
@@ -310,7 +311,7 @@ function hintOf({ version }: Pick<VersionFlags, "version">, instead?: string) {
 export function notKept(version: string): ReturnType<typeof refusal> {
   return refusal(
     "packages/version-not-ready",
-    `Version ${version} was removed by the package's retention. Rebuild it from its original first.`,
+    `Version ${version} was removed by the package's retention. Rebuild it from its original instead.`,
   );
 }
 

@@ -118,8 +118,8 @@ async function listEntries(zip: ZipFile, headed?: Headed[]): Promise<ArchiveList
   return listing;
 }
 
-/** With `decodeStrings: false` yauzl leaves names undecoded and unchecked, so that a bad one stops nothing. */
-function nameOf(entry: Entry): string {
+/** The name of an entry: with `decodeStrings: false` yauzl leaves names undecoded and unchecked, so that a bad one stops nothing. */
+export function nameOf(entry: Entry): string {
   return getFileNameLowLevel(
     entry.generalPurposeBitFlag,
     entry.fileNameRaw,
@@ -234,7 +234,7 @@ const END64 = { signature: 0x06064b50, bytes: 56, locatorBytes: 20 };
  * How many bytes stand before an archive whose offsets do not count them, as when a program was put in
  * front of a finished archive. yauzl and Android take offsets literally, so those come first.
  */
-async function measureStub(windows: Windows): Promise<number> {
+export async function measureStub(windows: Windows): Promise<number> {
   const endBytes = END64.bytes + END64.locatorBytes + END.bytes + END.maxCommentBytes;
   const start = Math.max(0, windows.bytes - endBytes);
   const tail = await windows.load(start, windows.bytes - start);
@@ -268,7 +268,7 @@ function findEnd(tail: Buffer) {
 }
 
 /** The bytes of an object through a window that moves over it. */
-interface Windows {
+export interface Windows {
   bytes: number;
   /** The bytes when they are at hand. */
   peek(position: number, length: number): Buffer | undefined;
@@ -278,7 +278,8 @@ interface Windows {
   failure(): unknown;
 }
 
-function createWindows(object: OpenedObject): Windows {
+/** Opens windows over an object, which are filled from the store as they move. */
+export function createWindows(object: OpenedObject): Windows {
   const { bytes } = object.facts;
   // Two, for the end of an archive is looked at twice and the directory in between.
   let held: { start: number; bytes: Buffer }[] = [];
@@ -314,7 +315,12 @@ function createWindows(object: OpenedObject): Windows {
   };
 }
 
-async function readRange(object: OpenedObject, start: number, bytes: number): Promise<Buffer> {
+/** So many bytes of an object, from one on; throws when the store gives fewer. */
+export async function readRange(
+  object: OpenedObject,
+  start: number,
+  bytes: number,
+): Promise<Buffer> {
   if (bytes === 0) return Buffer.alloc(0);
   const chunks: Buffer[] = [];
   for await (const chunk of await object.read({ start, end: start + bytes - 1 }))
@@ -325,7 +331,7 @@ async function readRange(object: OpenedObject, start: number, bytes: number): Pr
 }
 
 /** Lets yauzl read through the window, from behind a stub of `stubBytes`. */
-class WindowReader extends RandomAccessReader {
+export class WindowReader extends RandomAccessReader {
   readonly #windows: Windows;
   readonly #stubBytes: number;
 

@@ -4,6 +4,7 @@ import { createPublicationActivities } from "./publication.ts";
 import { createRescanActivities } from "./rescans.ts";
 import { createRetentionActivities } from "./retention.ts";
 import { createRunActivities } from "./runs.ts";
+import { createScheduleActivities } from "./schedules.ts";
 import type { PackageTools } from "./tools.ts";
 
 /** Everything here may run twice. Each comment says why that does no harm. */
@@ -15,6 +16,7 @@ export function createPackageActivities(tools: PackageTools) {
     ...createDoorActivities(tools),
     ...createRescanActivities(tools),
     ...createRetentionActivities(tools),
+    ...createScheduleActivities(tools),
   };
 }
 

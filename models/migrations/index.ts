@@ -11,6 +11,7 @@ import { markGateYanks } from "./20261121T1111-mark-gate-yanks.ts";
 import { countDownloads } from "./20261121T1120-count-downloads.ts";
 import { indexLists } from "./20261121T1130-index-lists.ts";
 import { addRetention } from "./20261121T1140-add-retention.ts";
+import { createSchedules } from "./20261121T1141-create-schedules.ts";
 import { restrictApiKeys } from "./20261121T1150-restrict-api-keys.ts";
 import type { Migration } from "./migration.ts";
 
@@ -29,5 +30,6 @@ export const MIGRATIONS: readonly Migration[] = [
   countDownloads,
   indexLists,
   addRetention,
+  createSchedules,
   restrictApiKeys,
 ];

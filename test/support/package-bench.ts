@@ -13,6 +13,8 @@ import type { BuildStep } from "../../domain/packages.ts";
 import { stageObject } from "../../models/operations.ts";
 import { acceptPackage, PackageLogChunk } from "../../models/packages/index.ts";
 import { readArchive } from "../../platform/archive.ts";
+import { readEntries } from "../../platform/archive-entries.ts";
+import { readPlist } from "../../platform/plist.ts";
 import { type Edge, openEdge } from "../../platform/edge/index.ts";
 import { openObjectStore } from "../../platform/objects/index.ts";
 import { createRedactor } from "../../platform/redaction.ts";
@@ -20,6 +22,7 @@ import type { Shell, ToolRun } from "../../platform/shell.ts";
 import { openStepLog } from "../../platform/step-log.ts";
 import { ADMIN } from "./api.ts";
 import { openTestDatabase } from "./database.ts";
+import { fakeSchedules } from "./fakes/schedules.ts";
 import { zipOf } from "./packages.ts";
 
 export const SIGNING = {
@@ -62,13 +65,17 @@ export async function openBench(
       }
     },
   };
+  const { schedules, kept: scheduled } = fakeSchedules();
   const activities = createPackageActivities({
     database,
     objects,
     shell,
     edge,
+    schedules,
     openStepLog,
     readArchive,
+    readEntries,
+    readPlist,
     readSignatures: async () => SIGNATURES,
     redact: (text) => createRedactor([SIGNING.password])(text),
     bus: { announce: async () => {}, subscribe: () => () => {}, close: async () => {} },
@@ -90,7 +97,7 @@ export async function openBench(
     >(activities[name] as (...given: unknown[]) => Promise<unknown>, ...args) as ReturnType<
       Activities[N]
     >;
-  return { activities, database, objects, perform, runs };
+  return { activities, database, objects, perform, runs, scheduled };
 }
 
 type Bench = Awaited<ReturnType<typeof openBench>>;
