@@ -44,10 +44,10 @@ export async function packageRescan(versionIds?: string[]): Promise<number> {
   };
   enterStage("scanning");
   for (const versionId of versionIds ?? []) await look(versionId, versionId);
-  while (!versionIds && scanned + failed.length < MOST_IN_ONE) {
+  for (let more = !versionIds; more && scanned + failed.length < MOST_IN_ONE;) {
     const batch = await findRescans({ limit: BATCH, after: failed });
     for (const { versionId, title } of batch) await look(versionId, title);
-    if (batch.length < BATCH) break;
+    more = batch.length === BATCH;
   }
   show(scanned, undefined, hits, failed);
   enterStage(hits.length > 0 ? "hit" : "clean", hits.join("; ").slice(0, 200) || undefined);
