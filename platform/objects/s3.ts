@@ -89,7 +89,14 @@ export async function openS3Store(
     },
   });
   const s3: S3 = { client, name: settings.bucket, partBytes, singleCopyLimitBytes };
-  await ensureBucket(s3);
+  // A server that is away is waited for by whoever needs it; one that refuses us is told of at once.
+  let isThere = await ensureBucket(s3).then(
+    () => true,
+    (error: unknown) => {
+      if (hasAnswered(error)) throw error;
+      return false;
+    },
+  );
 
   return {
     put: (key, body, options = {}) => put(s3, key, body, options),
@@ -104,7 +111,11 @@ export async function openS3Store(
     putPart: (upload, number, body) => putPart(s3, upload, number, body),
     completeParts: (upload, parts) => completeParts(s3, upload, parts),
     discardUnfinished: (prefix) => abortUploads(s3, prefix),
-    check: () => check(s3),
+    async check() {
+      if (!isThere) await ensureBucket(s3);
+      isThere = true;
+      await check(s3);
+    },
   };
 }
 
@@ -390,6 +401,12 @@ async function ensureBucket({ client, name }: Bucket): Promise<void> {
       if (!isNamed(refused, "BucketAlreadyOwnedByYou")) throw refused;
     });
   }
+}
+
+/** True for a refusal of the server's; false when it does not answer, or only that it cannot now. */
+function hasAnswered(error: unknown): boolean {
+  const { $metadata } = error as { $metadata?: { httpStatusCode?: number } };
+  return ($metadata?.httpStatusCode ?? 500) < 500;
 }
 
 async function* startingWith<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T> {
