@@ -90,13 +90,9 @@ export async function openS3Store(
   });
   const s3: S3 = { client, name: settings.bucket, partBytes, singleCopyLimitBytes };
   // A server that is away is waited for by whoever needs it; one that refuses us is told of at once.
-  let isThere = await ensureBucket(s3).then(
-    () => true,
-    (error: unknown) => {
-      if (hasAnswered(error)) throw error;
-      return false;
-    },
-  );
+  await ensureBucket(s3).catch((error: unknown) => {
+    if (hasAnswered(error)) throw error;
+  });
 
   return {
     put: (key, body, options = {}) => put(s3, key, body, options),
@@ -112,8 +108,7 @@ export async function openS3Store(
     completeParts: (upload, parts) => completeParts(s3, upload, parts),
     discardUnfinished: (prefix) => abortUploads(s3, prefix),
     async check() {
-      if (!isThere) await ensureBucket(s3);
-      isThere = true;
+      await ensureBucket(s3);
       await check(s3);
     },
   };
