@@ -26,6 +26,7 @@ import type {
 } from "../../models/packages/index.ts";
 
 const HOUR_SECONDS = 3600;
+import { FactsOut, presentFacts } from "./packages/facts.ts";
 
 const checked = (issues: (text: string) => Issue[]) =>
   z.string().superRefine((text, context) => {
@@ -35,7 +36,7 @@ const checked = (issues: (text: string) => Issue[]) =>
 /** A package's public id: a decimal string. */
 const Serial = z.string().regex(/^\d{1,15}$/, "must be a package id, a whole number");
 export const Version = checked(versionIssues);
-/** `release` is another name of stable. */
+/** The name of a channel; `release` is another name of stable. */
 export const Channel = z.string().transform(channelOf).pipe(checked(channelIssues));
 const Description = z.string().max(LIMITS.descriptionCharacters);
 const Sha256 = z
@@ -118,7 +119,7 @@ export const SignedQuery = z.strictObject({
 export const FixedLink = z.strictObject({ id: Serial, file: z.string() });
 export const VersionLink = z.strictObject({ id: Serial, version: Version, file: z.string() });
 
-const RunSummary = z.strictObject({
+export const RunSummary = z.strictObject({
   id: z.uuid(),
   kind: z.enum(RUN_KINDS),
   version: z.string(),
@@ -198,6 +199,7 @@ const FindingOut = z.strictObject({
 });
 
 export const VersionOut = z.strictObject({
+  ...FactsOut.shape,
   version: z.string(),
   channel: z.string(),
   description: z.string().nullable(),
@@ -343,6 +345,7 @@ export function presentVersion(
 ): z.input<typeof VersionOut> {
   const path = versionPath(String(owner.serial), version.version, version.fileName);
   return {
+    ...presentFacts(version, owner, publicUrl),
     version: version.version,
     channel: version.channel,
     description: version.description,

@@ -6,6 +6,7 @@ test("a store whose server is away is opened, and says at each look that it cann
   const port = await closedPort();
   const store = await openS3Store({
     endpoint: `http://127.0.0.1:${port}`,
+    publicUrl: `http://127.0.0.1:${port}`,
     region: "us-east-1",
     bucket: "longhaul",
     accessKeyId: "key",

@@ -47,6 +47,7 @@ const NO_DATABASE: Database = {
     throw new Error("this test has no database: give `services.database`");
   },
   transact: () => Promise.reject(new Error("this test has no database: give `services.database`")),
+  ask: () => Promise.reject(new Error("this test has no database: give `services.database`")),
   close: async () => undefined,
 };
 
