@@ -5,9 +5,12 @@ import { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import contentDisposition from "content-disposition";
 import { refusal } from "../domain/errors.ts";
+import type { DeliveryMode } from "../platform/env.ts";
 import { type ByteRange, ObjectReplaced, type OpenedObject } from "../platform/objects/index.ts";
+import { NOT_KEPT } from "./answers.ts";
 import { contentRange, lengthOf, parseRanges } from "./byte-ranges.ts";
 import type { Context } from "./context.ts";
+import { handOver } from "./handover.ts";
 import { evaluateConditions, rangeApplies } from "./preconditions.ts";
 
 /** An opened object on its way to a client (RFC 9110 ranges and conditions). */
@@ -24,9 +27,6 @@ export interface Delivery {
   reopen?: () => Promise<Delivery>;
 }
 
-/** The `Cache-Control` of answers that nobody may keep. */
-export const NOT_KEPT = "private, no-store";
-
 /** How often an object may be replaced under our hands before we give up. */
 const MOST_OPENINGS = 5;
 
@@ -35,11 +35,15 @@ const MOST_OPENINGS = 5;
  * exactly once, however the request ends; a HEAD reads no byte. An answer is one whole version: an object that was
  * replaced before its first byte is opened anew, after it the connection breaks off.
  */
-export async function deliver(ctx: Context, first: Delivery): Promise<void> {
+export async function deliver(
+  ctx: Context,
+  first: Delivery,
+  mode: DeliveryMode = "stream",
+): Promise<void> {
   let delivery = first;
   for (let openings = 1; ; openings++) {
     try {
-      return await send(ctx, delivery);
+      return await send(ctx, delivery, mode);
     } catch (error) {
       const isStale = error instanceof ObjectReplaced && !ctx.res.headersSent;
       if (!isStale || !delivery.reopen) throw error;
@@ -53,7 +57,7 @@ export async function deliver(ctx: Context, first: Delivery): Promise<void> {
   }
 }
 
-async function send(ctx: Context, delivery: Delivery): Promise<void> {
+async function send(ctx: Context, delivery: Delivery, mode: DeliveryMode): Promise<void> {
   const { object, etag, cacheControl } = delivery;
   const { bytes, modifiedAt } = object.facts;
   const validators = {
@@ -79,7 +83,20 @@ async function send(ctx: Context, delivery: Delivery): Promise<void> {
       headers: { ...validators, "Content-Range": `bytes */${bytes}` },
     });
   }
-  await sendBytes(ctx, delivery, validators, ranges);
+  const contentDisposition = attachment(delivery.fileName);
+  const headers = {
+    ...validators,
+    "Content-Disposition": contentDisposition,
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+  };
+  const handover = await handOver(ctx, mode, object, { contentDisposition, headers });
+  if (!handover) return sendBytes(ctx, delivery, headers, ranges);
+  // Nobody tells us how it ends: what was asked for whole counts.
+  if (!ranges) await counting(ctx, delivery.count)?.begin();
+  ctx.status = handover.status;
+  ctx.set(handover.headers);
+  ctx.body = "";
 }
 
 /** The ranges to send, undefined for the whole. A Range means something in a GET alone. */
@@ -94,8 +111,8 @@ function rangesOf(ctx: Context, { object, etag }: Delivery): ByteRange[] | undef
 
 async function sendBytes(
   ctx: Context,
-  { object, fileName, count }: Delivery,
-  validators: Record<string, string>,
+  { object, count }: Delivery,
+  shown: Record<string, string>,
   ranges: ByteRange[] | undefined,
 ): Promise<void> {
   const { length, headers, open } = bodyOf(object, ranges);
@@ -104,13 +121,10 @@ async function sendBytes(
   ctx.respond = false;
   ctx.status = ranges ? 206 : 200;
   ctx.set({
-    ...validators,
+    ...shown,
     ...headers,
     "Content-Length": `${length}`,
     "Accept-Ranges": "bytes",
-    "Content-Disposition": attachment(fileName),
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Resource-Policy": "cross-origin",
   });
   if (source) await pour(source, ctx.res, length, ranges ? undefined : counting(ctx, count));
   ctx.res.end();

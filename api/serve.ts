@@ -45,7 +45,8 @@ export function serveRoutes(services: Services): Middleware {
     };
     const caller = { actor: ctx.state.actor?.name ?? "anonymous", requestId: ctx.state.requestId };
     const handle = async (): Promise<unknown> => onBehalfOf(caller, () => route.handle(call));
-    if (!Array.isArray(route.returns)) return sendOther(ctx, route, await handle(), headers);
+    if (!Array.isArray(route.returns))
+      return sendOther(ctx, route, await handle(), { headers, env: services.env });
     if (route.returns[2] === "export") {
       const answer = await handle();
       if (answer instanceof Export) return sendExport(ctx, answer);
@@ -158,10 +159,10 @@ function sendOther(
   ctx: Context,
   { returns }: Route,
   value: unknown,
-  headers: Record<string, string>,
+  { headers, env }: { headers: Record<string, string>; env: Services["env"] },
 ): Promise<void> | void {
   ctx.set(headers);
-  if (returns === "delivery") return deliver(ctx, value as Delivery);
+  if (returns === "delivery") return deliver(ctx, value as Delivery, env.DELIVERY);
   if (returns === "text") return sendText(ctx, value as Readable);
   sendPage(ctx, value as Page);
 }

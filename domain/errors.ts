@@ -16,6 +16,7 @@ export const REFUSALS = {
   "packages/not-found": 404,
   "packages/version-not-found": 404,
   "packages/run-not-found": 404,
+  "packages/no-icon": 404,
   "packages/not-published": 404,
   "packages/name-taken": 409,
   "packages/version-taken": 409,

@@ -22,10 +22,14 @@ export const LIMITS = {
   formFields: 32,
   /** Ranges asked for in one request; more than these, and the whole is sent. */
   byteRanges: 50,
+  /** A picture or a property list inside a package; larger ones are not looked at. */
+  iconBytes: 1 * MiB,
   stepLogBytes: 1 * MiB,
   /** How much of both ends is fetched back through the public address to prove a publication. */
   publicationProbeBytes: 1 * MiB,
-  originalLinkSeconds: 600,
+  originalLinkSeconds: 60,
+  /** How long the address is good by which the S3 server gives out bytes: long enough to begin. */
+  presignedSeconds: 60,
   /** How far ahead a publication may be ordered. */
   publicationDays: 366,
   /** Days of statistics in one answer. */

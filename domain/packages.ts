@@ -157,6 +157,7 @@ export const packageKeys = {
   /** Immutable: the digest is in the key, so other bytes are another key. */
   version: (id: string, versionId: string, sha256: string) =>
     `packages/${id}/versions/${versionId}/${sha256}`,
+  icon: (id: string, versionId: string) => `packages/${id}/versions/${versionId}/icon`,
   versionFolder: (id: string, versionId: string) => `packages/${id}/versions/${versionId}/`,
   live: (id: string, channel: string) =>
     channel === STABLE ? `packages/${id}/live` : `packages/${id}/channels/${channel}`,
@@ -222,8 +223,7 @@ export const VERDICT_MOVES: Record<Verdict, readonly Verdict[]> = {
 export const FINDINGS = {
   encrypted: "Entries are encrypted: no scanner can look into them.",
   oversize: "There is more to unpack than a scanner looks at.",
-  disguised:
-    "Entries say other sizes of themselves than the directory says: a scanner misses them.",
+  disguised: "Entries are not what the directory says of them: a scanner misses what is in them.",
   "not-scanned": "The malware scan is configured, and no step has scanned this version.",
 } as const;
 

@@ -9,6 +9,8 @@ import type { WebhookTools } from "../activities/webhooks/tools.ts";
 import { openDatabase, type Database } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
 import { readArchive } from "../platform/archive.ts";
+import { readEntries } from "../platform/archive-entries.ts";
+import { readPlist } from "../platform/plist.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { deriveKey, unseal } from "../platform/crypto.ts";
 import { openEdge } from "../platform/edge/index.ts";
@@ -99,6 +101,8 @@ function packageTools(
     edge: openEdge(env.edge),
     openStepLog,
     readArchive,
+    readEntries,
+    readPlist,
     readSignatures,
     // A new one for each text: a redactor remembers that it is inside a private key.
     redact: (text) => createRedactor(secrets)(text),

@@ -6,6 +6,8 @@ import type { ObjectStore } from "../../platform/objects/index.ts";
 import type { Shell } from "../../platform/shell.ts";
 import type { openStepLog } from "../../platform/step-log.ts";
 import type { readArchive } from "../../platform/archive.ts";
+import type { readEntries } from "../../platform/archive-entries.ts";
+import type { readPlist } from "../../platform/plist.ts";
 import type { readSignatures } from "../../platform/signatures.ts";
 import type { Database } from "../../models/database.ts";
 
@@ -20,6 +22,8 @@ export interface PackageTools {
   fault: Fault;
   openStepLog: typeof openStepLog;
   readArchive: typeof readArchive;
+  readEntries: typeof readEntries;
+  readPlist: typeof readPlist;
   readSignatures: typeof readSignatures;
   /** Blanks out secrets in a text. */
   redact: (text: string) => string;

@@ -75,8 +75,11 @@ export async function listOfHeld(
   place: Place,
 ): Promise<Page<{ version: PackageVersion; owner: Package }>> {
   const seen = packages ? { packageId: Object.keys(packages) } : {};
-  const held = { where: { verdict: "held", ...seen }, ...place };
-  const { items, next } = await page(PackageVersion, held);
+  const list = {
+    where: { verdict: "held", ...seen },
+    index: "package_versions_verdict_created_at_id",
+  };
+  const { items, next } = await page(PackageVersion, { ...list, ...place });
   const rows = await Package.findAll({ where: { id: items.map(({ packageId }) => packageId) } });
   const owners = new Map(rows.map((owner) => [owner.id, owner]));
   return {

@@ -26,6 +26,7 @@ import type {
 } from "../../models/packages/index.ts";
 
 const HOUR_SECONDS = 3600;
+import { FactsOut, presentFacts } from "./packages/facts.ts";
 
 const checked = (issues: (text: string) => Issue[]) =>
   z.string().superRefine((text, context) => {
@@ -198,6 +199,7 @@ const FindingOut = z.strictObject({
 });
 
 export const VersionOut = z.strictObject({
+  ...FactsOut.shape,
   version: z.string(),
   channel: z.string(),
   description: z.string().nullable(),
@@ -343,6 +345,7 @@ export function presentVersion(
 ): z.input<typeof VersionOut> {
   const path = versionPath(String(owner.serial), version.version, version.fileName);
   return {
+    ...presentFacts(version, owner, publicUrl),
     version: version.version,
     channel: version.channel,
     description: version.description,

@@ -7,12 +7,14 @@ import { MockActivityEnvironment } from "@temporalio/testing";
 import { onTestFinished } from "vitest";
 import { createPackageActivities } from "../../activities/packages/index.ts";
 import type { RunOrder, StepOrder } from "../../activities/packages/contract.ts";
-import type { PackageSettings } from "../../activities/packages/tools.ts";
+import type { PackageSettings, PackageTools } from "../../activities/packages/tools.ts";
 import { packageKeys, STABLE } from "../../domain/packages.ts";
 import type { BuildStep } from "../../domain/packages.ts";
 import { stageObject } from "../../models/operations.ts";
 import { acceptPackage, PackageLogChunk } from "../../models/packages/index.ts";
 import { readArchive } from "../../platform/archive.ts";
+import { readEntries } from "../../platform/archive-entries.ts";
+import { readPlist } from "../../platform/plist.ts";
 import { type Edge, openEdge } from "../../platform/edge/index.ts";
 import { openObjectStore } from "../../platform/objects/index.ts";
 import { createRedactor } from "../../platform/redaction.ts";
@@ -38,6 +40,7 @@ export async function openBench(
   tool: FakeTool = () => ({}),
   settings: Partial<PackageSettings> = {},
   edge: Edge = openEdge(undefined),
+  instead: Partial<PackageTools> = {},
 ) {
   const folder = await mkdtemp(join(tmpdir(), "longhaul-activities-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -68,6 +71,8 @@ export async function openBench(
     edge,
     openStepLog,
     readArchive,
+    readEntries,
+    readPlist,
     readSignatures: async () => SIGNATURES,
     redact: (text) => createRedactor([SIGNING.password])(text),
     fault: () => undefined,
@@ -79,6 +84,7 @@ export async function openBench(
       secrets: [SIGNING.password],
       ...settings,
     },
+    ...instead,
   });
   type Activities = typeof activities;
   const perform = <N extends keyof Activities>(name: N, ...args: Parameters<Activities[N]>) =>
@@ -95,8 +101,8 @@ export async function openBench(
 type Bench = Awaited<ReturnType<typeof openBench>>;
 
 /** A package whose first version was accepted, with its run. */
-export async function accept({ database, objects }: Bench, version = "1.0.0") {
-  const bytes = await zipOf({ "a.txt": randomUUID() });
+export async function accept({ database, objects }: Bench, version = "1.0.0", content?: Buffer) {
+  const bytes = content ?? (await zipOf({ "a.txt": randomUUID() }));
   const ids = { packageId: randomUUID(), versionId: randomUUID(), runId: randomUUID() };
   const key = packageKeys.original(ids.packageId, ids.versionId);
   await stageObject(database, key);

@@ -48,7 +48,7 @@ export function runPath(owner: Package, run: PackageRun): string {
   return `/api/v1/packages/${owner.serial}/runs/${run.id}`;
 }
 
-/** The address of an original that is good for some minutes without signing in. */
+/** The address of an original that is good for a minute without signing in. */
 export function originalAddress(
   { env, secretKey }: Services,
   owner: Pick<Package, "serial">,

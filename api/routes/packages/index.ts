@@ -1,7 +1,7 @@
 export { listPackageAudit } from "./audit.ts";
+export { fetchIcon, fetchOriginal, fetchRelease, fetchVersion } from "./links.ts";
 export { cancelRun, changePackage, deletePackage, rebuildVersion, resolveRun } from "./commands.ts";
 export { listQuarantine, rejectVersion, releaseVersion } from "./gate.ts";
-export { fetchOriginal, fetchRelease, fetchVersion } from "./links.ts";
 export {
   listPackages,
   listRuns,

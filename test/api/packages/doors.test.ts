@@ -4,7 +4,13 @@ import { routes } from "../../../api/routes/index.ts";
 import { inTransaction } from "../../../models/database.ts";
 import { Package, PackageVersion } from "../../../models/packages/index.ts";
 import { ADMIN, type Answer, startApi, type StartedApi } from "../../support/api.ts";
-import { publishByHand, uploadForm, uploadPackage, zipOf } from "../../support/packages.ts";
+import {
+  giveIcon,
+  publishByHand,
+  uploadForm,
+  uploadPackage,
+  zipOf,
+} from "../../support/packages.ts";
 
 /** How a client comes to each door for the version 1.0.0 of a package. */
 const DOORS: Record<string, (api: StartedApi, id: string) => Promise<Answer>> = {
@@ -17,6 +23,8 @@ const DOORS: Record<string, (api: StartedApi, id: string) => Promise<Answer>> = 
     api.call(undefined, "GET", `/api/v1/package/query?package_id=${id}`, {
       headers: { "x-api-key": api.tokenOf(ADMIN) },
     }),
+  "GET /api/v1/packages/:id/versions/:version/icon": (api, id) =>
+    api.call(undefined, "GET", `/api/v1/packages/${id}/versions/1.0.0/icon`),
   "GET /update/:id/:channel/:version": (api, id) =>
     api.call(undefined, "GET", `/update/${id}/stable/0.9.0`),
 };
@@ -118,6 +126,7 @@ async function startPublished() {
   const api = await startApi();
   const { body, bytes } = await uploadPackage(api);
   await publishByHand(api, body.id, "1.0.0");
+  await giveIcon(api, "1.0.0");
   const shown = await api.call(ADMIN, "GET", `/api/v1/packages/${body.id}`);
   const { pathname, search } = new URL(shown.body.original_download_url);
   originals.set(api, pathname + search);
