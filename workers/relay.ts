@@ -19,9 +19,9 @@ import { onBehalfOf } from "../platform/temporal.ts";
 const POLL_MS = 1_000;
 /** So many messages are on their way at once: a workflow that does not answer holds up no other. */
 const MOST_UNDER_WAY = 50;
-const LEASE_SECONDS = 30;
+const LEASE_SECONDS = 15;
 /** Well within the lease, so that no other relay takes what is still on its way. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 10_000;
 const LONGEST_RETRY_SECONDS = 60;
 
 interface RelayTools {
