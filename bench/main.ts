@@ -7,11 +7,20 @@ import { query } from "./measurements/query.ts";
 import { rollback } from "./measurements/rollback.ts";
 import { start } from "./measurements/start.ts";
 import { upload } from "./measurements/upload.ts";
+import { workflow } from "./measurements/workflow.ts";
 import { isReached, type Measurement } from "./measurement.ts";
 import { markdown, readResults, writeReport } from "./report.ts";
 import { spreadOf } from "./rounds.ts";
 
-const MEASUREMENTS: readonly Measurement[] = [download, upload, query, rollback, start, lists];
+const MEASUREMENTS: readonly Measurement[] = [
+  download,
+  upload,
+  workflow,
+  query,
+  rollback,
+  start,
+  lists,
+];
 const RULER_BYTES = 64 * 1024 * 1024;
 
 const { values, positionals } = parseArgs({
