@@ -30,7 +30,7 @@ async function startNginx(locations: string): Promise<Peer> {
   const path = join(folder, "nginx.conf");
   await writeFile(path, configuration(folder, locations, port));
   const words = [program, "-p", folder, "-c", path, "-e", "stderr"];
-  return { ...(await startServing(words, /()ready/)), address: `http://127.0.0.1:${port}` };
+  return { ...(await startServing(words, /()getrlimit/)), address: `http://127.0.0.1:${port}` };
 }
 
 function configuration(folder: string, locations: string, port: number): string {

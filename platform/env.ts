@@ -353,15 +353,10 @@ function edgeFaults(values: Values): string[] {
 }
 
 function edgeSettings(values: Values): EdgeSettings | undefined {
-  const { PURGE_URL, CLOUDFLARE_API_URL, CLOUDFLARE_ZONE_ID, CLOUDFLARE_API_TOKEN } = values;
+  const { PURGE_URL, CLOUDFLARE_ZONE_ID: zoneId, CLOUDFLARE_API_TOKEN: token } = values;
   if (PURGE_URL) return { kind: "hook", url: PURGE_URL };
-  if (!CLOUDFLARE_ZONE_ID) return undefined;
-  return {
-    kind: "cloudflare",
-    apiUrl: CLOUDFLARE_API_URL,
-    zoneId: CLOUDFLARE_ZONE_ID,
-    token: CLOUDFLARE_API_TOKEN!,
-  };
+  if (!zoneId) return undefined;
+  return { kind: "cloudflare", apiUrl: values.CLOUDFLARE_API_URL, zoneId, token: token! };
 }
 
 /** A host as it stands in an address; "all interfaces" is none to connect to. */

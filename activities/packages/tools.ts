@@ -3,6 +3,7 @@ import type { Edge } from "../../platform/edge/index.ts";
 import type { Fault } from "../../platform/faults.ts";
 import type { Bus } from "../../platform/bus.ts";
 import type { ObjectStore } from "../../platform/objects/index.ts";
+import type { Schedules } from "../../platform/schedules.ts";
 import type { Shell } from "../../platform/shell.ts";
 import type { openStepLog } from "../../platform/step-log.ts";
 import type { readArchive } from "../../platform/archive.ts";
@@ -20,6 +21,7 @@ export interface PackageTools {
   bus: Bus;
   /** Passes a place at which a test may end the worker. */
   fault: Fault;
+  schedules: Schedules;
   openStepLog: typeof openStepLog;
   readArchive: typeof readArchive;
   readEntries: typeof readEntries;

@@ -10,6 +10,7 @@ import { createFindings } from "./20261121T1110-create-findings.ts";
 import { countDownloads } from "./20261121T1120-count-downloads.ts";
 import { indexLists } from "./20261121T1130-index-lists.ts";
 import { addRetention } from "./20261121T1140-add-retention.ts";
+import { createSchedules } from "./20261121T1141-create-schedules.ts";
 import { restrictApiKeys } from "./20261121T1150-restrict-api-keys.ts";
 import type { Migration } from "./migration.ts";
 
@@ -27,5 +28,6 @@ export const MIGRATIONS: readonly Migration[] = [
   countDownloads,
   indexLists,
   addRetention,
+  createSchedules,
   restrictApiKeys,
 ];

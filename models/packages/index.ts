@@ -36,6 +36,15 @@ export { removePackageRows } from "./removal.ts";
 export { forgetArtefacts, retireVersions, tellOverdue, type Retirement } from "./retention.ts";
 export { addFacts, beginStep, endStep, moveRun, noteTrouble } from "./runs.ts";
 export { keepStatus } from "./status.ts";
+export { PackageSchedule } from "./schedule-table.ts";
+export {
+  acceptScheduledRun,
+  pauseSchedule,
+  removeSchedule,
+  setSchedule,
+  takeTick,
+  type Tick,
+} from "./schedules.ts";
 export {
   definePackages,
   Package,

@@ -41,6 +41,7 @@ import {
   text,
   times,
 } from "../columns.ts";
+import { defineSchedules } from "./schedule-table.ts";
 
 /** One package: a name, and links that never change. */
 export class Package extends Model<InferAttributes<Package>, InferCreationAttributes<Package>> {
@@ -363,6 +364,7 @@ export function definePackages(sequelize: Sequelize): void {
     },
     { sequelize, tableName: "package_steps", timestamps: false },
   );
+  defineSchedules(sequelize);
   defineFindings(sequelize);
   PackageLogChunk.init(
     {

@@ -1,4 +1,5 @@
 export { listPackageAudit } from "./audit.ts";
+export { readInstallManifest, readQrPng, readQrSvg, showInstallPage } from "./install.ts";
 export { fetchIcon, fetchOriginal, fetchRelease, fetchVersion } from "./links.ts";
 export { cancelRun, changePackage, deletePackage, rebuildVersion, resolveRun } from "./commands.ts";
 export { listQuarantine, rejectVersion, releaseVersion } from "./gate.ts";
@@ -10,6 +11,14 @@ export {
   readRun,
   readRunLog,
 } from "./reading.ts";
+export {
+  pauseSchedule,
+  readSchedule,
+  removeSchedule,
+  resumeSchedule,
+  runSchedule,
+  setSchedule,
+} from "./schedules.ts";
 export { queryPackage } from "./query.ts";
 export { readStatistics } from "./statistics.ts";
 export { checkUpdate } from "./updates.ts";
