@@ -4,6 +4,7 @@ import { isFinal, packageKeys, planSteps, stepsFrom } from "../../domain/package
 import { inTransaction } from "../../models/database.ts";
 import {
   appendLog,
+  isSpare,
   logBytes,
   moveRun,
   quarantineVersion,
@@ -34,7 +35,7 @@ const GONE: BuildPlan = {
 };
 
 /** The life of a run's row. Everything here may run twice; each comment says why that does no harm. */
-export function createRunActivities({ database, objects, bus, settings }: PackageTools) {
+export function createRunActivities({ database, objects, bus, settings, fault }: PackageTools) {
   const changed = ({ packageId, runId }: RunIds) =>
     bus.announce({ type: "package.run-changed", data: { packageId, runId } });
 
@@ -154,8 +155,11 @@ export function createRunActivities({ database, objects, bus, settings }: Packag
           const folder = packageKeys.runFolder(run.packageId, run.id);
           await objects.discardUnfinished(folder);
           for await (const { key } of objects.list(folder)) await objects.delete(key);
+          const cleared = { clearedAt: new Date() };
+          const spare = await isSpare(run);
+          if (spare) await objects.delete(run.artefactKey!);
           await inTransaction(database, (transaction) =>
-            PackageRun.update({ clearedAt: new Date() }, { where: { id: run.id }, transaction }),
+            run.update({ ...cleared, ...(spare && { artefactKey: null }) }, { transaction }),
           );
         }
         return runs.length;
@@ -170,14 +174,17 @@ export function createRunActivities({ database, objects, bus, settings }: Packag
     const bytes = await logBytes(runId);
     const run = await PackageRun.findByPk(runId);
     if (!run || run.logKey) return;
+    fault("log/begun");
     await objects.put(key, Readable.from(pieces(runId, bytes), { objectMode: false }), {
       contentType: "text/plain; charset=utf-8",
       signal,
     });
+    fault("log/stored");
     await inTransaction(database, async (transaction) => {
       await PackageRun.update({ logKey: key }, { where: { id: runId }, transaction });
       await PackageLogChunk.destroy({ where: { runId }, transaction });
     });
+    fault("log/recorded");
   }
 }
 
