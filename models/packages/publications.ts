@@ -79,7 +79,7 @@ export async function takeTurn(runId: string, transaction: Transaction): Promise
       packageId,
       channel,
       number: { [Op.gt]: 0 },
-      state: { [Op.notIn]: ["failed", "cancelled"] },
+      state: { [Op.notIn]: ["failed", "cancelled", "quarantined"] },
       [Op.or]: [{ publishAt: null, createdAt: after }, { publishAt: after }],
     },
     transaction,
