@@ -36,6 +36,8 @@ export const REFUSALS = {
   "packages/no-fallback": 409,
   "packages/name-mismatch": 422,
   "packages/run-not-parked": 409,
+  "packages/run-under-way": 409,
+  "packages/no-schedule": 404,
   "packages/run-not-cancellable": 409,
   "packages/run-ended": 409,
   "packages/not-distributing": 403,

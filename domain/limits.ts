@@ -32,6 +32,8 @@ export const LIMITS = {
   presignedSeconds: 60,
   /** How far ahead a publication may be ordered. */
   publicationDays: 366,
+  shortestIntervalSeconds: 60,
+  longestIntervalSeconds: 366 * 86_400,
   /** Days of statistics in one answer. */
   statisticsDays: 366,
   runOutputDays: 7,

@@ -311,7 +311,7 @@ function hintOf({ version }: Pick<VersionFlags, "version">, instead?: string) {
 export function notKept(version: string): ReturnType<typeof refusal> {
   return refusal(
     "packages/version-not-ready",
-    `Version ${version} was removed by the package's retention. Rebuild it from its original first.`,
+    `Version ${version} was removed by the package's retention. Rebuild it from its original instead.`,
   );
 }
 

@@ -204,6 +204,10 @@ const VARIABLES = {
     rule: openedHosts.default([]),
     doc: "Hosts that webhooks may reach although they are private, as host or host:port, separated by commas",
   },
+  FAULT_ORDER: {
+    rule: z.string().optional(),
+    doc: "For tests: file that names the point at which a worker kills itself. Refused in production",
+  },
   LIMIT_SIGN_IN: {
     rule: rate.default({ points: 5, seconds: 60 }),
     doc: "Failed sign-ins per address and account: COUNT/SECONDS (default 5/60)",
@@ -301,6 +305,7 @@ export function readEnv(source: Record<string, string | undefined> = process.env
     for (const name of ["SECRET_KEY", "SIGNING_KEYSTORE", "SIGNING_KEYSTORE_PASSWORD"] as const) {
       if (!values[name]) faults.push(`${name}: is needed in production`);
     }
+    if (values.FAULT_ORDER) faults.push("FAULT_ORDER: is for tests, never for production");
   }
   if (faults.length > 0) throw new BadConfiguration(faults);
 
@@ -348,15 +353,10 @@ function edgeFaults(values: Values): string[] {
 }
 
 function edgeSettings(values: Values): EdgeSettings | undefined {
-  const { PURGE_URL, CLOUDFLARE_API_URL, CLOUDFLARE_ZONE_ID, CLOUDFLARE_API_TOKEN } = values;
+  const { PURGE_URL, CLOUDFLARE_ZONE_ID: zoneId, CLOUDFLARE_API_TOKEN: token } = values;
   if (PURGE_URL) return { kind: "hook", url: PURGE_URL };
-  if (!CLOUDFLARE_ZONE_ID) return undefined;
-  return {
-    kind: "cloudflare",
-    apiUrl: CLOUDFLARE_API_URL,
-    zoneId: CLOUDFLARE_ZONE_ID,
-    token: CLOUDFLARE_API_TOKEN!,
-  };
+  if (!zoneId) return undefined;
+  return { kind: "cloudflare", apiUrl: values.CLOUDFLARE_API_URL, zoneId, token: token! };
 }
 
 /** A host as it stands in an address; "all interfaces" is none to connect to. */

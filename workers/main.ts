@@ -17,6 +17,7 @@ import { openEdge } from "../platform/edge/index.ts";
 import { readEnv, type Env } from "../platform/env.ts";
 import { createRedactor } from "../platform/redaction.ts";
 import { openResources, type Resources } from "../platform/resources.ts";
+import { openSchedules } from "../platform/schedules.ts";
 import { openShell, type Shell } from "../platform/shell.ts";
 import { openStepLog } from "../platform/step-log.ts";
 import { readSignatures } from "../platform/signatures.ts";
@@ -99,6 +100,7 @@ function packageTools(
     database,
     shell,
     edge: openEdge(env.edge),
+    schedules: openSchedules(resources.temporal),
     openStepLog,
     readArchive,
     readEntries,

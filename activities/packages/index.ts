@@ -1,8 +1,10 @@
 import { createBuildActivities } from "./build.ts";
 import { createDoorActivities } from "./doors.ts";
 import { createPublicationActivities } from "./publication.ts";
+import { createRescanActivities } from "./rescans.ts";
 import { createRetentionActivities } from "./retention.ts";
 import { createRunActivities } from "./runs.ts";
+import { createScheduleActivities } from "./schedules.ts";
 import type { PackageTools } from "./tools.ts";
 
 /** Everything here may run twice. Each comment says why that does no harm. */
@@ -12,7 +14,9 @@ export function createPackageActivities(tools: PackageTools) {
     ...createBuildActivities(tools),
     ...createPublicationActivities(tools),
     ...createDoorActivities(tools),
+    ...createRescanActivities(tools),
     ...createRetentionActivities(tools),
+    ...createScheduleActivities(tools),
   };
 }
 

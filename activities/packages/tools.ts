@@ -1,7 +1,9 @@
 import type { SigningSettings } from "../../platform/env.ts";
 import type { Edge } from "../../platform/edge/index.ts";
+import type { Fault } from "../../platform/faults.ts";
 import type { Bus } from "../../platform/bus.ts";
 import type { ObjectStore } from "../../platform/objects/index.ts";
+import type { Schedules } from "../../platform/schedules.ts";
 import type { Shell } from "../../platform/shell.ts";
 import type { openStepLog } from "../../platform/step-log.ts";
 import type { readArchive } from "../../platform/archive.ts";
@@ -17,6 +19,9 @@ export interface PackageTools {
   shell: Shell;
   edge: Edge;
   bus: Bus;
+  /** Passes a place at which a test may end the worker. */
+  fault: Fault;
+  schedules: Schedules;
   openStepLog: typeof openStepLog;
   readArchive: typeof readArchive;
   readEntries: typeof readEntries;

@@ -36,7 +36,7 @@ const checked = (issues: (text: string) => Issue[]) =>
 /** A package's public id: a decimal string. */
 const Serial = z.string().regex(/^\d{1,15}$/, "must be a package id, a whole number");
 export const Version = checked(versionIssues);
-/** `release` is another name of stable. */
+/** The name of a channel; `release` is another name of stable. */
 export const Channel = z.string().transform(channelOf).pipe(checked(channelIssues));
 const Description = z.string().max(LIMITS.descriptionCharacters);
 const Sha256 = z
@@ -119,7 +119,7 @@ export const SignedQuery = z.strictObject({
 export const FixedLink = z.strictObject({ id: Serial, file: z.string() });
 export const VersionLink = z.strictObject({ id: Serial, version: Version, file: z.string() });
 
-const RunSummary = z.strictObject({
+export const RunSummary = z.strictObject({
   id: z.uuid(),
   kind: z.enum(RUN_KINDS),
   version: z.string(),
@@ -272,6 +272,13 @@ export const VersionsOut = z.strictObject({
   items: z.array(VersionOut),
   next: z.string().nullable(),
 });
+/** What an ordered scan answers: what it finds is told by `findings` and the webhook of the gate. */
+export const RescanOut = z.strictObject({
+  package: z.string(),
+  version: z.string(),
+  status: z.literal("scanning"),
+});
+
 /** What waits for a person's decision, with its package. */
 export const QuarantineOut = z.strictObject({
   items: z.array(

@@ -7,9 +7,11 @@ import { addChannels } from "./20261121T1020-add-channels.ts";
 import { addRebuilds } from "./20261121T1100-add-rebuilds.ts";
 import { addCancellations } from "./20261121T1101-add-cancellations.ts";
 import { createFindings } from "./20261121T1110-create-findings.ts";
+import { markGateYanks } from "./20261121T1111-mark-gate-yanks.ts";
 import { countDownloads } from "./20261121T1120-count-downloads.ts";
 import { indexLists } from "./20261121T1130-index-lists.ts";
 import { addRetention } from "./20261121T1140-add-retention.ts";
+import { createSchedules } from "./20261121T1141-create-schedules.ts";
 import { restrictApiKeys } from "./20261121T1150-restrict-api-keys.ts";
 import type { Migration } from "./migration.ts";
 
@@ -24,8 +26,10 @@ export const MIGRATIONS: readonly Migration[] = [
   addRebuilds,
   addCancellations,
   createFindings,
+  markGateYanks,
   countDownloads,
   indexLists,
   addRetention,
+  createSchedules,
   restrictApiKeys,
 ];

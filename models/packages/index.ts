@@ -20,6 +20,7 @@ export {
   findingsOf,
   isThroughGate,
   noteFindings,
+  noteHit,
   noteScan,
   quarantineVersion,
   rejectVersion,
@@ -31,11 +32,21 @@ export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";
 export { findPublished, type Published, type Which } from "./published.ts";
 export { acceptRebuild, findStart, outputGone } from "./rebuilds.ts";
+export { acceptRescan, findShown, findUnscanned, type Unscanned } from "./rescans.ts";
 export { acceptRelease } from "./release.ts";
 export { removePackageRows } from "./removal.ts";
 export { forgetArtefacts, retireVersions, tellOverdue, type Retirement } from "./retention.ts";
 export { addFacts, beginStep, endStep, moveRun, noteTrouble } from "./runs.ts";
 export { keepStatus } from "./status.ts";
+export { PackageSchedule } from "./schedule-table.ts";
+export {
+  acceptScheduledRun,
+  pauseSchedule,
+  removeSchedule,
+  setSchedule,
+  takeTick,
+  type Tick,
+} from "./schedules.ts";
 export {
   definePackages,
   Package,

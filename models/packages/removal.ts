@@ -1,5 +1,6 @@
 import type { Transaction } from "sequelize";
 import { ApiKeyPackage } from "../accounts.ts";
+import { PackageSchedule } from "./schedule-table.ts";
 import {
   Package,
   PackageChannel,
@@ -29,6 +30,7 @@ export async function removePackageRows(
   await PackageScan.destroy({ where: scans, transaction });
   await PackageVersion.destroy(of);
   await PackageChannel.destroy(of);
+  await PackageSchedule.destroy(of);
   await PackageDownload.destroy(of);
   await ApiKeyPackage.destroy(of);
   await Package.destroy({ where: { id: packageId }, transaction });

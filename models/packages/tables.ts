@@ -41,6 +41,7 @@ import {
   text,
   times,
 } from "../columns.ts";
+import { defineSchedules } from "./schedule-table.ts";
 
 /** One package: a name, and links that never change. */
 export class Package extends Model<InferAttributes<Package>, InferCreationAttributes<Package>> {
@@ -102,6 +103,8 @@ export class PackageVersion extends Model<
   declare verdict: CreationOptional<Verdict>;
   declare yankedAt: CreationOptional<Date | null>;
   declare yankReason: CreationOptional<string | null>;
+  /** The gate has withdrawn it, for what was found after it was published: a release takes that back. */
+  declare isYankedByGate: CreationOptional<boolean>;
   /** What the link shows in its place, from the moment it was yanked. */
   declare fallbackVersionId: CreationOptional<string | null>;
   declare fileName: string;
@@ -296,6 +299,7 @@ export function definePackages(sequelize: Sequelize): void {
       verdict: state(VERDICT_STATES, { defaultValue: "pending" }),
       yankedAt: moment({ allowNull: true }),
       yankReason: longText({ allowNull: true }),
+      isYankedByGate: flag({ defaultValue: false }),
       fallbackVersionId: id({ allowNull: true }),
       fileName: text(255),
       originalKey: text(500),
@@ -363,6 +367,7 @@ export function definePackages(sequelize: Sequelize): void {
     },
     { sequelize, tableName: "package_steps", timestamps: false },
   );
+  defineSchedules(sequelize);
   defineFindings(sequelize);
   PackageLogChunk.init(
     {

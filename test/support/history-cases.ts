@@ -5,10 +5,13 @@ import type { PackageActivities } from "../../activities/packages/index.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { resolveParked } from "../../workflows/helpers/parking.ts";
 import {
+  followSchedule,
   cancelRun,
   packageBuild,
   packageLine,
+  packageRescan,
   packageSweep,
+  packageTick,
   publishVersion,
   rebuildVersion,
   removePackage,
@@ -64,6 +67,13 @@ const line =
     return handle;
   };
 
+const tick: HistoryCase["live"] = async (client, workflowId) => {
+  const args: [{ packageId: string }] = [{ packageId: "p" }];
+  const handle = await client.workflow.start(packageTick, { taskQueue, workflowId, args });
+  await handle.result();
+  return handle;
+};
+
 const sweep: HistoryCase["live"] = async (client, workflowId) => {
   const handle = await client.workflow.start(packageSweep, { taskQueue, workflowId, args: [] });
   await handle.result();
@@ -112,6 +122,7 @@ function cases(): HistoryCase[] {
       throw broken("the edge shows old bytes");
     },
   });
+  const scheduled = fakePackages();
   let looks = 0;
   const graced = fakePackages({
     recordLive: async () => true,
@@ -125,6 +136,10 @@ function cases(): HistoryCase[] {
     takePublicationTurn: async () => ({ number: 0, end: "cancelled" }),
   });
   let batches = 2;
+  const targets = ["hit", "broken"].map((versionId) => {
+    const title = `Demo ${versionId}`;
+    return { packageId: "p", type: "zip" as const, objects: [], versionId, title };
+  });
   return [
     {
       workflow: "packageBuild",
@@ -267,6 +282,31 @@ function cases(): HistoryCase[] {
     },
     {
       workflow: "packageLine",
+      name: "scheduled",
+      activities: () => scheduled.activities,
+      live: line(
+        async (handle) => {
+          await handle.executeUpdate(followSchedule, { args: [{ packageId: "p" }] });
+        },
+        (happened) => happened.includes("followSchedule"),
+        () => scheduled.happened,
+      ),
+    },
+    {
+      workflow: "packageTick",
+      name: "ordered",
+      activities: () => fakePackages().activities,
+      live: tick,
+    },
+    {
+      workflow: "packageTick",
+      name: "skipped",
+      activities: () =>
+        fakePackages({ takeTick: async () => ({ skipped: "A run is under way." }) }).activities,
+      live: tick,
+    },
+    {
+      workflow: "packageLine",
       name: "cancelled-run-by-run",
       activities: () => cancelled.activities,
       live: line(
@@ -292,6 +332,23 @@ function cases(): HistoryCase[] {
       name: "runs-and-packages",
       activities: () => fakePackages().activities,
       live: sweep,
+    },
+    {
+      workflow: "packageRescan",
+      name: "hit-and-failed",
+      activities: () =>
+        fakePackages({
+          findRescans: async ({ after }) => (after.length > 0 ? [] : targets),
+          async rescanVersion({ versionId }) {
+            if (versionId === "broken") throw broken("no scanner");
+            return ["Eicar"];
+          },
+        }).activities,
+      async live(client, workflowId) {
+        const handle = await client.workflow.start(packageRescan, { taskQueue, workflowId });
+        await handle.result();
+        return handle;
+      },
     },
     {
       workflow: "packageSweep",

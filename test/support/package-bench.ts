@@ -22,6 +22,7 @@ import type { Shell, ToolRun } from "../../platform/shell.ts";
 import { openStepLog } from "../../platform/step-log.ts";
 import { ADMIN } from "./api.ts";
 import { openTestDatabase } from "./database.ts";
+import { fakeSchedules } from "./fakes/schedules.ts";
 import { zipOf } from "./packages.ts";
 
 export const SIGNING = {
@@ -64,17 +65,20 @@ export async function openBench(
       }
     },
   };
+  const { schedules, kept: scheduled } = fakeSchedules();
   const activities = createPackageActivities({
     database,
     objects,
     shell,
     edge,
+    schedules,
     openStepLog,
     readArchive,
     readEntries,
     readPlist,
     readSignatures: async () => SIGNATURES,
     redact: (text) => createRedactor([SIGNING.password])(text),
+    fault: () => undefined,
     bus: { announce: async () => {}, subscribe: () => () => {}, close: async () => {} },
     settings: {
       publicUrl: "http://127.0.0.1:1",
@@ -94,7 +98,7 @@ export async function openBench(
     >(activities[name] as (...given: unknown[]) => Promise<unknown>, ...args) as ReturnType<
       Activities[N]
     >;
-  return { activities, database, objects, perform, runs };
+  return { activities, database, objects, perform, runs, scheduled };
 }
 
 type Bench = Awaited<ReturnType<typeof openBench>>;

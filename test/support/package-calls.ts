@@ -30,6 +30,7 @@ export const SENT: Record<string, (target: Target) => Promise<CallGiven & { quer
   "POST /api/v1/packages/:id/versions/:version/reject": async () => ({ json: { reason: "bad" } }),
   "POST /api/v1/packages/:id/versions/:version/release": async () => ({ json: { reason: "ok" } }),
   "POST /api/v1/packages/:id/versions/:version/yank": async () => ({ json: { reason: "bad" } }),
+  "PUT /api/v1/packages/:id/schedule": async () => ({ json: { interval_seconds: 3600 } }),
 };
 
 /** What lists packages, or things of packages: tests of their own say that they show only what may be seen. */

@@ -70,6 +70,8 @@ export function fakePackages(
     endRun: async () => {},
     keepLog: async () => {},
     clearRunOutputs: async () => 0,
+    findRescans: async () => [],
+    rescanVersion: async () => [],
     openPublication: async ({
       number,
       runId,
@@ -97,6 +99,9 @@ export function fakePackages(
     retireVersions: async () => ({ removed: [], graces: [] }),
     clearVersions: async () => {},
     tellOverdue: async () => null,
+    followSchedule: async () => {},
+    takeTick: async ({ tickId }) => ({ runId: tickId }),
+    awaitRun: async () => "succeeded",
   };
   const remembering = Object.entries({ ...answers, ...instead }).map(([name, answer]) => [
     name,
