@@ -6,6 +6,7 @@ import { createWebhooks } from "./20261121T1010-create-webhooks.ts";
 import { addChannels } from "./20261121T1020-add-channels.ts";
 import { addRebuilds } from "./20261121T1100-add-rebuilds.ts";
 import { addCancellations } from "./20261121T1101-add-cancellations.ts";
+import { createPipelines } from "./20261121T1102-create-pipelines.ts";
 import { createFindings } from "./20261121T1110-create-findings.ts";
 import { indexLists } from "./20261121T1130-index-lists.ts";
 import { addRetention } from "./20261121T1140-add-retention.ts";
@@ -22,6 +23,7 @@ export const MIGRATIONS: readonly Migration[] = [
   addChannels,
   addRebuilds,
   addCancellations,
+  createPipelines,
   createFindings,
   indexLists,
   addRetention,

@@ -29,6 +29,7 @@ export { type PackageFilters, pageOfPackages, pageOfRuns, pageOfVersions } from 
 export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";
 export { acceptRebuild, findStart, outputGone } from "./rebuilds.ts";
+export { deletePipeline, pipelineOf, pipelineOfRun } from "./pipelines.ts";
 export { removePackageRows } from "./removal.ts";
 export { forgetArtefacts, retireVersions, tellOverdue, type Retirement } from "./retention.ts";
 export { addFacts, beginStep, endStep, moveRun, noteTrouble } from "./runs.ts";
