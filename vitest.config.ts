@@ -17,7 +17,8 @@ interface Tier {
   oneAfterAnother?: boolean;
 }
 
-const ON_S3 = "test/platform/**/*-s3.test.ts";
+const ON_S3 = "test/{api,platform}/**/*-s3.test.ts";
+const ON_NGINX = "test/api/**/*-nginx.test.ts";
 const ON_REDIS = "test/platform/**/*-redis.test.ts";
 const EVERY_SERVER = ["mariadb", "redis", "s3", "temporal", "programs"];
 
@@ -28,11 +29,12 @@ const TIERS: Tier[] = [
     include: ["domain", "models", "platform", "activities", "api", "cli", "architecture"].map(
       (folder) => `test/${folder}/**/*.test.ts`,
     ),
-    exclude: [ON_S3, ON_REDIS],
+    exclude: [ON_S3, ON_REDIS, ON_NGINX],
   },
   { name: "replay", include: ["test/replay/**/*.test.ts"], needs: ["bundle"] },
   { name: "models@mariadb", include: ["test/models/**/*.test.ts"], needs: ["mariadb"] },
   { name: "objects@s3", include: [ON_S3], needs: ["s3"] },
+  { name: "delivery@nginx", include: [ON_NGINX], needs: ["nginx"] },
   { name: "bus+limiter@redis", include: [ON_REDIS], needs: ["redis"] },
   {
     name: "workflows",

@@ -5,6 +5,9 @@ import type { Context } from "./context.ts";
 import { hasCopy } from "./preconditions.ts";
 import type { Export, Page } from "./route.ts";
 
+/** The `Cache-Control` of answers that nobody may keep. */
+export const NOT_KEPT = "private, no-store";
+
 /** JSON on its way out: what is stored under an Idempotency-Key and sent again. */
 export interface Outcome {
   status: number;

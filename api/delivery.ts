@@ -1,13 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
-import { Readable } from "node:stream";
+import { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import contentDisposition from "content-disposition";
 import { refusal } from "../domain/errors.ts";
+import type { DeliveryMode } from "../platform/env.ts";
 import { type ByteRange, ObjectReplaced, type OpenedObject } from "../platform/objects/index.ts";
+import { NOT_KEPT } from "./answers.ts";
 import { contentRange, lengthOf, parseRanges } from "./byte-ranges.ts";
 import type { Context } from "./context.ts";
+import { handOver } from "./handover.ts";
 import { evaluateConditions, rangeApplies } from "./preconditions.ts";
 
 /** An opened object on its way to a client (RFC 9110 ranges and conditions). */
@@ -18,12 +21,11 @@ export interface Delivery {
   /** The name a browser saves it under (RFC 6266, 8187). */
   fileName: string;
   cacheControl: string;
+  /** Counts a download of the whole, or takes it back. */
+  count?: (times: 1 | -1) => Promise<void>;
   /** Opens the object anew when the store says that it was replaced before the first byte was sent. */
   reopen?: () => Promise<Delivery>;
 }
-
-/** The `Cache-Control` of answers that nobody may keep. */
-export const NOT_KEPT = "private, no-store";
 
 /** How often an object may be replaced under our hands before we give up. */
 const MOST_OPENINGS = 5;
@@ -33,11 +35,15 @@ const MOST_OPENINGS = 5;
  * exactly once, however the request ends; a HEAD reads no byte. An answer is one whole version: an object that was
  * replaced before its first byte is opened anew, after it the connection breaks off.
  */
-export async function deliver(ctx: Context, first: Delivery): Promise<void> {
+export async function deliver(
+  ctx: Context,
+  first: Delivery,
+  mode: DeliveryMode = "stream",
+): Promise<void> {
   let delivery = first;
   for (let openings = 1; ; openings++) {
     try {
-      return await send(ctx, delivery);
+      return await send(ctx, delivery, mode);
     } catch (error) {
       const isStale = error instanceof ObjectReplaced && !ctx.res.headersSent;
       if (!isStale || !delivery.reopen) throw error;
@@ -51,7 +57,7 @@ export async function deliver(ctx: Context, first: Delivery): Promise<void> {
   }
 }
 
-async function send(ctx: Context, delivery: Delivery): Promise<void> {
+async function send(ctx: Context, delivery: Delivery, mode: DeliveryMode): Promise<void> {
   const { object, etag, cacheControl } = delivery;
   const { bytes, modifiedAt } = object.facts;
   const validators = {
@@ -77,7 +83,20 @@ async function send(ctx: Context, delivery: Delivery): Promise<void> {
       headers: { ...validators, "Content-Range": `bytes */${bytes}` },
     });
   }
-  await sendBytes(ctx, delivery, validators, ranges);
+  const contentDisposition = attachment(delivery.fileName);
+  const headers = {
+    ...validators,
+    "Content-Disposition": contentDisposition,
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+  };
+  const handover = await handOver(ctx, mode, object, { contentDisposition, headers });
+  if (!handover) return sendBytes(ctx, delivery, headers, ranges);
+  // Nobody tells us how it ends: what was asked for whole counts.
+  if (!ranges) await counting(ctx, delivery.count)?.begin();
+  ctx.status = handover.status;
+  ctx.set(handover.headers);
+  ctx.body = "";
 }
 
 /** The ranges to send, undefined for the whole. A Range means something in a GET alone. */
@@ -92,8 +111,8 @@ function rangesOf(ctx: Context, { object, etag }: Delivery): ByteRange[] | undef
 
 async function sendBytes(
   ctx: Context,
-  { object, fileName }: Delivery,
-  validators: Record<string, string>,
+  { object, count }: Delivery,
+  shown: Record<string, string>,
   ranges: ByteRange[] | undefined,
 ): Promise<void> {
   const { length, headers, open } = bodyOf(object, ranges);
@@ -102,26 +121,72 @@ async function sendBytes(
   ctx.respond = false;
   ctx.status = ranges ? 206 : 200;
   ctx.set({
-    ...validators,
+    ...shown,
     ...headers,
     "Content-Length": `${length}`,
     "Accept-Ranges": "bytes",
-    "Content-Disposition": attachment(fileName),
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Resource-Policy": "cross-origin",
   });
-  if (source) await pour(source, ctx.res, length);
+  if (source) await pour(source, ctx.res, length, ranges ? undefined : counting(ctx, count));
   ctx.res.end();
 }
 
-/** Sends `source` with back-pressure. One that ends before its time breaks the answer off instead of completing it. */
-async function pour(source: Readable, res: ServerResponse, length: number): Promise<void> {
+/** What is done about a count: a download is never held up by one that fails. */
+interface Counting {
+  begin(): Promise<void>;
+  takeBack(): Promise<void>;
+}
+
+function counting({ state }: Context, count: Delivery["count"]): Counting | undefined {
+  if (!count) return undefined;
+  const attempt = async (times: 1 | -1) => {
+    try {
+      await count(times);
+      return true;
+    } catch (error) {
+      state.log.error({ err: error, times }, "a download was not counted");
+      return false;
+    }
+  };
+  let counted: Promise<boolean> | undefined;
+  return {
+    async begin() {
+      counted = attempt(1);
+      await counted;
+    },
+    async takeBack() {
+      if (await counted) await attempt(-1);
+    },
+  };
+}
+
+/**
+ * Sends `source` with back-pressure. One that ends before its time breaks the answer off instead of completing it. A
+ * count is in the database before the last bytes leave: no crash loses a download that its client has seen the end of.
+ */
+async function pour(
+  source: Readable,
+  res: ServerResponse,
+  length: number,
+  count?: Counting,
+): Promise<void> {
   let sent = 0;
-  source.on("data", (chunk: Buffer | string) => {
-    sent += chunk.length;
+  const toClient = new Writable({
+    highWaterMark: source.readableHighWaterMark,
+    write(chunk: Buffer, _encoding, done) {
+      sent += chunk.length;
+      const pass = () => (res.write(chunk) ? done() : res.once("drain", done));
+      if (count && sent === length) count.begin().then(pass, done);
+      else pass();
+    },
   });
-  await pipeline(source, res, { end: false });
-  if (sent !== length) throw new Error(`the store gave ${sent} of ${length} bytes`);
+  res.once("close", () => toClient.destroy());
+  try {
+    await pipeline(source, toClient);
+    if (sent !== length) throw new Error(`the store gave ${sent} of ${length} bytes`);
+  } catch (error) {
+    await count?.takeBack();
+    throw error;
+  }
 }
 
 /** A body that is opened when it is wanted. */

@@ -113,7 +113,10 @@ function bodyOf({ body, form }: Route): JsonSchema | undefined {
   return { required: true, content: { "multipart/form-data": { schema } } };
 }
 
-function successOf({ returns, dialect = "native" }: Route): JsonSchema {
+function successOf({
+  returns,
+  dialect = "native",
+}: Pick<Route, "returns" | "dialect">): JsonSchema {
   const binary = { "application/octet-stream": {} };
   if (returns === "delivery") {
     return {
@@ -128,13 +131,15 @@ function successOf({ returns, dialect = "native" }: Route): JsonSchema {
     return { 200: { description: "Text as it comes", content: { "text/plain": {} } } };
   }
   if (returns === "page") return { 200: { description: "OK", content: { "*/*": {} } } };
-  const [status, shape, or] = returns as [number, z.ZodType, ("export" | "nothing")?];
+  type Or = "export" | "nothing" | [number, z.ZodType];
+  const [status, shape, or] = returns as [number, z.ZodType, Or?];
   if (status === 204) return { 204: { description: "Done" } };
   const schema = DIALECTS[dialect].successSchema(toSchema(shape, "output"), status);
   const content = { "application/json": { schema }, ...(or === "export" && { "text/csv": {} }) };
   return {
     [status]: { description: "OK", content },
     ...(or === "nothing" && { 204: { description: "There is nothing to say" } }),
+    ...(Array.isArray(or) && successOf({ returns: or, dialect })),
   };
 }
 

@@ -11,12 +11,15 @@ export type Access = "public" | "signed-in" | Permission;
 /** The envelope a client expects (conventions: one of three). */
 export type DialectName = "native" | "coded" | "status";
 
+/** JSON of a shape, under a status. */
+type Shaped = readonly [status: number, shape: z.ZodType];
+
 /**
- * What a route answers: JSON of a shape (or, when asked, an export; or 204 for null, when there is nothing to say), a
- * delivered object, text that grows, or a page.
+ * What a route answers: JSON of a shape (or, when asked, an export or a forecast; or 204 for null, when there is nothing
+ * to say), a delivered object, text that grows, or a page.
  */
 export type Returns =
-  | readonly [status: number, shape: z.ZodType, or?: "export" | "nothing"]
+  | readonly [...Shaped, or?: "export" | "nothing" | Shaped]
   | "delivery"
   | "text"
   | "page";
@@ -34,6 +37,15 @@ export class Export {
   }
 }
 
+/** What would be, in place of what was asked for: answered by the second shape that a route declares. */
+export class Forecast<T> {
+  readonly body: T;
+
+  constructor(body: T) {
+    this.body = body;
+  }
+}
+
 /** A finished body of any type, sent with 200. */
 export interface Page {
   contentType: string;
@@ -43,15 +55,21 @@ export interface Page {
 
 type Answer<R extends Returns> = R extends readonly [number, infer S extends z.ZodType, "export"]
   ? z.input<S> | Export
-  : R extends readonly [number, infer S extends z.ZodType, "nothing"]
-    ? z.input<S> | null
-    : R extends readonly [number, infer S extends z.ZodType]
-      ? z.input<S>
-      : R extends "delivery"
-        ? Delivery
-        : R extends "text"
-          ? Readable
-          : Page;
+  : R extends readonly [
+        number,
+        infer S extends z.ZodType,
+        readonly [number, infer F extends z.ZodType],
+      ]
+    ? z.input<S> | Forecast<z.input<F>>
+    : R extends readonly [number, infer S extends z.ZodType, "nothing"]
+      ? z.input<S> | null
+      : R extends readonly [number, infer S extends z.ZodType]
+        ? z.input<S>
+        : R extends "delivery"
+          ? Delivery
+          : R extends "text"
+            ? Readable
+            : Page;
 
 type Parsed<S> = S extends z.ZodType ? z.output<S> : Record<string, never>;
 

@@ -13,7 +13,7 @@ import { type Delivery, deliver } from "./delivery.ts";
 import { DIALECTS } from "./dialects/index.ts";
 import { doOnce, fingerprintOf, idempotentCall } from "./idempotency.ts";
 import { guard, lacksApiKey } from "./middleware/sign-in.ts";
-import { type Access, type Call, Export, type Page, type Route } from "./route.ts";
+import { type Access, type Call, Export, Forecast, type Page, type Route } from "./route.ts";
 import type { Services } from "./services.ts";
 import { check, invalid, MISSING } from "./validation.ts";
 
@@ -45,7 +45,8 @@ export function serveRoutes(services: Services): Middleware {
     };
     const caller = { actor: ctx.state.actor?.name ?? "anonymous", requestId: ctx.state.requestId };
     const handle = async (): Promise<unknown> => onBehalfOf(caller, () => route.handle(call));
-    if (!Array.isArray(route.returns)) return sendOther(ctx, route, await handle(), headers);
+    if (!Array.isArray(route.returns))
+      return sendOther(ctx, route, await handle(), { headers, env: services.env });
     if (route.returns[2] === "export") {
       const answer = await handle();
       if (answer instanceof Export) return sendExport(ctx, answer);
@@ -132,12 +133,15 @@ async function digest(file: Readable): Promise<{ sha256: string }> {
 function present(
   ctx: Context,
   route: Route,
-  value: unknown,
+  answer: unknown,
   headers: Record<string, string>,
   { env }: Services,
 ): Outcome {
-  const [status, shape, or] = route.returns as [number, z.ZodType, string?];
-  if (or === "nothing" && value === null) return { status: 204, headers, body: null };
+  const { returns } = route;
+  if (returns[2] === "nothing" && answer === null) return { status: 204, headers, body: null };
+  const isForecast = answer instanceof Forecast;
+  const [status, shape] = (isForecast ? returns[2] : returns) as [number, z.ZodType];
+  const value = isForecast ? (answer.body as unknown) : answer;
   const { error } = shape.safeParse(value);
   if (error) {
     const mismatch = new Error(
@@ -155,10 +159,10 @@ function sendOther(
   ctx: Context,
   { returns }: Route,
   value: unknown,
-  headers: Record<string, string>,
+  { headers, env }: { headers: Record<string, string>; env: Services["env"] },
 ): Promise<void> | void {
   ctx.set(headers);
-  if (returns === "delivery") return deliver(ctx, value as Delivery);
+  if (returns === "delivery") return deliver(ctx, value as Delivery, env.DELIVERY);
   if (returns === "text") return sendText(ctx, value as Readable);
   sendPage(ctx, value as Page);
 }

@@ -1,6 +1,7 @@
 import { Registry, collectDefaultMetrics } from "prom-client";
 import { openDatabase } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
+import { openDownloadCounter } from "../models/packages/index.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { readEnv } from "../platform/env.ts";
 import { openLimiter } from "../platform/limiter.ts";
@@ -11,6 +12,7 @@ import { runProcess } from "../platform/shutdown.ts";
 import { tellReady } from "../platform/supervised.ts";
 import { readVersion } from "../platform/version.ts";
 import { createApp } from "./app.ts";
+import { rememberKeys } from "./key-memory.ts";
 import { listen } from "./listen.ts";
 import { createAuthenticator } from "./policies/accounts.ts";
 import { watchReadiness } from "./readiness.ts";
@@ -35,6 +37,7 @@ await runProcess("api", async (onStop) => {
   const services: Services = {
     ...resources,
     database,
+    downloads: openDownloadCounter(database),
     metrics,
     version: readVersion(),
     limiter: openLimiter(redis, `${env.TEMPORAL_NAMESPACE}:`),
@@ -43,7 +46,7 @@ await runProcess("api", async (onStop) => {
     readiness: watchReadiness({ ...resources, database, redis }),
   };
   const app = createApp(routes, services, {
-    authenticate: createAuthenticator({ database, secretKey }),
+    authenticate: rememberKeys(createAuthenticator({ database, secretKey }), resources.bus),
   });
   const listening = await listen(app, { host: env.HOST, port: env.PORT });
   onStop(() => listening.close(DRAIN_MS));

@@ -2,6 +2,7 @@ import type { Client } from "@temporalio/client";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import type { Database } from "../models/database.ts";
+import type { DownloadCounter } from "../models/packages/index.ts";
 import type { Bus } from "../platform/bus.ts";
 import type { Env } from "../platform/env.ts";
 import type { Limiter } from "../platform/limiter.ts";
@@ -28,6 +29,8 @@ export interface Services {
   metrics: Registry;
   readiness(): Promise<Readiness>;
   database: Database;
+  /** Counts what was downloaded whole. */
+  downloads: DownloadCounter;
   /** Signs tokens and links, seals columns: `deriveKey` makes one key per purpose out of it. */
   secretKey: string;
   passwords: Passwords;

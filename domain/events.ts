@@ -22,6 +22,7 @@ export interface FindingFacts {
  * public ids.
  */
 export interface Events {
+  "accounts.keys-changed": Record<string, never>;
   "outbox.filled": Record<string, never>;
   "package.run-changed": { packageId: string; runId: string };
   "package.log-grew": { runId: string };

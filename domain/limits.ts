@@ -29,12 +29,20 @@ export const LIMITS = {
   stepTries: 10,
   stepPauseSeconds: 600,
   patternCharacters: 200,
+  /** A picture or a property list inside a package; larger ones are not looked at. */
+  iconBytes: 1 * MiB,
   stepLogBytes: 1 * MiB,
   /** How much of both ends is fetched back through the public address to prove a publication. */
   publicationProbeBytes: 1 * MiB,
-  originalLinkSeconds: 600,
+  originalLinkSeconds: 60,
+  /** How long the address is good by which the S3 server gives out bytes: long enough to begin. */
+  presignedSeconds: 60,
   /** How far ahead a publication may be ordered. */
   publicationDays: 366,
+  shortestIntervalSeconds: 60,
+  longestIntervalSeconds: 366 * 86_400,
+  /** Days of statistics in one answer. */
+  statisticsDays: 366,
   runOutputDays: 7,
   /** How many versions of a channel a package may be told to keep. */
   retainedVersions: 10_000,

@@ -48,11 +48,11 @@ export function statesBefore(state: RunState): RunState[] {
 }
 
 /** What started a run: `publish` brings a draft to its link, `yank` takes a version back from every edge. */
-export const RUN_KINDS = ["upload", "rebuild", "rollback", "publish", "yank"] as const;
+export const RUN_KINDS = ["upload", "rebuild", "release", "rollback", "publish", "yank"] as const;
 export type RunKind = (typeof RUN_KINDS)[number];
 
 /** The kinds of runs that build before they publish. */
-export const BUILD_KINDS = ["upload", "rebuild"] as const satisfies readonly RunKind[];
+export const BUILD_KINDS = ["upload", "rebuild", "release"] as const satisfies readonly RunKind[];
 
 /** Whether a run of this kind begins with a build. */
 export function isBuild(kind: RunKind): boolean {
@@ -124,6 +124,7 @@ export const packageKeys = {
   /** Immutable: the digest is in the key, so other bytes are another key. */
   version: (id: string, versionId: string, sha256: string) =>
     `packages/${id}/versions/${versionId}/${sha256}`,
+  icon: (id: string, versionId: string) => `packages/${id}/versions/${versionId}/icon`,
   versionFolder: (id: string, versionId: string) => `packages/${id}/versions/${versionId}/`,
   live: (id: string, channel: string) =>
     channel === STABLE ? `packages/${id}/live` : `packages/${id}/channels/${channel}`,
@@ -189,8 +190,7 @@ export const VERDICT_MOVES: Record<Verdict, readonly Verdict[]> = {
 export const FINDINGS = {
   encrypted: "Entries are encrypted: no scanner can look into them.",
   oversize: "There is more to unpack than a scanner looks at.",
-  disguised:
-    "Entries say other sizes of themselves than the directory says: a scanner misses them.",
+  disguised: "Entries are not what the directory says of them: a scanner misses what is in them.",
   "not-scanned": "The malware scan is configured, and no step has scanned this version.",
 } as const;
 
@@ -278,7 +278,7 @@ function hintOf({ version }: Pick<VersionFlags, "version">, instead?: string) {
 export function notKept(version: string): ReturnType<typeof refusal> {
   return refusal(
     "packages/version-not-ready",
-    `Version ${version} was removed by the package's retention. Rebuild it from its original first.`,
+    `Version ${version} was removed by the package's retention. Rebuild it from its original instead.`,
   );
 }
 

@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import driver from "@appthreat/sqlite3";
 import { type QueryOptions, QueryTypes, Sequelize, Transaction } from "sequelize";
+import { type Ask, openQuestions } from "./questions.ts";
 
 /** An opened database with all models defined on it. Models belong to the database of the process that was opened last. */
 export interface Database {
@@ -11,6 +12,11 @@ export interface Database {
   readonly dialect: "sqlite" | "mysql";
   /** What `inTransaction` calls. */
   transact<T>(body: (transaction: Transaction) => Promise<T>): Promise<T>;
+  /**
+   * The rows of a SELECT, as the driver gives them: for the few questions that nearly every request asks. It is
+   * prepared once; the models would cost many times what the database does.
+   */
+  ask: Ask;
   /** Waits for writes that have begun, then lets go of all connections. */
   close(): Promise<void>;
 }
@@ -225,11 +231,17 @@ function guard(sequelize: Sequelize, dialect: Database["dialect"]): Database {
       : Promise.reject(new Error("transactions begin with inTransaction"));
   sequelize.transaction = within as typeof begin;
 
+  const questions = openQuestions(sequelize, dialect);
   return {
     sequelize,
     dialect,
     transact,
-    close: () => inTurn(() => sequelize.close()),
+    ask: (question, values) => retrying(() => questions.ask(question, values)),
+    close: () =>
+      inTurn(async () => {
+        await questions.close();
+        await sequelize.close();
+      }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { createInflateRaw } from "node:zlib";
 import {
   fromRandomAccessReaderPromise,
   getFileNameLowLevel,
@@ -61,7 +62,7 @@ export async function readArchive(
     );
     const headed: Headed[] | undefined = headers ? [] : undefined;
     const listing = await listEntries(zip, headed);
-    if (headed) await findDisguised(windows, stubBytes, headed, listing);
+    if (headed) await findDisguised({ object, windows, stubBytes }, headed, listing);
     return listing;
   } catch (error) {
     if (windows.failure()) throw windows.failure();
@@ -109,6 +110,7 @@ async function listEntries(zip: ZipFile, headed?: Headed[]): Promise<ArchiveList
       at: entry.relativeOffsetOfLocalHeader,
       method: entry.compressionMethod,
       compressedBytes: entry.compressedSize,
+      uncompressedBytes: entry.uncompressedSize,
     });
   }
   if (!Number.isSafeInteger(listing.uncompressedBytes + listing.compressedBytes))
@@ -116,8 +118,8 @@ async function listEntries(zip: ZipFile, headed?: Headed[]): Promise<ArchiveList
   return listing;
 }
 
-/** With `decodeStrings: false` yauzl leaves names undecoded and unchecked, so that a bad one stops nothing. */
-function nameOf(entry: Entry): string {
+/** The name of an entry: with `decodeStrings: false` yauzl leaves names undecoded and unchecked, so that a bad one stops nothing. */
+export function nameOf(entry: Entry): string {
   return getFileNameLowLevel(
     entry.generalPurposeBitFlag,
     entry.fileNameRaw,
@@ -141,30 +143,72 @@ interface Headed {
   at: number;
   method: number;
   compressedBytes: number;
+  uncompressedBytes: number;
 }
 
 const HEADER = { signature: 0x04034b50, bytes: 30, flags: 6, method: 8, compressedBytes: 18 };
+const NAME_LENGTH = 26;
+const EXTRA_LENGTH = 28;
 /** The sizes follow the entry, and its header says nothing of them. */
 const SIZES_FOLLOW = 0x08;
+const DEFLATED = 8;
+/** Deflate packs nothing tighter. What cannot unpack to more than a scanner looks at need not be tried. */
+const TIGHTEST_RATIO = 1032;
+
+/** Where an archive lies. */
+interface Place {
+  object: OpenedObject;
+  windows: Windows;
+  stubBytes: number;
+}
 
 /**
- * Finds entries whose own headers say something else than the directory. Scanners go by the headers, and miss what
- * these hide; installers go by the directory. In the order of the archive, so that it is read once at most.
+ * Finds entries whose own headers say something else than the directory, and those that unpack to more than they say.
+ * Scanners go by the headers, and miss what these hide; installers go by the directory. In the order of the archive,
+ * so that it is read once at most.
  */
 async function findDisguised(
-  windows: Windows,
-  stubBytes: number,
+  place: Place,
   entries: Headed[],
   listing: ArchiveListing,
 ): Promise<void> {
-  for (const { name, at, method, compressedBytes } of entries.sort((a, b) => a.at - b.at)) {
-    const header = await windows.load(at + stubBytes, HEADER.bytes);
+  for (const entry of entries.sort((a, b) => a.at - b.at)) {
+    const header = await place.windows.load(entry.at + place.stubBytes, HEADER.bytes);
     const sizesFollow = (header.readUInt16LE(HEADER.flags) & SIZES_FOLLOW) !== 0;
     const agrees =
       header.readUInt32LE(0) === HEADER.signature &&
-      header.readUInt16LE(HEADER.method) === method &&
-      (sizesFollow || header.readUInt32LE(HEADER.compressedBytes) === compressedBytes);
-    if (!agrees) addFinding(listing, "disguised", name);
+      header.readUInt16LE(HEADER.method) === entry.method &&
+      (sizesFollow || header.readUInt32LE(HEADER.compressedBytes) === entry.compressedBytes);
+    const names = header.readUInt16LE(NAME_LENGTH) + header.readUInt16LE(EXTRA_LENGTH);
+    const start = entry.at + place.stubBytes + HEADER.bytes + names;
+    if (!agrees || (await unpacksToMore(place.object, start, entry))) {
+      addFinding(listing, "disguised", entry.name);
+    }
+  }
+}
+
+/** Whether an entry unpacks to more than the directory says; stops as soon as it does. */
+async function unpacksToMore(
+  object: OpenedObject,
+  start: number,
+  { method, compressedBytes, uncompressedBytes }: Headed,
+): Promise<boolean> {
+  const most = compressedBytes * TIGHTEST_RATIO;
+  if (method !== DEFLATED || most <= LIMITS.scannedFileBytes) return false;
+  const packed = await object.read({ start, end: start + compressedBytes - 1 });
+  let bytes = 0;
+  try {
+    for await (const chunk of packed.compose(createInflateRaw()) as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > uncompressedBytes) return true;
+    }
+    return false;
+  } catch (error) {
+    // What cannot be unpacked cannot be looked into.
+    if ((error as NodeJS.ErrnoException).code?.startsWith("Z_")) return true;
+    throw error;
+  } finally {
+    packed.destroy();
   }
 }
 
@@ -190,7 +234,7 @@ const END64 = { signature: 0x06064b50, bytes: 56, locatorBytes: 20 };
  * How many bytes stand before an archive whose offsets do not count them, as when a program was put in
  * front of a finished archive. yauzl and Android take offsets literally, so those come first.
  */
-async function measureStub(windows: Windows): Promise<number> {
+export async function measureStub(windows: Windows): Promise<number> {
   const endBytes = END64.bytes + END64.locatorBytes + END.bytes + END.maxCommentBytes;
   const start = Math.max(0, windows.bytes - endBytes);
   const tail = await windows.load(start, windows.bytes - start);
@@ -224,7 +268,7 @@ function findEnd(tail: Buffer) {
 }
 
 /** The bytes of an object through a window that moves over it. */
-interface Windows {
+export interface Windows {
   bytes: number;
   /** The bytes when they are at hand. */
   peek(position: number, length: number): Buffer | undefined;
@@ -234,7 +278,8 @@ interface Windows {
   failure(): unknown;
 }
 
-function createWindows(object: OpenedObject): Windows {
+/** Opens windows over an object, which are filled from the store as they move. */
+export function createWindows(object: OpenedObject): Windows {
   const { bytes } = object.facts;
   // Two, for the end of an archive is looked at twice and the directory in between.
   let held: { start: number; bytes: Buffer }[] = [];
@@ -270,7 +315,12 @@ function createWindows(object: OpenedObject): Windows {
   };
 }
 
-async function readRange(object: OpenedObject, start: number, bytes: number): Promise<Buffer> {
+/** So many bytes of an object, from one on; throws when the store gives fewer. */
+export async function readRange(
+  object: OpenedObject,
+  start: number,
+  bytes: number,
+): Promise<Buffer> {
   if (bytes === 0) return Buffer.alloc(0);
   const chunks: Buffer[] = [];
   for await (const chunk of await object.read({ start, end: start + bytes - 1 }))
@@ -281,7 +331,7 @@ async function readRange(object: OpenedObject, start: number, bytes: number): Pr
 }
 
 /** Lets yauzl read through the window, from behind a stub of `stubBytes`. */
-class WindowReader extends RandomAccessReader {
+export class WindowReader extends RandomAccessReader {
   readonly #windows: Windows;
   readonly #stubBytes: number;
 

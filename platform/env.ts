@@ -17,6 +17,10 @@ import {
   words,
 } from "./env-rules.ts";
 
+const DELIVERY_MODES = ["stream", "redirect", "accel"] as const;
+/** Who sends the bytes of packages, after the API has checked everything. */
+export type DeliveryMode = (typeof DELIVERY_MODES)[number];
+
 /** Every variable the product reads: its rule, its meaning, and whether it is a secret (then `NAME_FILE` is read too). */
 const VARIABLES = {
   NODE_ENV: {
@@ -130,6 +134,10 @@ const VARIABLES = {
     rule: url.optional(),
     doc: "Address of an S3 server; without it objects live in the data folder",
   },
+  S3_PUBLIC_URL: {
+    rule: url.optional(),
+    doc: "Address under which clients reach the S3 server, for DELIVERY=redirect (default S3_ENDPOINT)",
+  },
   S3_REGION: { rule: z.string().default("us-east-1"), doc: "Region of the S3 server" },
   S3_BUCKET: { rule: z.string().min(3).max(63).optional(), doc: "Bucket for all objects" },
   S3_ACCESS_KEY_ID: { rule: z.string().optional(), secret: true, doc: "S3 access key" },
@@ -167,6 +175,10 @@ const VARIABLES = {
   MAX_PACKAGE_BYTES: {
     rule: z.coerce.number().int().min(1).max(LIMITS.packageBytes).default(LIMITS.packageBytes),
     doc: "Largest package accepted, at most 20 GiB",
+  },
+  DELIVERY: {
+    rule: z.enum(DELIVERY_MODES).default("stream"),
+    doc: "Who sends the bytes of packages: stream is the API, redirect the S3 server by an address good for a minute, accel the nginx before the API (docs/operations/delivery.md)",
   },
   PUBLICATION_CHECK_URL: {
     rule: url.optional(),
@@ -217,6 +229,8 @@ type Values = { [N in Name]: z.output<(typeof VARIABLES)[N]["rule"]> };
 /** Where the S3 server is and how to sign in to it. */
 export interface S3Settings {
   endpoint: string;
+  /** The same server as clients know it. */
+  publicUrl: string;
   region: string;
   bucket: string;
   accessKeyId: string;
@@ -275,12 +289,7 @@ export function readEnv(source: Record<string, string | undefined> = process.env
     }),
   ) as Values;
 
-  const s3Names = ["S3_BUCKET", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"] as const;
-  if (values.S3_ENDPOINT) {
-    for (const name of s3Names.filter((needed) => !values[needed]))
-      faults.push(`${name}: is needed with S3_ENDPOINT`);
-  }
-  faults.push(...edgeFaults(values));
+  faults.push(...storeFaults(values), ...edgeFaults(values));
   if (values.SIGNING_KEYSTORE && !values.SIGNING_KEYSTORE_PASSWORD) {
     faults.push("SIGNING_KEYSTORE_PASSWORD: is needed with SIGNING_KEYSTORE");
   }
@@ -311,6 +320,7 @@ export function readEnv(source: Record<string, string | undefined> = process.env
     s3: values.S3_ENDPOINT
       ? {
           endpoint: values.S3_ENDPOINT,
+          publicUrl: values.S3_PUBLIC_URL ?? values.S3_ENDPOINT,
           region: values.S3_REGION,
           bucket: values.S3_BUCKET!,
           accessKeyId: values.S3_ACCESS_KEY_ID!,
@@ -319,6 +329,17 @@ export function readEnv(source: Record<string, string | undefined> = process.env
       : undefined,
     edge: edgeSettings(values),
   };
+}
+
+function storeFaults({ S3_ENDPOINT, DELIVERY, ...values }: Values): string[] {
+  if (!S3_ENDPOINT) return DELIVERY === "redirect" ? ["DELIVERY: redirect needs S3_ENDPOINT"] : [];
+  const names = ["S3_BUCKET", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY"] as const;
+  return [
+    ...names.filter((name) => !values[name]).map((name) => `${name}: is needed with S3_ENDPOINT`),
+    ...(DELIVERY === "accel"
+      ? ["DELIVERY: accel needs a disk; with S3_ENDPOINT use redirect"]
+      : []),
+  ];
 }
 
 function edgeFaults(values: Values): string[] {
@@ -331,15 +352,10 @@ function edgeFaults(values: Values): string[] {
 }
 
 function edgeSettings(values: Values): EdgeSettings | undefined {
-  const { PURGE_URL, CLOUDFLARE_API_URL, CLOUDFLARE_ZONE_ID, CLOUDFLARE_API_TOKEN } = values;
+  const { PURGE_URL, CLOUDFLARE_ZONE_ID: zoneId, CLOUDFLARE_API_TOKEN: token } = values;
   if (PURGE_URL) return { kind: "hook", url: PURGE_URL };
-  if (!CLOUDFLARE_ZONE_ID) return undefined;
-  return {
-    kind: "cloudflare",
-    apiUrl: CLOUDFLARE_API_URL,
-    zoneId: CLOUDFLARE_ZONE_ID,
-    token: CLOUDFLARE_API_TOKEN!,
-  };
+  if (!zoneId) return undefined;
+  return { kind: "cloudflare", apiUrl: values.CLOUDFLARE_API_URL, zoneId, token: token! };
 }
 
 /** A host as it stands in an address; "all interfaces" is none to connect to. */

@@ -22,12 +22,23 @@ const SECRET_PATHS = [
   '["x-api-key"]',
 ];
 
-/** The process's logger: JSON lines on stdout, secrets blanked out. `part` says which process speaks. */
+const FLUSH_MS = 100;
+const TOGETHER_BYTES = 8192;
+
+/**
+ * The process's logger: JSON lines on stdout, secrets blanked out. `part` says which process speaks. Lines go out
+ * together, a tenth of a second later and at the end of the process at the latest: one write for each would cost an
+ * API more than its answers.
+ */
 export function openLog(part: string, level: string): Logger {
-  return pino({
+  const lines = pino.destination({ minLength: TOGETHER_BYTES, sync: true });
+  setInterval(() => lines.flushSync(), FLUSH_MS).unref();
+  process.once("exit", () => lines.flushSync());
+  const options = {
     level,
     base: { part },
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths: SECRET_PATHS, censor: "(secret)" },
-  });
+  };
+  return pino(options, lines);
 }

@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 import { createFirstAdministrator } from "../models/accounts.ts";
-import { openDatabase } from "../models/database.ts";
+import { type Database, openDatabase } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
 import { migrate } from "../models/schema.ts";
 import { newId } from "../platform/crypto.ts";
@@ -13,9 +13,10 @@ import type { FirstSignIn } from "../platform/supervised.ts";
 const ALPHABET = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 const PASSWORD_CHARACTERS = 20;
 
-/** Makes all tables and the first administrator; answers the migrations that ran, and the sign-in when it is new. */
+/** Makes all tables and the first administrator, then does `more`; answers the migrations that ran, and the sign-in when it is new. */
 export async function prepareDatabase(
   env: Env,
+  more: (database: Database) => Promise<void> = async () => {},
 ): Promise<{ migrations: string[]; signIn: FirstSignIn | undefined }> {
   const database = await openDatabase({ ...databasePlace(env), define: MODELS });
   try {
@@ -24,6 +25,7 @@ export async function prepareDatabase(
     const { ADMIN_USERNAME: username } = env;
     const passwordHash = await createPasswords().hash(password);
     const made = await createFirstAdministrator(database, { id: newId(), username, passwordHash });
+    await more(database);
     const signIn = env.ADMIN_PASSWORD ? { username } : { username, password };
     return { migrations, signIn: made ? signIn : undefined };
   } finally {

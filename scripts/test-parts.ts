@@ -38,6 +38,7 @@ const FAST: readonly Part[] = [
 const ON_SERVICES: readonly Part[] = [
   { name: "models on MariaDB", projects: ["models@mariadb"] },
   { name: "objects on S3", projects: ["objects@s3"] },
+  { name: "delivery by nginx", projects: ["delivery@nginx"] },
   { name: "bus and limiter on Redis", projects: ["bus+limiter@redis"] },
   { name: "workflows", projects: ["workflows"] },
   { name: "timers", projects: ["timers"] },

@@ -9,6 +9,8 @@ import type { WebhookTools } from "../activities/webhooks/tools.ts";
 import { openDatabase, type Database } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
 import { readArchive } from "../platform/archive.ts";
+import { readEntries } from "../platform/archive-entries.ts";
+import { readPlist } from "../platform/plist.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { deriveKey, unseal } from "../platform/crypto.ts";
 import { openEdge } from "../platform/edge/index.ts";
@@ -16,6 +18,7 @@ import { readEnv, type Env } from "../platform/env.ts";
 import { createRedactor } from "../platform/redaction.ts";
 import { readReferences, referenceNames } from "../platform/references.ts";
 import { openResources, type Resources } from "../platform/resources.ts";
+import { openSchedules } from "../platform/schedules.ts";
 import { openShell, type Shell } from "../platform/shell.ts";
 import { openStepLog } from "../platform/step-log.ts";
 import { readSignatures } from "../platform/signatures.ts";
@@ -102,8 +105,11 @@ function packageTools(
     database,
     shell,
     edge: openEdge(env.edge),
+    schedules: openSchedules(resources.temporal),
     openStepLog,
     readArchive,
+    readEntries,
+    readPlist,
     readSignatures,
     // A new one for each text: a redactor remembers that it is inside a private key.
     redact: (text) => createRedactor(secrets)(text),

@@ -1,4 +1,5 @@
 import { Context } from "@temporalio/activity";
+import { workflowId } from "../../domain/ids.ts";
 import { linkPaths, packageKeys, versionPath } from "../../domain/packages.ts";
 import { inTransaction } from "../../models/database.ts";
 import {
@@ -18,7 +19,7 @@ const DELETIONS_AT_ONCE = 16;
 
 /** What follows when doors were shut: nobody may go on getting the bytes from elsewhere. */
 export function createDoorActivities(tools: PackageTools) {
-  const { database, objects, edge, redact, settings } = tools;
+  const { database, objects, edge, redact, schedules, settings } = tools;
 
   return {
     /**
@@ -62,6 +63,7 @@ export function createDoorActivities(tools: PackageTools) {
 
     /** Twice: there is nothing left to remove. */
     async forgetPackage({ packageId }: DoorOrder): Promise<void> {
+      await schedules.remove(workflowId("package", packageId, "tick"));
       await inTransaction(database, (transaction) => removePackageRows(packageId, transaction));
     },
   };

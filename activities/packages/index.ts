@@ -3,6 +3,7 @@ import { createDoorActivities } from "./doors.ts";
 import { createPublicationActivities } from "./publication.ts";
 import { createRetentionActivities } from "./retention.ts";
 import { createRunActivities } from "./runs.ts";
+import { createScheduleActivities } from "./schedules.ts";
 import type { PackageTools } from "./tools.ts";
 
 /** Everything here may run twice. Each comment says why that does no harm. */
@@ -13,6 +14,7 @@ export function createPackageActivities(tools: PackageTools) {
     ...createPublicationActivities(tools),
     ...createDoorActivities(tools),
     ...createRetentionActivities(tools),
+    ...createScheduleActivities(tools),
   };
 }
 

@@ -11,9 +11,9 @@ import {
 import { inTransaction } from "../../models/database.ts";
 import {
   appendLog,
-  holdVersion,
   logBytes,
   moveRun,
+  quarantineVersion,
   Package,
   PackageLogChunk,
   PackageRun,
@@ -132,7 +132,7 @@ export function createRunActivities({ database, objects, bus, settings }: Packag
             { where: { id: run.versionId, state: "processing" }, transaction },
           );
           await appendLog(runId, `--- the run is ${state}: ${reason}\n`, transaction);
-          if (state === "quarantined") await holdVersion(runId, transaction);
+          if (state === "quarantined") await quarantineVersion(runId, transaction);
         });
         await changed({ packageId, runId });
         await storeLog({ packageId, runId }, signal);

@@ -2,9 +2,12 @@ import type { References } from "../../domain/pipelines.ts";
 import type { Edge } from "../../platform/edge/index.ts";
 import type { Bus } from "../../platform/bus.ts";
 import type { ObjectStore } from "../../platform/objects/index.ts";
+import type { Schedules } from "../../platform/schedules.ts";
 import type { Shell } from "../../platform/shell.ts";
 import type { openStepLog } from "../../platform/step-log.ts";
 import type { readArchive } from "../../platform/archive.ts";
+import type { readEntries } from "../../platform/archive-entries.ts";
+import type { readPlist } from "../../platform/plist.ts";
 import type { readSignatures } from "../../platform/signatures.ts";
 import type { Database } from "../../models/database.ts";
 
@@ -15,8 +18,11 @@ export interface PackageTools {
   shell: Shell;
   edge: Edge;
   bus: Bus;
+  schedules: Schedules;
   openStepLog: typeof openStepLog;
   readArchive: typeof readArchive;
+  readEntries: typeof readEntries;
+  readPlist: typeof readPlist;
   readSignatures: typeof readSignatures;
   /** Blanks out secrets in a text. */
   redact: (text: string) => string;

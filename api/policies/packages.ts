@@ -3,16 +3,20 @@ import { refusal } from "../../domain/errors.ts";
 import { closedDoor, notPublished, STABLE } from "../../domain/packages.ts";
 import {
   findChannel,
+  findPublished,
   Package,
   PackageChannel,
   type PackageFilters,
   PackageRun,
   PackageVersion,
   pageOfPackages,
+  type Published,
+  type Which,
 } from "../../models/packages/index.ts";
 import { type Page, page, type Place } from "../../models/paging.ts";
 import type { Access, Call } from "../route.ts";
 import type { PackageView } from "../schemas/packages.ts";
+import type { Services } from "../services.ts";
 
 /** Who asks, and for what: the call of a route, or its part. */
 type Asking = Pick<Call<unknown, unknown, unknown, unknown, Access>, "actor" | "access">;
@@ -29,10 +33,7 @@ export function findPackage({
  * The one way to a package's row: for who may do with it what the route asks for. One that the actor may not see looks
  * the same as one that never was, and as one that is being removed. Public routes show what their doors let through.
  */
-export async function findPackageBy(
-  { actor, access }: Asking,
-  which: { serial: number } | { name: string },
-): Promise<Package> {
+export async function findPackageBy({ actor, access }: Asking, which: Which): Promise<Package> {
   const row = await Package.findOne({ where: { ...which, deletedAt: null } });
   const hidden = row && access !== "public" && !maySee(actor!, row.id);
   if (!row || hidden) throw refusal("packages/not-found", "Package not found");
@@ -43,6 +44,20 @@ export async function findPackageBy(
     );
   }
   return row;
+}
+
+/**
+ * What stable's link of a package shows, for who may do with it what the route asks for, when its door is open: one
+ * question to the database. Undefined for everything else, whose refusals take more than that to find.
+ */
+export async function findOpenRelease(
+  { actor, access, services }: Asking & { services: Pick<Services, "database"> },
+  which: Which,
+): Promise<Published | undefined> {
+  const found = await findPublished(services.database, which);
+  if (!found || closedDoor(found.owner, found.version)) return undefined;
+  const isAllowed = access === "public" || access === "signed-in";
+  return isAllowed || mayWith(actor!, access, found.owner.id) ? found : undefined;
 }
 
 /** One page of the packages that match and that this actor may see. */
@@ -60,8 +75,11 @@ export async function listOfHeld(
   place: Place,
 ): Promise<Page<{ version: PackageVersion; owner: Package }>> {
   const seen = packages ? { packageId: Object.keys(packages) } : {};
-  const held = { where: { verdict: "held", ...seen }, ...place };
-  const { items, next } = await page(PackageVersion, held);
+  const list = {
+    where: { verdict: "held", ...seen },
+    index: "package_versions_verdict_created_at_id",
+  };
+  const { items, next } = await page(PackageVersion, { ...list, ...place });
   const rows = await Package.findAll({ where: { id: items.map(({ packageId }) => packageId) } });
   const owners = new Map(rows.map((owner) => [owner.id, owner]));
   return {

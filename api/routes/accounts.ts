@@ -213,6 +213,7 @@ export const changeApiKeyPackages = route({
     const which = { id: params.id, accountId: actor.accountId };
     const origin = { actor, address, requestId };
     const key = await changeGrants(services.database, which, packages, origin);
+    await services.bus.announce({ type: "accounts.keys-changed", data: {} });
     return presentApiKey(key, packages);
   },
 });
@@ -232,6 +233,7 @@ export const deleteApiKey = route({
       { id: params.id, accountId },
       { actor, address, requestId },
     );
+    await services.bus.announce({ type: "accounts.keys-changed", data: {} });
     return { message: "API key revoked", success: true as const };
   },
 });

@@ -26,6 +26,7 @@ import type {
 } from "../../models/packages/index.ts";
 
 const HOUR_SECONDS = 3600;
+import { FactsOut, presentFacts } from "./packages/facts.ts";
 
 const checked = (issues: (text: string) => Issue[]) =>
   z.string().superRefine((text, context) => {
@@ -35,7 +36,7 @@ const checked = (issues: (text: string) => Issue[]) =>
 /** A package's public id: a decimal string. */
 const Serial = z.string().regex(/^\d{1,15}$/, "must be a package id, a whole number");
 export const Version = checked(versionIssues);
-/** `release` is another name of stable. */
+/** The name of a channel; `release` is another name of stable. */
 export const Channel = z.string().transform(channelOf).pipe(checked(channelIssues));
 const Description = z.string().max(LIMITS.descriptionCharacters);
 const Sha256 = z
@@ -90,7 +91,11 @@ export const Yank = z.strictObject({
 });
 /** Why a person lets a held version pass, or never. */
 export const Decision = z.strictObject({ reason: z.string().trim().min(1).max(500) });
-export const Rollback = z.strictObject({ version: Version });
+export const Rollback = z.strictObject({
+  version: Version,
+  /** Say what would happen, and change nothing. */
+  dry_run: z.boolean().default(false),
+});
 export const Rebuild = z.strictObject({
   version: Version,
   /** The first step that runs again. */
@@ -119,7 +124,7 @@ export const SignedQuery = z.strictObject({
 export const FixedLink = z.strictObject({ id: Serial, file: z.string() });
 export const VersionLink = z.strictObject({ id: Serial, version: Version, file: z.string() });
 
-const RunSummary = z.strictObject({
+export const RunSummary = z.strictObject({
   id: z.uuid(),
   kind: z.enum(RUN_KINDS),
   version: z.string(),
@@ -136,6 +141,33 @@ const RunSummary = z.strictObject({
   created_at: Moment,
   started_at: Moment.nullable(),
   ended_at: Moment.nullable(),
+});
+
+const VersionBytes = z.strictObject({
+  version: z.string(),
+  sha256: z.string().nullable(),
+  bytes: z.number().int().nullable(),
+});
+
+/** What a rollback would do. */
+export const RollbackForecast = z.strictObject({
+  dry_run: z.literal(true),
+  channel: z.string(),
+  /** What the link shows now; null when it shows nothing. */
+  from: VersionBytes.nullable(),
+  to: VersionBytes,
+  /** Whether it would be accepted and its bytes are there. */
+  passes: z.boolean(),
+  /** What it would be refused with. */
+  refusal: z.strictObject({ code: z.string(), message: z.string() }).nullable(),
+  /** Whether the version's bytes are in the store, in their full length. */
+  kept: z.boolean(),
+  /** The addresses that edges would be told to forget. */
+  purges: z.array(z.string()),
+  /** What is under way and has its turn before. */
+  before: z.array(RunSummary),
+  /** What is to be published at a time, and would show its version after it. */
+  after: z.array(RunSummary),
 });
 
 const StepOut = z.strictObject({
@@ -173,6 +205,7 @@ const FindingOut = z.strictObject({
 });
 
 export const VersionOut = z.strictObject({
+  ...FactsOut.shape,
   version: z.string(),
   channel: z.string(),
   description: z.string().nullable(),
@@ -321,6 +354,7 @@ export function presentVersion(
 ): z.input<typeof VersionOut> {
   const path = versionPath(String(owner.serial), version.version, version.fileName);
   return {
+    ...presentFacts(version, owner, publicUrl),
     version: version.version,
     channel: version.channel,
     description: version.description,

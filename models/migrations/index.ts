@@ -8,8 +8,10 @@ import { addRebuilds } from "./20261121T1100-add-rebuilds.ts";
 import { addCancellations } from "./20261121T1101-add-cancellations.ts";
 import { createPipelines } from "./20261121T1102-create-pipelines.ts";
 import { createFindings } from "./20261121T1110-create-findings.ts";
+import { countDownloads } from "./20261121T1120-count-downloads.ts";
 import { indexLists } from "./20261121T1130-index-lists.ts";
 import { addRetention } from "./20261121T1140-add-retention.ts";
+import { createSchedules } from "./20261121T1141-create-schedules.ts";
 import { restrictApiKeys } from "./20261121T1150-restrict-api-keys.ts";
 import type { Migration } from "./migration.ts";
 
@@ -25,7 +27,9 @@ export const MIGRATIONS: readonly Migration[] = [
   addCancellations,
   createPipelines,
   createFindings,
+  countDownloads,
   indexLists,
   addRetention,
+  createSchedules,
   restrictApiKeys,
 ];

@@ -43,6 +43,13 @@ export async function reportWorker(
   );
 }
 
+/** Forgets what the workers of a host said of themselves: for when none of them can be running any more. */
+export async function forgetWorkers(database: Database, host: string): Promise<void> {
+  await inTransaction(database, (transaction) =>
+    WorkerReport.destroy({ where: { id: { [Op.startsWith]: `${host}/` } }, transaction }),
+  );
+}
+
 /** The workers that were there within the last minute. */
 export async function recentWorkers(): Promise<WorkerReport[]> {
   return WorkerReport.findAll({ where: { seenAt: { [Op.gt]: new Date(Date.now() - RECENT_MS) } } });

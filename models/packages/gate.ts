@@ -1,11 +1,11 @@
 import { Op, type Transaction } from "sequelize";
 import { v7 as newId } from "uuid";
-import { refusal } from "../../domain/errors.ts";
 import { VERDICT_MOVES, VERDICT_STATES } from "../../domain/packages.ts";
 import type { Finding, Verdict } from "../../domain/packages.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
 import { emitGateEvent } from "./events.ts";
 import { type Asker, auditPackage, holdPackage } from "./orders.ts";
+import { notHeld } from "./release.ts";
 import {
   type Package,
   PackageFinding,
@@ -115,7 +115,7 @@ export async function clearVersion(versionId: string, transaction: Transaction):
  * Holds the version of a run until a person decides, and tells the outside. One that was clear stays so when what was
  * found is in other bytes than its own: those were never published.
  */
-export async function holdVersion(runId: string, transaction: Transaction): Promise<void> {
+export async function quarantineVersion(runId: string, transaction: Transaction): Promise<void> {
   const { versionId } = await PackageRun.findByPk(runId, { transaction, rejectOnEmpty: true });
   const version = await PackageVersion.findByPk(versionId, { transaction, rejectOnEmpty: true });
   const own = [version.originalSha256, version.artefactSha256].filter((one) => one !== null);
@@ -187,9 +187,4 @@ async function lastRun(versionId: string, transaction: Transaction): Promise<str
     rejectOnEmpty: true,
   });
   return run.id;
-}
-
-function notHeld({ version }: PackageVersion): ReturnType<typeof refusal> {
-  const advice = `Version ${version} is not held: there is nothing to decide.`;
-  return refusal("packages/version-not-held", advice);
 }

@@ -13,14 +13,15 @@ export {
 } from "./artefacts.ts";
 export { acceptCancellation } from "./cancellations.ts";
 export { changePackage, changeVersion, deletePackage } from "./changes.ts";
+export { dayOf, type DownloadCounter, openDownloadCounter, readDownloads } from "./downloads.ts";
 export { emitRunEvent } from "./events.ts";
 export {
   clearVersion,
   findingsOf,
-  holdVersion,
   isThroughGate,
   noteFindings,
   noteScan,
+  quarantineVersion,
   rejectVersion,
   standingOf,
 } from "./gate.ts";
@@ -28,16 +29,28 @@ export { claimLink, findChannel, publishedAt, recordLiveVersion, takeNumber } fr
 export { type PackageFilters, pageOfPackages, pageOfRuns, pageOfVersions } from "./lists.ts";
 export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";
+export { findPublished, type Published, type Which } from "./published.ts";
 export { acceptRebuild, findStart, outputGone } from "./rebuilds.ts";
 export { deletePipeline, pipelineOf, pipelineOfRun } from "./pipelines.ts";
+export { acceptRelease } from "./release.ts";
 export { removePackageRows } from "./removal.ts";
 export { forgetArtefacts, retireVersions, tellOverdue, type Retirement } from "./retention.ts";
 export { addFacts, beginStep, endStep, moveRun, noteTrouble } from "./runs.ts";
 export { keepStatus } from "./status.ts";
+export { PackageSchedule } from "./schedule-table.ts";
+export {
+  acceptScheduledRun,
+  pauseSchedule,
+  removeSchedule,
+  setSchedule,
+  takeTick,
+  type Tick,
+} from "./schedules.ts";
 export {
   definePackages,
   Package,
   PackageChannel,
+  PackageDownload,
   PackageFinding,
   PackageLogChunk,
   PackageRun,

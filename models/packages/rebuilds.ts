@@ -7,7 +7,6 @@ import { type Database, inTransaction } from "../database.ts";
 import { artefactOf, type KeptObject } from "./artefacts.ts";
 import { addRun, type Asker, auditPackage, holdPackage, tellLine } from "./orders.ts";
 import { pipelineOf } from "./pipelines.ts";
-import { holdVersion } from "./retention.ts";
 import { type Package, PackageRun, PackageStep, PackageVersion } from "./tables.ts";
 
 /** How far back a run is looked for that has come to a step. */
@@ -32,8 +31,8 @@ export interface BuildStart {
 }
 
 /**
- * Accepts that a version is built again, and published when it is no draft. One that has failed can become ready by
- * this; one that is ready shows its link's clients what it was until the new build is live.
+ * Accepts that a version is built again, and published when it is no draft. One that has failed or was removed can
+ * become ready by this; one that is ready shows its link's clients what it was until the new build is live.
  */
 export async function acceptRebuild(
   database: Database,
@@ -51,20 +50,23 @@ export async function acceptRebuild(
 }
 
 /** The order of `acceptRebuild` as a part of a larger one, which holds the package and writes the audit. */
-async function orderRebuild(
+export async function orderRebuild(
   owner: Package,
   { runId, version: { id: versionId }, kind, fromStep, input }: Rebuild,
   asker: Asker,
   transaction: Transaction,
 ): Promise<void> {
   const version = await PackageVersion.findByPk(versionId, { transaction, rejectOnEmpty: true });
-  await holdVersion(version, transaction);
   const refused = decidedAgainst(version);
   if (refused) throw refused;
+  if (version.state === "removed" && version.artefactKey) {
+    const advice = `Version ${version.version} is just being removed. Try again in a moment.`;
+    throw refusal("packages/version-processing", advice);
+  }
   const start = await findStart(owner, version, { fromStep, input }, transaction);
   const [again] = await PackageVersion.update(
-    { state: "processing" },
-    { where: { id: versionId, state: "failed" }, transaction },
+    { state: "processing", removedAt: null },
+    { where: { id: versionId, state: ["failed", "removed"] }, transaction },
   );
   if (again === 0 && version.state !== "ready") {
     throw refusal(

@@ -1,8 +1,10 @@
 import type { Transaction } from "sequelize";
 import { ApiKeyPackage } from "../accounts.ts";
+import { PackageSchedule } from "./schedule-table.ts";
 import {
   Package,
   PackageChannel,
+  PackageDownload,
   PackageFinding,
   PackageLogChunk,
   PackageRun,
@@ -28,6 +30,8 @@ export async function removePackageRows(
   await PackageScan.destroy({ where: scans, transaction });
   await PackageVersion.destroy(of);
   await PackageChannel.destroy(of);
+  await PackageSchedule.destroy(of);
+  await PackageDownload.destroy(of);
   await ApiKeyPackage.destroy(of);
   await Package.destroy({ where: { id: packageId }, transaction });
 }

@@ -2,6 +2,7 @@ import { Op, type Transaction } from "sequelize";
 import { v7 as newId } from "uuid";
 import { PLATFORM } from "../../domain/accounts.ts";
 import { isFinal, notKept } from "../../domain/packages.ts";
+import type { Verdict } from "../../domain/packages.ts";
 import { findSurplus, type Keepsake, type Showing } from "../../domain/retention.ts";
 import { recordAudit } from "../operations.ts";
 import { type Asker, tellLine, tryToHold } from "./orders.ts";
@@ -51,12 +52,15 @@ export async function retireVersions(
   return { removed: removed.map(({ id }) => id), graces };
 }
 
+/** Versions of which nobody knows yet whether they may be had. */
+const UNDECIDED: Verdict[] = ["pending", "held"];
+
 /** What retention may take, whatever was decided before: the condition of the UPDATE that takes it. */
 const REMOVABLE = {
   state: "ready",
   isDraft: false,
   isPinned: false,
-  verdict: { [Op.ne]: "held" },
+  verdict: { [Op.notIn]: UNDECIDED },
 } as const;
 
 /** Keeps a version from being removed until the transaction ends; refuses when that has happened. */
@@ -114,8 +118,12 @@ export async function forgetArtefacts(
   versionIds: readonly string[],
   transaction: Transaction,
 ): Promise<void> {
-  const where = { id: [...versionIds], state: "removed" } as const;
-  await PackageVersion.update({ artefactKey: null }, { where, transaction });
+  const ids = [...versionIds];
+  await PackageRun.update({ artefactKey: null }, { where: { versionId: ids }, transaction });
+  await PackageVersion.update(
+    { artefactKey: null, firstArtefactKey: null },
+    { where: { id: ids, state: "removed" }, transaction },
+  );
 }
 
 /** The versions that a package has too many of, the one whose grace ends first in front. */
@@ -148,7 +156,7 @@ async function surplusOf(
     settled.set(versionId, Math.max(settled.get(versionId) ?? 0, at));
   }
   const keepsakes = versions.map(({ id, channel, isPinned, verdict }): Keepsake => {
-    const isProtected = isPinned || verdict === "held" || needed.has(id) || open.has(id);
+    const isProtected = isPinned || UNDECIDED.includes(verdict) || needed.has(id) || open.has(id);
     return { id, channel, isProtected, settledAt: settled.get(id) ?? 0 };
   });
   const shown = runs

@@ -41,6 +41,7 @@ import {
   text,
   times,
 } from "../columns.ts";
+import { defineSchedules } from "./schedule-table.ts";
 
 /** One package: a name, and links that never change. */
 export class Package extends Model<InferAttributes<Package>, InferCreationAttributes<Package>> {
@@ -243,6 +244,20 @@ export class PackageLogChunk extends Model<
   declare text: string;
 }
 
+/** How often one version was downloaded whole on one day (UTC), and how many bytes that were. */
+export class PackageDownload extends Model<
+  InferAttributes<PackageDownload>,
+  InferCreationAttributes<PackageDownload>
+> {
+  declare packageId: string;
+  /** `2026-11-21`. */
+  declare day: string;
+  declare version: string;
+  declare channel: string;
+  declare downloads: number;
+  declare bytes: number;
+}
+
 /** Defines the tables of this domain on a connection. */
 export function definePackages(sequelize: Sequelize): void {
   Package.init(
@@ -357,6 +372,7 @@ export function definePackages(sequelize: Sequelize): void {
     },
     { sequelize, tableName: "package_steps", timestamps: false },
   );
+  defineSchedules(sequelize);
   defineFindings(sequelize);
   PackageLogChunk.init(
     {
@@ -367,6 +383,17 @@ export function definePackages(sequelize: Sequelize): void {
       text: longText(),
     },
     { sequelize, tableName: "package_log_chunks", timestamps: false },
+  );
+  PackageDownload.init(
+    {
+      packageId: id({ primaryKey: true }),
+      day: text(10, { primaryKey: true }),
+      version: text(50, { primaryKey: true }),
+      channel: text(20, { primaryKey: true }),
+      downloads: count(),
+      bytes: bytes(),
+    },
+    { sequelize, tableName: "package_downloads", timestamps: false },
   );
 }
 

@@ -10,7 +10,7 @@ import {
   rm,
   writeFile,
 } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { refusal } from "../../domain/errors.ts";
 import {
@@ -175,6 +175,7 @@ async function openObject(disk: Disk, key: string): Promise<OpenedObject | undef
     };
     return {
       facts,
+      file: relative(disk.objects, join(version, "bytes")),
       async read(range) {
         const { start, length } = spanOf(facts, range);
         const stream = Readable.from(bytesOf(handle, start, length), {

@@ -9,6 +9,7 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
+  type S3ClientConfig,
   UploadPartCommand,
   UploadPartCopyCommand,
 } from "@aws-sdk/client-s3";
@@ -19,6 +20,7 @@ import type { S3Settings } from "../env.ts";
 import { inBlocks, takeIn } from "./intake.ts";
 import { inKeyOrder, type KeyEntry, toByteText } from "./keys.ts";
 import { fromHeaders, fromName, namePrefix, toHeaders, toName } from "./s3-names.ts";
+import { openPresigner } from "./s3-presign.ts";
 import {
   abortUploads,
   type Bucket,
@@ -58,6 +60,7 @@ export interface S3Sizes {
 }
 
 interface S3 extends Bucket {
+  presign: ReturnType<typeof openPresigner>;
   partBytes: number;
   singleCopyLimitBytes: number;
 }
@@ -68,7 +71,7 @@ export async function openS3Store(
   { partBytes = 8 * MiB, singleCopyLimitBytes = 5 * 1024 * MiB }: S3Sizes = {},
 ): Promise<ObjectStore> {
   const agent = { keepAlive: true, maxSockets: 512 };
-  const client = new S3Client({
+  const configured: S3ClientConfig = {
     endpoint: settings.endpoint,
     region: settings.region,
     credentials: {
@@ -87,8 +90,10 @@ export async function openS3Store(
       httpAgent: agent,
       httpsAgent: agent,
     },
-  });
-  const s3: S3 = { client, name: settings.bucket, partBytes, singleCopyLimitBytes };
+  };
+  const client = new S3Client(configured);
+  const presign = openPresigner(settings, configured);
+  const s3: S3 = { client, name: settings.bucket, presign, partBytes, singleCopyLimitBytes };
   await ensureBucket(s3);
 
   return {
@@ -212,6 +217,7 @@ async function openObject(s3: S3, key: string): Promise<OpenedObject | undefined
   const { facts, etag } = found;
   return {
     facts,
+    presign: (terms) => s3.presign(key, terms),
     async read(range) {
       const { start, length } = spanOf(facts, range);
       if (length === 0) return Readable.from([]);

@@ -18,8 +18,20 @@ export interface OpenedObject {
    * Throws `ObjectReplaced` when the store no longer has these bytes; never gives others.
    */
   read(range?: ByteRange): Promise<Readable>;
+  /** Where the bytes lie on this machine's disk, below the store's `objects` folder; only there. */
+  file?: string;
+  /** An address under which anybody gets the bytes for some seconds; only from a server that gives such. */
+  presign?: (terms: PresignTerms) => Promise<string>;
   /** Must be called when nothing more will be read; streams that run go on to their end. */
   close(): Promise<void>;
+}
+
+/** For how long an address is good, and what is said of the bytes there. */
+export interface PresignTerms {
+  seconds: number;
+  contentType: string;
+  contentDisposition: string;
+  cacheControl: string;
 }
 
 /** First and last byte, both included, counted from 0. */

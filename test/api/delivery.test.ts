@@ -246,6 +246,35 @@ describe("a client", () => {
     return { api, socket };
   }
 
+  test("that leaves before the last bytes was counted for nothing: that is taken back", async () => {
+    const calls: number[] = [];
+    const file = route({
+      method: "get",
+      path: "/file",
+      summary: "A file",
+      access: "public",
+      returns: "delivery",
+      handle: ({ signal }): Delivery => ({
+        object: watch(CONTENT),
+        etag: ETAG,
+        fileName: "x",
+        cacheControl: "no-cache",
+        async count(times) {
+          calls.push(times);
+          socket.destroy();
+          if (!signal.aborted) await once(signal, "abort");
+        },
+      }),
+    });
+    const api = await startApi({ routes: { file } });
+    const { hostname, port } = new URL(api.address);
+    const socket = connect(Number(port), hostname);
+
+    socket.write("GET /file HTTP/1.1\r\nHost: x\r\n\r\n");
+
+    await vi.waitFor(() => expect(calls).toEqual([1, -1]));
+  });
+
   test("that does not read holds the source back", async () => {
     const { object, given } = endless(1024 ** 3);
 

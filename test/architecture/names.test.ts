@@ -8,7 +8,7 @@ const DOMAINS = ["accounts", "operations", "packages", "pipelines", "webhooks"];
 const KERNEL: Readonly<Record<string, readonly string[]>> = {
   workflows: ["helpers", "index"],
   activities: ["index"],
-  models: ["columns", "database", "index", "migrations", "paging", "schema"],
+  models: ["columns", "database", "index", "migrations", "paging", "questions", "schema"],
   "api/routes": ["documentation", "index", "platform"],
   "api/schemas": [],
   "api/policies": ["sign-in-limit"],

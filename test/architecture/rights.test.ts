@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Route } from "../../api/route.ts";
 import { routes } from "../../api/routes/index.ts";
+import { ABOUT_ALL, ABOUT_ONE, needsContent, SENT } from "../support/package-calls.ts";
 import { sourceFiles, visit } from "../support/sources.ts";
 
 /** The one place that says who may see which package. */
@@ -32,6 +33,19 @@ test("only permissions of packages are asked package by package", () => {
   const other = Object.entries(routes).filter(([, route]) => route.perPackage);
 
   expect(names(other.filter((one) => !names(guarded).includes(one[0])))).toEqual([]);
+});
+
+test("the matrix of rights knows how every route for packages is called", () => {
+  const called = [...ABOUT_ONE, ...ABOUT_ALL];
+  const wrong = called.filter(({ title, route }) => title in SENT !== needsContent(route));
+
+  expect(wrong.map(({ title }) => title)).toEqual([]);
+});
+
+test("what asks for packages and is about none in particular is a list, tested by itself", () => {
+  const unnamed = ABOUT_ONE.filter(({ route: { path } }) => !/\/packages\/:id|\/query$/.test(path));
+
+  expect(unnamed.map(({ title }) => title)).toEqual([]);
 });
 
 function asks(route: Route): boolean {

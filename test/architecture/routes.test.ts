@@ -13,6 +13,11 @@ const all = Object.entries(routes);
 /** What anybody may ask without signing in. A route is added here on purpose or not at all. */
 const PUBLIC = [
   "GET /",
+  "GET /api/v1/packages/:id/install",
+  "GET /api/v1/packages/:id/install.plist",
+  "GET /api/v1/packages/:id/qr.png",
+  "GET /api/v1/packages/:id/qr.svg",
+  "GET /api/v1/packages/:id/versions/:version/icon",
   "GET /api/v1/packages/:id/versions/:version/original",
   "GET /dist/:id/:file",
   "GET /dist/:id/v/:version/:file",

@@ -7,6 +7,7 @@ import {
   beginStep,
   claimLink,
   endStep,
+  findPublished,
   keepStatus,
   logBytes,
   moveRun,
@@ -52,6 +53,47 @@ describeDatabases(({ open }) => {
       type: "packages/name-taken",
     });
     expect(await Package.count()).toBe(5);
+  });
+
+  test("what stable's link shows is found by id and by name, once it was recorded", async () => {
+    const { database, inside, owner, packageId, versionId } = await openOne();
+    expect(await findPublished(database, { name: "App" })).toBeUndefined();
+
+    const sha256 = "a".repeat(64);
+    const artefact = { artefactKey: "k", artefactBytes: 2 ** 40, artefactSha256: sha256 };
+    await inside(async (transaction) => {
+      await PackageVersion.update(
+        { ...artefact, state: "ready", verdict: "clear" },
+        { where: { id: versionId }, transaction },
+      );
+      await recordLiveVersion(packageId, STABLE, { number: 1, versionId }, transaction);
+    });
+
+    const published = {
+      owner: {
+        id: packageId,
+        serial: owner.serial,
+        name: "App",
+        type: "zip",
+        isDistributing: true,
+      },
+      version: {
+        version: "1.0.0",
+        state: "ready",
+        isDraft: false,
+        verdict: "clear",
+        yankedAt: null,
+        yankReason: null,
+        artefactBytes: 2 ** 40,
+        artefactSha256: sha256,
+      },
+    };
+    expect(await findPublished(database, { name: "App" })).toEqual(published);
+    expect(await findPublished(database, { serial: owner.serial })).toEqual(published);
+    const yankedAt = new Date("2026-11-21T10:11:12.345Z");
+    await PackageVersion.update({ yankedAt, yankReason: "why" }, { where: { id: versionId } });
+    const found = await findPublished(database, { name: "App" });
+    expect(found?.version).toMatchObject({ yankedAt, yankReason: "why" });
   });
 
   test("orders that are accepted at once take different numbers, without a gap", async () => {

@@ -69,6 +69,7 @@ const LISTS: Record<string, { path: string; given: Record<string, string[] | und
       version: ["1.0.0"],
     },
   },
+  listQuarantine: { path: "/api/v1/quarantine", given: {} },
   listPackageAudit: { path: "/api/v1/packages/:serial/audit", given: AUDIT },
   listAudit: {
     path: "/api/v1/audit",
@@ -79,7 +80,6 @@ const LISTS: Record<string, { path: string; given: Record<string, string[] | und
     path: "/api/v1/webhooks/:webhook/deliveries",
     given: { state: [...DELIVERY_STATES] },
   },
-  listQuarantine: { path: "/api/v1/quarantine", given: {} },
   listApiKeys: { path: "/api/v1/api-keys", given: {} },
 };
 

@@ -1,66 +1,29 @@
 import { isDeepStrictEqual } from "node:util";
 import { expect, test } from "vitest";
 import { PLATFORM } from "../../domain/accounts.ts";
-import { STABLE } from "../../domain/packages.ts";
 import { type Database, inTransaction } from "../../models/database.ts";
-import { AuditEntry, OutboxEntry, stageObject } from "../../models/operations.ts";
+import { AuditEntry, OutboxEntry } from "../../models/operations.ts";
 import {
-  acceptPackage,
+  acceptRebuild,
   acceptRollback,
-  acceptVersion,
   changePackage,
   changeVersion,
   forgetArtefacts,
-  keepArtefact,
-  moveRun,
-  Package,
-  PackageRun,
   PackageVersion,
-  recordLiveVersion,
   retireVersions,
   tellOverdue,
 } from "../../models/packages/index.ts";
 import { newId } from "../../platform/crypto.ts";
-import { ADMIN } from "../support/api.ts";
 import { describeDatabases } from "../support/database.ts";
+import { asker, openLine } from "../support/package-line.ts";
 
-const asker = { actor: ADMIN, address: "127.0.0.1", requestId: "r" };
 const LATER = new Date(Date.now() + 3_600_000);
 
-/** A package with the versions 1, 2, 3, …, each of which was live once; the last one is. */
-async function openLine(database: Database, count: number, retainedVersions: number) {
-  const packageId = newId();
-  const accept = async (version: string) => {
-    const ids = { packageId, versionId: newId(), runId: newId() };
-    const key = `packages/${packageId}/originals/${ids.versionId}`;
-    await stageObject(database, key);
-    const facts = { type: "zip", fileName: "a.zip", version, description: null } as const;
-    const bytes = { key, bytes: 3, sha256: "0".repeat(64) };
-    const original = { ...ids, ...facts, ...bytes, channel: STABLE, isDraft: false };
-    const owner = await Package.findByPk(packageId);
-    if (owner) await acceptVersion(database, owner, original, asker);
-    else await acceptPackage(database, `App ${packageId}`, original, asker);
-    await inTransaction(database, (transaction) =>
-      keepArtefact(ids, { ...bytes, key: `${key}/built` }, transaction),
-    );
-    return ids;
-  };
-  const finish = async (runId: string) => {
-    const { number, versionId } = await PackageRun.findByPk(runId, { rejectOnEmpty: true });
-    await inTransaction(database, async (transaction) => {
-      await recordLiveVersion(packageId, STABLE, { number, versionId }, transaction);
-      await moveRun(runId, "running", {}, transaction);
-      await moveRun(runId, "succeeded", { endedAt: new Date() }, transaction);
-    });
-  };
-  for (let version = 1; version <= count; version++) {
-    const { runId } = await accept(`${version}`);
-    await finish(runId);
-  }
-  const owner = await Package.findByPk(packageId, { rejectOnEmpty: true });
+/** A package that keeps so many of its versions, and what is done to it here. */
+async function openLimited(database: Database, count: number, retainedVersions: number) {
+  const line = await openLine(database, count);
+  const { packageId, owner, versionOf } = line;
   await changePackage(database, owner, { retainedVersions, graceSeconds: 60 }, asker);
-  const versionOf = (version: string) =>
-    PackageVersion.findOne({ where: { packageId, version }, rejectOnEmpty: true });
   const rollBack = async (version: string) => {
     const runId = newId();
     await acceptRollback(database, owner, { runId, version: await versionOf(version) }, asker);
@@ -72,13 +35,13 @@ async function openLine(database: Database, count: number, retainedVersions: num
     (
       await PackageVersion.findAll({ where: { packageId, state: "ready" }, order: ["version"] })
     ).map(({ version }) => version);
-  return { packageId, owner, accept, finish, versionOf, rollBack, retire, kept };
+  return { ...line, rollBack, retire, kept };
 }
 
 describeDatabases(({ open }) => {
   test("removes what is too many, says so in the audit, and answers it until its objects are gone", async () => {
     const database = await open();
-    const { retire, kept, versionOf } = await openLine(database, 4, 2);
+    const { retire, kept, versionOf } = await openLimited(database, 4, 2);
     const [one, two] = [await versionOf("1"), await versionOf("2")];
 
     const { removed } = await retire();
@@ -95,7 +58,7 @@ describeDatabases(({ open }) => {
   });
 
   test("within the grace nothing goes, and the one that goes first is told", async () => {
-    const { retire, kept, owner } = await openLine(await open(), 3, 1);
+    const { retire, kept, owner } = await openLimited(await open(), 3, 1);
 
     const { removed, graces } = await retire(new Date());
 
@@ -107,7 +70,7 @@ describeDatabases(({ open }) => {
 
   test("what is live, pinned, a draft, held, being built or shown in the place of a yanked one stays", async () => {
     const database = await open();
-    const bench = await openLine(database, 7, 1);
+    const bench = await openLimited(database, 7, 1);
     const { owner, retire, kept, versionOf, rollBack } = bench;
     await changeVersion(database, owner, await versionOf("1"), { isPinned: true }, asker);
     const set = async (version: string, fields: Partial<PackageVersion>) =>
@@ -123,7 +86,7 @@ describeDatabases(({ open }) => {
   });
 
   test("what a rollback went away from stays, so that one can go forward again", async () => {
-    const { accept, finish, retire, kept, rollBack } = await openLine(await open(), 3, 1);
+    const { accept, finish, retire, kept, rollBack } = await openLimited(await open(), 3, 1);
     await finish(await rollBack("1"));
     await finish((await accept("4")).runId);
 
@@ -134,7 +97,7 @@ describeDatabases(({ open }) => {
 
   test("a removed version can neither be rolled back to nor pinned", async () => {
     const database = await open();
-    const { owner, retire, rollBack, versionOf } = await openLine(database, 2, 1);
+    const { owner, retire, rollBack, versionOf } = await openLimited(database, 2, 1);
     await retire();
 
     const refused = {
@@ -147,12 +110,32 @@ describeDatabases(({ open }) => {
     ).rejects.toMatchObject(refused);
   });
 
+  test("a removed version can be built again out of its original, when its objects are gone", async () => {
+    const database = await open();
+    const { owner, retire, versionOf } = await openLimited(database, 2, 1);
+    const { removed } = await retire();
+    const rebuild = async (version: string) =>
+      acceptRebuild(
+        database,
+        owner,
+        { runId: newId(), version: await versionOf(version), kind: "rebuild" },
+        asker,
+      );
+
+    await expect(rebuild("1")).rejects.toMatchObject({ type: "packages/version-processing" });
+    await inTransaction(database, (transaction) => forgetArtefacts(removed, transaction));
+    await rebuild("1");
+
+    expect(await versionOf("1")).toMatchObject({ state: "processing", removedAt: null });
+    expect((await retire()).removed).toEqual([]);
+  });
+
   test("of a rollback and a removal at once one wins, and the other knows", async () => {
     const database = await open();
     const ends: string[] = [];
 
     for (let round = 0; round < 12; round++) {
-      const { owner, retire, versionOf } = await openLine(database, 2, 1);
+      const { owner, retire, versionOf } = await openLimited(database, 2, 1);
       const version = await versionOf("1");
       const rollBack = () =>
         acceptRollback(database, owner, { runId: newId(), version }, asker).then(
@@ -172,7 +155,7 @@ describeDatabases(({ open }) => {
 
   test("packages that keep too much are told, those that do not are left alone", async () => {
     const database = await open();
-    const [many, few] = [await openLine(database, 3, 1), await openLine(database, 1, 1)];
+    const [many, few] = [await openLimited(database, 3, 1), await openLimited(database, 1, 1)];
     await OutboxEntry.destroy({ where: {} });
     const tell = (after: string, limit: number) =>
       inTransaction(database, (transaction) =>

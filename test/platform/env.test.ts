@@ -88,6 +88,18 @@ describe("the configuration", () => {
     });
   });
 
+  test("has no way of delivery that its store cannot go", () => {
+    const s3 = { ...S3, S3_ENDPOINT: "http://s3" };
+
+    expect(faultsOf({ DELIVERY: "redirect" })).toEqual([expect.stringMatching(/^DELIVERY: /)]);
+    expect(faultsOf({ ...s3, DELIVERY: "accel" })).toEqual([expect.stringMatching(/^DELIVERY: /)]);
+    expect(readEnv({ DELIVERY: "accel" }).DELIVERY).toBe("accel");
+    expect(readEnv({ ...s3, DELIVERY: "redirect" }).s3?.publicUrl).toBe("http://s3");
+    expect(
+      readEnv({ ...s3, DELIVERY: "redirect", S3_PUBLIC_URL: "https://objects.example" }).s3,
+    ).toMatchObject({ endpoint: "http://s3", publicUrl: "https://objects.example" });
+  });
+
   test("never repeats a secret that is wrong", () => {
     const faults = faultsOf({ DATABASE_URL: "mysql://user:hush/hush@server", SECRET_KEY: "hush" });
 

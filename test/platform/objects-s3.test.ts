@@ -11,7 +11,11 @@ describe("objects on an S3 server", () => {
     if (!server) throw new Error("this test needs an S3 server");
     // Sizes at which a few bytes take the ways of many gigabytes. The run drops the bucket by its name.
     return openS3Store(
-      { ...server, bucket: `${server.bucket}-${randomBytes(3).toString("hex")}` },
+      {
+        ...server,
+        publicUrl: server.endpoint,
+        bucket: `${server.bucket}-${randomBytes(3).toString("hex")}`,
+      },
       { partBytes: 5 * MiB, singleCopyLimitBytes: 6 * MiB },
     );
   });

@@ -13,6 +13,7 @@ import type { Services } from "../../api/services.ts";
 import { type Actor, PERMISSIONS } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
 import type { Database } from "../../models/database.ts";
+import { openDownloadCounter } from "../../models/packages/index.ts";
 import { openLocalBus, type Parent } from "../../platform/bus.ts";
 import { createPasswords } from "../../platform/passwords.ts";
 import { openOutbound } from "../../platform/outbound.ts";
@@ -46,6 +47,7 @@ const NO_DATABASE: Database = {
     throw new Error("this test has no database: give `services.database`");
   },
   transact: () => Promise.reject(new Error("this test has no database: give `services.database`")),
+  ask: () => Promise.reject(new Error("this test has no database: give `services.database`")),
   close: async () => undefined,
 };
 
@@ -168,16 +170,18 @@ async function openServices(
   const write = (line: string) => {
     logged.push(JSON.parse(line) as Record<string, unknown>);
   };
+  // Routes of the kernel's own tests keep nothing: opening a database for each would only cost time.
+  const database = services?.database ?? (routes ? NO_DATABASE : await openTestDatabase());
   return {
     env,
     version: "0.0.0-test",
     log: pino({ level: "debug" }, { write }),
     metrics: new Registry(),
     readiness: async () => ({ ready: true, checks: {}, warnings: [] }),
-    // Routes of the kernel's own tests keep nothing: opening a database for each would only cost time.
     secretKey: env.SECRET_KEY!,
     passwords: createPasswords(),
-    database: services?.database ?? (routes ? NO_DATABASE : await openTestDatabase()),
+    database,
+    downloads: openDownloadCounter(database),
     objects:
       services?.objects ??
       (await openObjectStore({ s3: undefined, folder: join(folder, "objects") })),

@@ -128,6 +128,8 @@ function makeVersion(given: { packageId: string; number: number; createdAt: Date
     channel: number % 10 === 1 ? "beta" : STABLE,
     description: null,
     state: "ready" as const,
+    // Now and then one waits for a person.
+    verdict: number % 10 === 4 ? ("held" as const) : ("clear" as const),
     isDraft: number % 10 === 2,
     yankedAt: number % 10 === 3 ? createdAt : null,
     yankReason: number % 10 === 3 ? "It crashes." : null,

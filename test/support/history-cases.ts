@@ -5,10 +5,12 @@ import type { PackageActivities } from "../../activities/packages/index.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { resolveParked } from "../../workflows/helpers/parking.ts";
 import {
+  followSchedule,
   cancelRun,
   packageBuild,
   packageLine,
   packageSweep,
+  packageTick,
   publishVersion,
   rebuildVersion,
   removePackage,
@@ -64,6 +66,13 @@ const line =
     return handle;
   };
 
+const tick: HistoryCase["live"] = async (client, workflowId) => {
+  const args: [{ packageId: string }] = [{ packageId: "p" }];
+  const handle = await client.workflow.start(packageTick, { taskQueue, workflowId, args });
+  await handle.result();
+  return handle;
+};
+
 const sweep: HistoryCase["live"] = async (client, workflowId) => {
   const handle = await client.workflow.start(packageSweep, { taskQueue, workflowId, args: [] });
   await handle.result();
@@ -112,6 +121,7 @@ function cases(): HistoryCase[] {
       throw broken("the edge shows old bytes");
     },
   });
+  const scheduled = fakePackages();
   let looks = 0;
   const graced = fakePackages({
     recordLive: async () => true,
@@ -264,6 +274,31 @@ function cases(): HistoryCase[] {
         (happened) => happened.includes("clearVersions"),
         () => graced.happened,
       ),
+    },
+    {
+      workflow: "packageLine",
+      name: "scheduled",
+      activities: () => scheduled.activities,
+      live: line(
+        async (handle) => {
+          await handle.executeUpdate(followSchedule, { args: [{ packageId: "p" }] });
+        },
+        (happened) => happened.includes("followSchedule"),
+        () => scheduled.happened,
+      ),
+    },
+    {
+      workflow: "packageTick",
+      name: "ordered",
+      activities: () => fakePackages().activities,
+      live: tick,
+    },
+    {
+      workflow: "packageTick",
+      name: "skipped",
+      activities: () =>
+        fakePackages({ takeTick: async () => ({ skipped: "A run is under way." }) }).activities,
+      live: tick,
     },
     {
       workflow: "packageLine",

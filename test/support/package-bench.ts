@@ -7,12 +7,14 @@ import { MockActivityEnvironment } from "@temporalio/testing";
 import { onTestFinished } from "vitest";
 import { createPackageActivities } from "../../activities/packages/index.ts";
 import type { RunOrder, StepOrder } from "../../activities/packages/contract.ts";
-import type { PackageSettings } from "../../activities/packages/tools.ts";
+import type { PackageSettings, PackageTools } from "../../activities/packages/tools.ts";
 import { packageKeys, STABLE } from "../../domain/packages.ts";
 import type { BuildStep, PackageType } from "../../domain/packages.ts";
 import { stageObject } from "../../models/operations.ts";
 import { acceptPackage, PackageLogChunk } from "../../models/packages/index.ts";
 import { readArchive } from "../../platform/archive.ts";
+import { readEntries } from "../../platform/archive-entries.ts";
+import { readPlist } from "../../platform/plist.ts";
 import { type Edge, openEdge } from "../../platform/edge/index.ts";
 import { openObjectStore } from "../../platform/objects/index.ts";
 import { createRedactor } from "../../platform/redaction.ts";
@@ -20,6 +22,7 @@ import type { Shell, ToolRun } from "../../platform/shell.ts";
 import { openStepLog } from "../../platform/step-log.ts";
 import { ADMIN } from "./api.ts";
 import { openTestDatabase } from "./database.ts";
+import { fakeSchedules } from "./fakes/schedules.ts";
 import { zipOf } from "./packages.ts";
 
 export const SIGNING = {
@@ -38,6 +41,7 @@ export async function openBench(
   tool: FakeTool = () => ({}),
   settings: Partial<PackageSettings> = {},
   edge: Edge = openEdge(undefined),
+  instead: Partial<PackageTools> = {},
 ) {
   const folder = await mkdtemp(join(tmpdir(), "longhaul-activities-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
@@ -61,13 +65,17 @@ export async function openBench(
       }
     },
   };
+  const { schedules, kept: scheduled } = fakeSchedules();
   const activities = createPackageActivities({
     database,
     objects,
     shell,
     edge,
+    schedules,
     openStepLog,
     readArchive,
+    readEntries,
+    readPlist,
     readSignatures: async () => SIGNATURES,
     redact: (text) => createRedactor([SIGNING.password])(text),
     bus: { announce: async () => {}, subscribe: () => () => {}, close: async () => {} },
@@ -82,6 +90,7 @@ export async function openBench(
       secrets: [SIGNING.password],
       ...settings,
     },
+    ...instead,
   });
   type Activities = typeof activities;
   const perform = <N extends keyof Activities>(name: N, ...args: Parameters<Activities[N]>) =>
@@ -92,7 +101,7 @@ export async function openBench(
     >(activities[name] as (...given: unknown[]) => Promise<unknown>, ...args) as ReturnType<
       Activities[N]
     >;
-  return { activities, database, objects, perform, runs };
+  return { activities, database, objects, perform, runs, scheduled };
 }
 
 type Bench = Awaited<ReturnType<typeof openBench>>;
@@ -101,9 +110,10 @@ type Bench = Awaited<ReturnType<typeof openBench>>;
 export async function accept(
   { database, objects }: Bench,
   version = "1.0.0",
+  content?: Buffer,
   type: PackageType = "zip",
 ) {
-  const bytes = await zipOf({ "a.txt": randomUUID() });
+  const bytes = content ?? (await zipOf({ "a.txt": randomUUID() }));
   const ids = { packageId: randomUUID(), versionId: randomUUID(), runId: randomUUID() };
   const key = packageKeys.original(ids.packageId, ids.versionId);
   await stageObject(database, key);

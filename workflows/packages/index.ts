@@ -1,9 +1,11 @@
 export { packageSweep } from "./sweep.ts";
 export { packageBuild } from "./build.ts";
 export { packageLine } from "./line.ts";
+export { packageTick } from "./tick.ts";
 export {
   cancelRun,
   closeDoors,
+  followSchedule,
   keepVersions,
   publishVersion,
   rebuildVersion,

@@ -23,6 +23,7 @@ import { enterStage } from "../helpers/stage.ts";
 import { packageBuild } from "./build.ts";
 import { type Cancellations, openCancellations } from "./cancellations.ts";
 import { type Closing, openClosings, removeAll } from "./closings.ts";
+import { openFollower } from "./follower.ts";
 import { type AcceptedOrder, cancelRun, openDesk } from "./orders.ts";
 import { CANCELLED, publish, type PublicationScene } from "./publication.ts";
 import { endRun } from "./records.ts";
@@ -47,6 +48,8 @@ export interface PackageLine {
   closing?: Closing[];
   /** Versions are to be removed, now or when their grace ends. */
   isKeeping?: boolean;
+  /** Temporal does not keep the schedule yet as it was set. */
+  isBehind?: boolean;
 }
 
 /** One package for as long as it exists: builds what is accepted side by side, publishes one after the other. */
@@ -133,7 +136,8 @@ function takeOrders(line: PackageLine) {
   const closings = openClosings(line.closing ?? []);
   const timetable = openTimetable(line.timed ?? [], (order) => built.push(order));
   const keeper = openKeeper(line.packageId, line.isKeeping ?? false);
-  const desk = openDesk({ timetable, closings, keeper }, (order) => {
+  const follower = openFollower(line.packageId, line.isBehind ?? false);
+  const desk = openDesk({ timetable, closings, keeper, follower }, (order) => {
     if (known.has(order.runId)) return;
     waiting.push(order);
     beginWaiting();
@@ -143,6 +147,7 @@ function takeOrders(line: PackageLine) {
     timed: timetable.orders(),
     closing: closings.orders(),
     isKeeping: keeper.isKeeping(),
+    isBehind: follower.isBehind(),
   });
   hearCancellations({ cancellations, timetable }, [waiting, built]);
   const told = { timetable, keeper, desk, cancellations };

@@ -3,6 +3,7 @@ import type { DoorOrder, RunIds, RunOrder, YankOrder } from "../../activities/pa
 import type { Caller } from "../../domain/accounts.ts";
 import { currentCaller } from "../helpers/caller.ts";
 import type { Closings } from "./closings.ts";
+import type { Follower } from "./follower.ts";
 import type { Keeper } from "./retention.ts";
 import type { Timetable } from "./timetable.ts";
 
@@ -30,6 +31,9 @@ export const closeDoors = defineUpdate<void, [DoorOrder]>("closeDoors");
 /** How many versions are kept was changed, or which ones may go: look what is to be removed. */
 export const keepVersions = defineUpdate<void, [DoorOrder]>("keepVersions");
 
+/** The package's schedule was set, changed or removed: bring Temporal to it. */
+export const followSchedule = defineUpdate<void, [DoorOrder]>("followSchedule");
+
 /** The package is to go: end all work on it and remove what is left of it. */
 export const removePackage = defineUpdate<void, [DoorOrder]>("removePackage");
 
@@ -44,9 +48,17 @@ export interface Desk {
   readonly removing: boolean;
 }
 
+/** Who does what the desk takes in, beside what is built and published. */
+interface Staff {
+  timetable: Timetable;
+  closings: Closings;
+  keeper: Keeper;
+  follower: Follower;
+}
+
 /** Takes in what the package's workflow is told, from now on; what is to be built or published goes to `begin`. */
 export function openDesk(
-  { timetable, closings, keeper }: { timetable: Timetable; closings: Closings; keeper: Keeper },
+  { timetable, closings, keeper, follower }: Staff,
   begin: (order: AcceptedOrder) => void,
 ): Desk {
   let removing = false;
@@ -77,6 +89,9 @@ export function openDesk(
   });
   setHandler(keepVersions, () => keeper.look(), {
     description: "Look which versions are too many.",
+  });
+  setHandler(followSchedule, () => follower.follow(), {
+    description: "Bring the schedule to what was said.",
   });
   setHandler(removePackage, () => void (removing = true), {
     description: "End all work on the package and remove it.",

@@ -6,6 +6,8 @@ import { inTransaction } from "../../../models/database.ts";
 import { addFacts } from "../../../models/packages/index.ts";
 import { StepFailure } from "../attempt.ts";
 import type { Artefact } from "../contract.ts";
+import { readBundle } from "./bundle.ts";
+import { keepApkIcon } from "./icon.ts";
 import { reportFindings } from "./findings.ts";
 import { fetchInput, inputFailure, runTool, toolFailure } from "./work.ts";
 import type { StepWork } from "./work.ts";
@@ -21,6 +23,7 @@ export async function runMetadata(work: StepWork): Promise<Artefact> {
   const facts = {
     ...(await readStructure(work)),
     ...(work.type === "apk" ? await readApk(work) : {}),
+    ...(work.type === "ipa" ? await readBundle(work) : {}),
   };
   await inTransaction(work.tools.database, (transaction) =>
     addFacts(work.versionId, facts, transaction),
@@ -74,7 +77,7 @@ function bombIn({ uncompressedBytes }: ArchiveListing, bytes: number): Finding[]
 async function readApk(work: StepWork): Promise<Record<string, unknown>> {
   const end = await runTool(work, "aapt", ["dump", "badging", await fetchInput(work)]);
   if (end.exitCode !== 0) throw toolFailure("content", "aapt", end);
-  return parseBadging(end.lines);
+  return { ...parseBadging(end.lines), ...(await keepApkIcon(work, end.lines)) };
 }
 
 /** The facts in the output of `aapt dump badging`. Throws bad content when the package has no name. */

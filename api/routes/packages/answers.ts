@@ -48,11 +48,11 @@ export function runPath(owner: Package, run: PackageRun): string {
   return `/api/v1/packages/${owner.serial}/runs/${run.id}`;
 }
 
-/** The address of an original that is good for some minutes without signing in. */
+/** The address of an original that is good for a minute without signing in. */
 export function originalAddress(
   { env, secretKey }: Services,
-  owner: Package,
-  { version }: PackageVersion,
+  owner: Pick<Package, "serial">,
+  { version }: Pick<PackageVersion, "version">,
 ): string {
   const path = `/api/v1/packages/${owner.serial}/versions/${version}/original`;
   const expiresAt = Math.floor(Date.now() / 1000) + LIMITS.originalLinkSeconds;

@@ -5,7 +5,6 @@ import { recordAudit } from "../../../models/operations.ts";
 import {
   acceptCancellation,
   acceptRebuild,
-  acceptRollback,
   changePackage as storeChange,
   deletePackage as beginDeletion,
   findStart,
@@ -26,38 +25,13 @@ import {
   PackageOut,
   Rebuild,
   Resolve,
-  Rollback,
   RunId,
 } from "../../schemas/packages.ts";
 import { answerAccepted, showPackage } from "./answers.ts";
-import { answerToldOf, assertPublishable } from "./versions.ts";
+import { answerToldOf } from "./versions.ts";
 
 /** While no worker runs, nobody hears a decision: the caller is told, and may send it again. */
 const PATIENCE_MS = 10_000;
-
-export const rollBackPackage = route({
-  method: "post",
-  path: "/api/v1/packages/:id/rollback",
-  summary: "Let the link show an earlier version again",
-  access: "packages:publish",
-  perPackage: true,
-  params: PackageId,
-  body: Rollback,
-  returns: [202, AcceptedOut],
-  async handle(call) {
-    const { services, body } = call;
-    const owner = await findPackage(call);
-    const version = await findVersion(owner, body.version);
-    assertPublishable(version);
-    if (version.isDraft) {
-      const advice = `Version ${version.version} is a draft. Publish it.`;
-      throw refusal("packages/version-not-ready", advice);
-    }
-    const runId = newId();
-    await acceptRollback(services.database, owner, { runId, version }, call);
-    return answerToldOf(call, owner, runId);
-  },
-});
 
 export const rebuildVersion = route({
   method: "post",

@@ -1,19 +1,22 @@
 import {
+  acceptRelease,
   findingsOf,
   PackageChannel,
   rejectVersion as reject,
 } from "../../../models/packages/index.ts";
+import { newId } from "../../../platform/crypto.ts";
 import { findPackage, findVersion, listOfHeld } from "../../policies/packages.ts";
 import { route } from "../../route.ts";
 import { PageQuery } from "../../schemas/accounts.ts";
 import {
+  AcceptedOut,
   Decision,
   presentVersion,
   QuarantineOut,
   VersionOf,
   VersionOut,
 } from "../../schemas/packages.ts";
-import { showVersion } from "./versions.ts";
+import { answerToldOf, showVersion } from "./versions.ts";
 
 export const listQuarantine = route({
   method: "get",
@@ -38,6 +41,25 @@ export const listQuarantine = route({
       package: { id: String(owner.serial), name: owner.name },
     });
     return { items: items.map(present), next };
+  },
+});
+
+export const releaseVersion = route({
+  method: "post",
+  path: "/api/v1/packages/:id/versions/:version/release",
+  summary: "Approve what was found in a held version: its build goes on, and it is published",
+  access: "packages:administer",
+  perPackage: true,
+  params: VersionOf,
+  body: Decision,
+  returns: [202, AcceptedOut],
+  async handle(call) {
+    const { services, params, body } = call;
+    const owner = await findPackage(call);
+    const version = await findVersion(owner, params.version);
+    const runId = newId();
+    await acceptRelease(services.database, owner, { runId, version, ...body }, call);
+    return answerToldOf(call, owner, runId);
   },
 });
 

@@ -5,9 +5,12 @@ import {
   firstBuild,
   type KeptObject,
   type Package,
+  type PackageVersion,
 } from "../../../models/packages/index.ts";
 import { deriveKey, verifyLink } from "../../../platform/crypto.ts";
-import { type Delivery, NOT_KEPT } from "../../delivery.ts";
+import type { OpenedObject } from "../../../platform/objects/index.ts";
+import { NOT_KEPT } from "../../answers.ts";
+import type { Delivery } from "../../delivery.ts";
 import {
   assertOpen,
   fallbackOf,
@@ -17,6 +20,7 @@ import {
 } from "../../policies/packages.ts";
 import { route } from "../../route.ts";
 import { FixedLink, SignedQuery, VersionLink, VersionOf } from "../../schemas/packages.ts";
+import { iconOf } from "../../schemas/packages/facts.ts";
 import type { Services } from "../../services.ts";
 
 const LIVE = "public, max-age=60, must-revalidate";
@@ -53,19 +57,15 @@ export const fetchVersion = route({
     const version = await findVersion(owner, params.version);
     if (version.fileName !== params.file) throw notPublished();
     await assertOpen(owner, version, { actor });
-    const { fileName } = version;
-    const shown = firstBuild(version);
-    return openBuild(services, shown, {
-      fileName,
-      cacheControl: version.isDraft ? NOT_KEPT : FOR_EVER,
-    });
+    const cacheControl = version.isDraft ? NOT_KEPT : FOR_EVER;
+    return openBuild(services, version, firstBuild(version), cacheControl);
   },
 });
 
 export const fetchOriginal = route({
   method: "get",
   path: "/api/v1/packages/:id/versions/:version/original",
-  summary: "Fetch an original through an address that was signed for some minutes",
+  summary: "Fetch an original through an address that was signed for a minute",
   access: "public",
   params: VersionOf,
   query: SignedQuery,
@@ -91,6 +91,26 @@ export const fetchOriginal = route({
   },
 });
 
+export const fetchIcon = route({
+  method: "get",
+  path: "/api/v1/packages/:id/versions/:version/icon",
+  summary: "Fetch the icon of a version, a PNG or WebP",
+  access: "public",
+  unlimited: true,
+  params: VersionOf,
+  returns: "delivery",
+  async handle(call) {
+    const { actor, params, services } = call;
+    const owner = await findPackage(call);
+    const version = await findVersion(owner, params.version);
+    await assertOpen(owner, version, { actor });
+    const icon = iconOf(version);
+    const object = icon && (await services.objects.open(packageKeys.icon(owner.id, version.id)));
+    if (!object) throw refusal("packages/no-icon", "No icon was found in this version.");
+    return { object, etag: icon.sha256, fileName: "icon", cacheControl: LIVE };
+  },
+});
+
 /**
  * All that the link says comes from the one object under its key; a switch meanwhile opens it anew. What it shows was
  * yanked: then what takes its place is shown from the version's own bytes, until the link itself was switched.
@@ -104,26 +124,57 @@ async function openLink(services: Services, owner: Package, channel: string): Pr
     const fallback = await fallbackOf(version);
     if (fallback) {
       await assertOpen(owner, fallback);
-      const shown = { fileName: fallback.fileName, cacheControl: LIVE };
-      const delivery = await openBuild(services, artefactOf(fallback), shown);
+      const delivery = await openBuild(services, fallback, artefactOf(fallback), LIVE);
       await object.close();
       return delivery;
     }
     await assertOpen(owner, version);
+    const shown = { etag: sha256!, fileName: fileName!, cacheControl: LIVE };
+    const count = countOf(services, version, object);
+    const lasting = await openLasting(services, version, object);
+    if (lasting) return { object: lasting, ...shown, count };
     const reopen = () => openLink(services, owner, channel);
-    return { object, etag: sha256!, fileName: fileName!, cacheControl: LIVE, reopen };
+    return { object, ...shown, count, reopen };
   } catch (error) {
     await object.close();
     throw error;
   }
 }
 
+/** The same bytes where no switch of the link can reach them, for others who send them after we have answered. */
+async function openLasting(
+  { objects, env }: Services,
+  { packageId, id }: PackageVersion,
+  shown: OpenedObject,
+): Promise<OpenedObject | undefined> {
+  if (env.DELIVERY === "stream") return undefined;
+  const key = packageKeys.version(packageId, id, shown.facts.metadata["sha256"]!);
+  const lasting = await objects.open(key);
+  if (!lasting) return undefined;
+  await shown.close();
+  // When the link was switched, which is later than the version was built, and only ever goes forward.
+  const { modifiedAt } = shown.facts;
+  return { ...lasting, facts: { ...lasting.facts, modifiedAt } };
+}
+
 async function openBuild(
-  { objects }: Services,
+  services: Services,
+  version: PackageVersion,
   build: KeptObject | undefined,
-  shown: Pick<Delivery, "fileName" | "cacheControl">,
+  cacheControl: string,
 ): Promise<Delivery> {
-  const object = build && (await objects.open(build.key));
+  const object = build && (await services.objects.open(build.key));
   if (!object) throw notPublished();
-  return { object, etag: build.sha256, ...shown };
+  const { fileName, isDraft } = version;
+  const delivery = { object, etag: build.sha256, fileName, cacheControl };
+  // Whoever tries a draft out is no user of it.
+  return isDraft ? delivery : { ...delivery, count: countOf(services, version, object) };
+}
+
+function countOf(
+  { downloads }: Services,
+  { packageId, version, channel }: PackageVersion,
+  { facts }: OpenedObject,
+): NonNullable<Delivery["count"]> {
+  return (times) => downloads.count({ packageId, version, channel, bytes: facts.bytes }, times);
 }

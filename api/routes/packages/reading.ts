@@ -1,7 +1,4 @@
-import type { z } from "zod";
 import { mayWith } from "../../../domain/accounts.ts";
-import { refusal } from "../../../domain/errors.ts";
-import { fixedPath } from "../../../domain/packages.ts";
 import {
   findingsOf,
   PackageChannel,
@@ -11,23 +8,12 @@ import {
   PackageVersion,
 } from "../../../models/packages/index.ts";
 import { followLog } from "../../log-stream.ts";
-import {
-  assertOpen,
-  fallbackOf,
-  findLive,
-  findPackage,
-  findPackageBy,
-  findRun,
-  findVersion,
-  listOfPackages,
-} from "../../policies/packages.ts";
+import { findPackage, findRun, findVersion, listOfPackages } from "../../policies/packages.ts";
 import { route } from "../../route.ts";
 import {
   LogQuery,
-  PackageAnswer,
   PackageId,
   PackageOut,
-  PackageQuestion,
   PackagesOut,
   presentRunSummary,
   presentStep,
@@ -38,7 +24,7 @@ import {
   VersionsOut,
 } from "../../schemas/packages.ts";
 import { PackagesQuery, RunsQuery, VersionsQuery } from "../../schemas/packages/lists.ts";
-import { originalAddress, runPath, showPackage, showPackages, temporalAddress } from "./answers.ts";
+import { runPath, showPackage, showPackages, temporalAddress } from "./answers.ts";
 
 export const listPackages = route({
   method: "get",
@@ -158,48 +144,5 @@ export const readRunLog = route({
     const { params, query, services, signal } = call;
     const run = await findRun(await findPackage(call), params.run);
     return followLog(services, run.id, { ...query, signal });
-  },
-});
-
-export const queryPackage = route({
-  method: "get",
-  path: "/api/v1/package/query",
-  summary: "Ask for a package by id or name, as clients do",
-  access: "packages:query",
-  perPackage: true,
-  door: true,
-  credential: "api-key",
-  dialect: "coded",
-  query: PackageQuestion,
-  returns: [200, PackageAnswer],
-  async handle(call) {
-    const { package_id: id, package_name: name, channel } = call.query;
-    if (!id && !name) {
-      throw refusal("packages/which-one", "Either package_id or package_name must be provided");
-    }
-    const which = id ? { serial: Number(id) } : { name: name! };
-    const row = await findPackageBy(call, which);
-    const shown = await showPackage(call, row);
-    if (shown.status === "processed_failed") {
-      throw refusal("packages/processing-failed", "包处理失败，暂无可用下载链接");
-    }
-    const live = await findLive(row, channel);
-    if (!live) throw refusal("packages/not-distributing", "Package distribution is disabled");
-    const served = (await fallbackOf(live)) ?? live;
-    await assertOpen(row, served);
-    return {
-      package_id: shown.id,
-      package_name: shown.name,
-      package_type: shown.type,
-      version: served.version,
-      status: "processed_success",
-      download_url: call.services.env.publicUrl + fixedPath(shown.id, channel, row.type),
-      original_download_url:
-        shown.original_download_url && originalAddress(call.services, row, served),
-      file_size: served.artefactBytes!,
-      sha256: served.artefactSha256!,
-      original_package_version: served.version,
-      expire_time: "",
-    } satisfies z.input<typeof PackageAnswer>;
   },
 });

@@ -175,7 +175,7 @@ describe("runBuildStep", () => {
       writeFileSync(args[args.indexOf("--out") + 1]!, "signed");
       return {};
     });
-    const accepted = await accept(bench, "1.0.0", "apk");
+    const accepted = await accept(bench, "1.0.0", undefined, "apk");
 
     await bench.perform("runBuildStep", stepOrder(accepted, "sign"));
 
@@ -191,7 +191,7 @@ describe("runBuildStep", () => {
       onLine?.(`Signer #1 certificate SHA-256 digest: ${"ab".repeat(32)}`);
       return {};
     });
-    const accepted = await accept(bench, "1.0.0", "apk");
+    const accepted = await accept(bench, "1.0.0", undefined, "apk");
 
     const output = await bench.perform("runBuildStep", stepOrder(accepted, "verify"));
 

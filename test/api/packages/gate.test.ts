@@ -1,8 +1,14 @@
 import { describe, expect, test } from "vitest";
-import type { Verdict } from "../../../domain/packages.ts";
+import type { BuildStep, Verdict } from "../../../domain/packages.ts";
 import { inTransaction } from "../../../models/database.ts";
-import { AuditEntry } from "../../../models/operations.ts";
-import { noteFindings, PackageRun, PackageVersion } from "../../../models/packages/index.ts";
+import { AuditEntry, OutboxEntry } from "../../../models/operations.ts";
+import {
+  noteFindings,
+  PackageFinding,
+  PackageRun,
+  PackageStep,
+  PackageVersion,
+} from "../../../models/packages/index.ts";
 import { ADMIN, startApi, type StartedApi, STRANGER } from "../../support/api.ts";
 import {
   makeReady,
@@ -35,6 +41,20 @@ async function startHeld() {
   const act = (verb: string, json: object = { reason }, version = "2.0.0") =>
     api.call(ADMIN, "POST", `${PATH}/${body.id}/versions/${version}/${verb}`, { json });
   return { api, id: body.id as string, bytes, act, row };
+}
+
+/** The version's run has come to this step, which has found something. */
+async function stoppedAt({ services }: StartedApi, row: PackageVersion, name: BuildStep) {
+  const run = await PackageRun.findOne({ where: { versionId: row.id }, rejectOnEmpty: true });
+  await inTransaction(services.database, async (transaction) => {
+    await run.update({ plan: ["metadata", "scan", "checksums"] }, { transaction });
+    const { originalKey: key, originalBytes: bytes, originalSha256: sha256 } = row;
+    const output = { outputKey: key, outputBytes: bytes, outputSha256: sha256 };
+    const step = { runId: run.id, attempts: 1, startedAt: new Date() };
+    const done = { position: 0, name: "metadata", state: "succeeded" } as const;
+    await PackageStep.create({ ...step, ...done, ...output }, { transaction });
+    await PackageStep.create({ ...step, position: 1, name, state: "failed" }, { transaction });
+  });
 }
 
 async function judge({ services }: StartedApi, version: string, verdict: Verdict) {
@@ -82,6 +102,71 @@ describe("GET /api/v1/quarantine", () => {
     expect((await api.call(STRANGER, "GET", "/api/v1/quarantine")).status).toBe(403);
     await act("reject");
     expect((await api.call(ADMIN, "GET", "/api/v1/quarantine")).body.items).toEqual([]);
+  });
+});
+
+describe("POST /api/v1/packages/:id/versions/:version/release", () => {
+  test("approves what was found for these very bytes, is audited, and the build goes on where it stopped", async () => {
+    const { api, act, row } = await startHeld();
+    await stoppedAt(api, row, "scan");
+
+    const answer = await act("release");
+
+    expect(answer).toMatchObject({
+      status: 202,
+      body: { run: { kind: "release", version: "2.0.0" } },
+    });
+    expect(await PackageFinding.findAll()).toMatchObject([
+      { name: "Eicar-Test", approvedBy: "admin", approvalReason: reason },
+    ]);
+    expect(await PackageVersion.findByPk(row.id)).toMatchObject({
+      verdict: "pending",
+      state: "processing",
+    });
+    expect(await PackageRun.findByPk(answer.body.run.id)).toMatchObject({
+      fromStep: "scan",
+      inputSha256: row.originalSha256,
+      number: 3,
+    });
+    expect(
+      await AuditEntry.findOne({ where: { action: "packages.version-released" } }),
+    ).toMatchObject({
+      actorName: "admin",
+      before: { version: "2.0.0", verdict: "held" },
+      after: { reason, findings: ["Eicar-Test"], run: answer.body.run.id },
+    });
+    expect((await OutboxEntry.findByPk(answer.body.run.id))?.command).toMatchObject({
+      update: "rebuildVersion",
+      argument: { kind: "release", number: 3 },
+    });
+  });
+
+  test("keeps a draft a draft", async () => {
+    const { api, act, row } = await startHeld();
+    await inTransaction(api.services.database, (transaction) =>
+      row.update({ isDraft: true }, { transaction }),
+    );
+
+    const answer = await act("release");
+
+    expect(await PackageVersion.findByPk(row.id)).toMatchObject({ isDraft: true });
+    expect(await PackageRun.findByPk(answer.body.run.id)).toMatchObject({ number: 0 });
+  });
+
+  test("refuses what is not held, was rejected or yanked, no reason, and who may not administer", async () => {
+    const { api, id, act } = await startHeld();
+
+    expect((await act("release", { reason }, "1.0.0")).body.code).toBe("packages/version-not-held");
+    expect((await act("release", {})).status).toBe(422);
+    const path = `${PATH}/${id}/versions/2.0.0/release`;
+    expect((await api.call(STRANGER, "POST", path, { json: { reason } })).status).toBe(403);
+    await act("reject");
+    expect(await act("release")).toMatchObject({
+      status: 403,
+      body: { code: "packages/version-rejected" },
+    });
+    await act("yank", { reason }, "1.0.0");
+    expect((await act("release", { reason }, "1.0.0")).status).toBe(410);
   });
 });
 

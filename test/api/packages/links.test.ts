@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { type Actor } from "../../../domain/accounts.ts";
 import { inTransaction } from "../../../models/database.ts";
 import { moveRun, Package } from "../../../models/packages/index.ts";
-import { startApi, STRANGER, type StartedApi } from "../../support/api.ts";
-import { digestOf, publishByHand, uploadPackage } from "../../support/packages.ts";
+import { ADMIN, startApi, STRANGER, type StartedApi } from "../../support/api.ts";
+import { digestOf, giveIcon, ICON, publishByHand, uploadPackage } from "../../support/packages.ts";
 
 describe("GET /dist/:id/:file", () => {
   test("shows the live bytes with a strong tag and a short life", async () => {
@@ -68,7 +68,7 @@ describe("GET /dist/:id/v/:version/:file", () => {
 });
 
 describe("GET /api/v1/packages/:id/versions/:version/original", () => {
-  test("gives the original for ten minutes to whom the address was given", async () => {
+  test("gives the original for a minute to whom the address was given", async () => {
     const api = await startApi();
     const { body, bytes } = await uploadPackage(api);
     await publishByHand(api, body.id, "1.0.0");
@@ -89,9 +89,7 @@ describe("GET /api/v1/packages/:id/versions/:version/original", () => {
     longer.set("expires", String(Number(longer.get("expires")) + 600));
 
     expect(Buffer.from(await good.arrayBuffer())).toEqual(bytes);
-    expect(Number(url.searchParams.get("expires")) * 1000 - Date.now()).toBeLessThanOrEqual(
-      600_000,
-    );
+    expect(Number(url.searchParams.get("expires")) * 1000 - Date.now()).toBeLessThanOrEqual(60_000);
     expect((await fetch(address(`?${longer.toString()}`))).status).toBe(403);
   });
 });
@@ -162,5 +160,32 @@ describe("GET /api/v1/package/query", () => {
       status: 400,
       body: { message: "包处理失败，暂无可用下载链接" },
     });
+  });
+});
+
+describe("GET /api/v1/packages/:id/versions/:version/icon", () => {
+  test("gives the picture that was found, as what it is and nothing else", async () => {
+    const api = await startApi();
+    const { body } = await uploadPackage(api);
+    await publishByHand(api, body.id, "1.0.0");
+    const path = `/api/v1/packages/${body.id}/versions/1.0.0/icon`;
+    const before = await api.call(undefined, "GET", path);
+    await giveIcon(api, "1.0.0", { package_name: "com.example", permissions: ["INTERNET"] });
+
+    const answer = await fetch(new URL(path, api.address));
+    const shown = await api.call(ADMIN, "GET", `/api/v1/packages/${body.id}/versions`);
+
+    expect(before).toMatchObject({ status: 404, body: { code: "packages/no-icon" } });
+    expect(Buffer.from(await answer.arrayBuffer())).toEqual(ICON);
+    expect(answer.headers.get("content-type")).toBe("image/png");
+    expect(answer.headers.get("x-content-type-options")).toBe("nosniff");
+    expect(shown.body.items).toMatchObject([
+      {
+        package_name: "com.example",
+        permissions: ["INTERNET"],
+        min_sdk: null,
+        icon_url: `${api.services.env.publicUrl}${path}`,
+      },
+    ]);
   });
 });

@@ -97,6 +97,9 @@ export function fakePackages(
     retireVersions: async () => ({ removed: [], graces: [] }),
     clearVersions: async () => {},
     tellOverdue: async () => null,
+    followSchedule: async () => {},
+    takeTick: async ({ tickId }) => ({ runId: tickId }),
+    awaitRun: async () => "succeeded",
   };
   const remembering = Object.entries({ ...answers, ...instead }).map(([name, answer]) => [
     name,

@@ -61,8 +61,13 @@ export function fakeTemporal(): TemporalFake {
       remember(asked("startUpdateWithStart", update, options, startedBy(options))),
   };
   const withDeadline = <T>(_deadline: number, ask: () => Promise<T>) => ask();
+  const schedule = {
+    getHandle: (scheduleId: string) => ({
+      describe: () => remember({ method: "describeSchedule", name: scheduleId, args: [] }),
+    }),
+  };
   return {
-    client: { workflow, withDeadline } as unknown as Client,
+    client: { workflow, schedule, withDeadline } as unknown as Client,
     calls,
     answerWith: (given) => {
       answer = given;

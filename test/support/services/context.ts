@@ -12,6 +12,8 @@ export interface TestServices {
     accessKeyId: string;
     secretAccessKey: string;
   };
+  /** The program; each test starts its own. */
+  nginx: { path: string };
   /** A namespace of this run's own, with the product's search attributes. */
   temporal: { address: string; namespace: string };
   /** The program of the server that skips time; each test starts its own. */

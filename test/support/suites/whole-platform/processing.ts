@@ -66,7 +66,7 @@ export function describeProcessing(given: () => Installation): void {
       expect(digestOf(apk)).not.toBe(digestOf(original.bytes));
     });
 
-    test("in which malware is found is held with the finding as reason, and the link stays", async () => {
+    test("in which malware is found is held with the finding as reason, the link stays, and a person may let it pass", async () => {
       const { client } = given();
       const { id, shown } = await published("infected later");
 
@@ -81,6 +81,18 @@ export function describeProcessing(given: () => Installation): void {
       const { body } = await client.call("GET", `/api/v1/packages/${id}`);
       expect(body).toMatchObject({ status: "processed_success", live_version: "1.0.0" });
       expect(digestOf(await download(client.link(id)))).toBe(shown);
+      const waiting = await client.call("GET", "/api/v1/quarantine?limit=100");
+      expect(waiting.body.items).toContainEqual(
+        expect.objectContaining({ package: { id, name: "infected later" }, verdict: "held" }),
+      );
+      const path = `/api/v1/packages/${id}/versions/2.0.0/release`;
+
+      const released = await client.call("POST", path, { json: { reason: "made for a test" } });
+      const release = { id, run: released.body.run.id as string };
+      await client.succeeds(release);
+
+      expect(await client.log(release)).toMatch(/approved by .*: made for a test/);
+      expect(digestOf(await download(client.link(id)))).not.toBe(shown);
     });
   });
 

@@ -1,0 +1,52 @@
+import { createHash } from "node:crypto";
+import { parseArgs } from "node:util";
+import { prepareEnvironment } from "../test/support/services/environment.ts";
+import { download } from "./measurements/download.ts";
+import { query } from "./measurements/query.ts";
+import { upload } from "./measurements/upload.ts";
+import { isReached, type Measurement } from "./measurement.ts";
+import { markdown, readResults, writeReport } from "./report.ts";
+import { spreadOf } from "./rounds.ts";
+
+const MEASUREMENTS: readonly Measurement[] = [download, upload, query];
+const RULER_BYTES = 64 * 1024 * 1024;
+
+const { values, positionals } = parseArgs({
+  options: { quick: { type: "boolean", default: false } },
+  allowPositionals: true,
+});
+const unknown = positionals.filter((word) => MEASUREMENTS.every(({ name }) => name !== word));
+if (unknown.length > 0) {
+  const names = MEASUREMENTS.map(({ name }) => name).join(", ");
+  console.error(`There is no measurement ${unknown.join(", ")}. There are: ${names}.`);
+  process.exitCode = 2;
+} else await measure();
+
+async function measure(): Promise<void> {
+  prepareEnvironment();
+  const { quick } = values;
+  const results = await readResults();
+  for (const { name, title, run } of MEASUREMENTS) {
+    if (positionals.length > 0 && !positionals.includes(name)) continue;
+    console.log(title);
+    const began = performance.now();
+    const rulers = [ruler()];
+    const finding = await run({ quick, rounds: quick ? 3 : 5, rule: () => rulers.push(ruler()) });
+    results[name] = { ...finding, measuredAt: new Date().toISOString(), ruler: spreadOf(rulers) };
+    console.log(markdown(finding.table));
+    for (const goal of finding.goals) {
+      const word = isReached(goal) ? "reached" : "MISSED";
+      console.log(`${word}: ${goal.claim}: ${goal.value.toFixed(2)}`);
+    }
+    console.log(`${Math.round((performance.now() - began) / 1000)} s\n`);
+  }
+  if (!quick) console.log(`written: ${await writeReport(MEASUREMENTS, results)}`);
+}
+
+/** How many CPU seconds the machine takes now for what never changes. */
+function ruler(): number {
+  const before = process.cpuUsage();
+  createHash("md5").update(Buffer.alloc(RULER_BYTES)).digest();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1e6;
+}

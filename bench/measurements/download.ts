@@ -1,0 +1,72 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { nginxServing } from "../nginx.ts";
+import { GiB, warm, writeZip } from "../files.ts";
+import type { Finding, Measurement, Size } from "../measurement.ts";
+import { cpuSeconds, runAsking, startPeer } from "../processes.ts";
+import { startProduct, untilQuiet } from "../product.ts";
+import { compare, type Contestant, plotOf, ratio, tableOf } from "../rounds.ts";
+import { uploadFile } from "./upload.ts";
+
+/** A package's bytes on their way to clients. */
+export const download: Measurement = {
+  name: "download",
+  title: "Fixed link",
+  method:
+    "One client fetches 1 GiB with curl: from the fixed link of a published package, from the least that Node can do (`createReadStream` with the same buffer, piped into the response), and from nginx with `sendfile`. Everything lies in the page cache.",
+  run,
+};
+
+async function run(size: Size): Promise<Finding> {
+  const folder = await mkdtemp(join(tmpdir(), "longhaul-bench-"));
+  const mebibytes = size.quick ? 128 : 1024;
+  const path = join(folder, "package.zip");
+  await writeZip(path, mebibytes);
+  const product = await startProduct();
+  const peers = [await startPeer("download-pipe", path), await nginxServing(folder)] as const;
+  try {
+    const order = await uploadFile(product, path, { name: "Download", version: "1.0.0" });
+    await product.client.succeeds(order, 300_000);
+    await warm(path);
+    await untilQuiet(product);
+    const [pipe, nginx] = peers;
+    const standings = await compare(
+      [
+        fetching("Longhaul", product.client.link(order.id), product.api),
+        fetching("Node pipe", pipe.address, pipe.pid),
+        fetching("nginx sendfile", `${nginx.address}/package.zip`, nginx.pid),
+      ],
+      size,
+    );
+    return {
+      goals: [
+        {
+          claim: "CPU time for the same bytes, against the bare Node pipe",
+          value: ratio(standings, "Longhaul", "Node pipe"),
+          least: 0.95,
+        },
+      ],
+      table: tableOf(standings, "GiB"),
+      plots: [plotOf(standings, "1 GiB to one client", "GiB")],
+    };
+  } finally {
+    for (const peer of peers) await peer.stop();
+    await product.platform.remove();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function fetching(name: string, url: string, ...pids: number[]): Contestant {
+  return {
+    name,
+    async turn() {
+      const before = await cpuSeconds(...pids);
+      const wanted = "%{http_code} %{size_download} %{time_total}";
+      const said = await runAsking(["curl", "-s", "-o", "/dev/null", "-w", wanted, url]);
+      const [status, bytes, seconds] = said.split(" ").map(Number) as [number, number, number];
+      if (status !== 200) throw new Error(`${url} answered ${status}`);
+      return { work: bytes / GiB, cpuSeconds: (await cpuSeconds(...pids)) - before, seconds };
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { provideProgram } from "../test/support/services/programs.ts";
+import { freePort } from "../test/support/services/servers.ts";
+import { startServing, type Peer } from "./processes.ts";
+
+/** An nginx of our own, as one process: no service of the machine, and nothing outside its folder. */
+export async function nginxServing(root: string): Promise<Peer> {
+  const program = await provideProgram({ names: ["nginx"], debian: "nginx-light" });
+  const folder = await mkdtemp(join(tmpdir(), "longhaul-nginx-"));
+  const port = await freePort();
+  const path = join(folder, "nginx.conf");
+  await writeFile(path, configuration(folder, `root ${root};`, port));
+  const words = [program, "-p", folder, "-c", path, "-e", "stderr"];
+  return { ...(await startServing(words, /()ready/)), address: `http://127.0.0.1:${port}` };
+}
+
+function configuration(folder: string, location: string, port: number): string {
+  return `
+daemon off;
+master_process off;
+pid ${folder}/nginx.pid;
+error_log stderr notice;
+events {}
+http {
+  access_log off;
+  sendfile on;
+  tcp_nopush on;
+  client_body_temp_path ${folder}/body;
+  proxy_temp_path ${folder}/proxy;
+  fastcgi_temp_path ${folder}/fastcgi;
+  uwsgi_temp_path ${folder}/uwsgi;
+  scgi_temp_path ${folder}/scgi;
+  server {
+    listen 127.0.0.1:${port};
+    ${location}
+  }
+}
+`;
+}

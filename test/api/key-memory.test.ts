@@ -1,0 +1,51 @@
+import { expect, test, vi } from "vitest";
+import { rememberKeys } from "../../api/key-memory.ts";
+import type { Authenticate } from "../../api/middleware/sign-in.ts";
+import { refusal } from "../../domain/errors.ts";
+import { openLocalBus } from "../../platform/bus.ts";
+import { ADMIN } from "../support/api.ts";
+
+const NO_PARENT = { on: () => undefined, off: () => undefined };
+const ADDRESS = "127.0.0.1";
+
+function remembering() {
+  const bus = openLocalBus(NO_PARENT);
+  const look = vi.fn<Authenticate>(async () => ADMIN);
+  return { bus, look, authenticate: rememberKeys(look, bus) };
+}
+
+test("a key is looked up once in half a second", async () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  const { look, authenticate } = remembering();
+
+  for (let call = 0; call < 3; call++) await authenticate({ apiKey: "a" }, ADDRESS);
+  await authenticate({ apiKey: "b" }, ADDRESS);
+  expect(look).toHaveBeenCalledTimes(2);
+  vi.advanceTimersByTime(501);
+  await authenticate({ apiKey: "a" }, ADDRESS);
+
+  expect(look).toHaveBeenCalledTimes(3);
+  vi.useRealTimers();
+});
+
+test("a key that was ended here or in another process is forgotten at once", async () => {
+  const { bus, look, authenticate } = remembering();
+  await authenticate({ apiKey: "a" }, ADDRESS);
+
+  await bus.announce({ type: "accounts.keys-changed", data: {} });
+  look.mockRejectedValue(refusal("accounts/api-key-invalid", "Invalid API Key"));
+
+  await expect(authenticate({ apiKey: "a" }, ADDRESS)).rejects.toThrow("Invalid API Key");
+});
+
+test("tokens of people, and keys that are no good, are looked up each time", async () => {
+  const { look, authenticate } = remembering();
+
+  await authenticate({ bearer: "token" }, ADDRESS);
+  await authenticate({ bearer: "token" }, ADDRESS);
+  look.mockRejectedValue(refusal("accounts/api-key-invalid", "Invalid API Key"));
+  await authenticate({ apiKey: "c" }, ADDRESS).catch(() => undefined);
+  await authenticate({ apiKey: "c" }, ADDRESS).catch(() => undefined);
+
+  expect(look).toHaveBeenCalledTimes(4);
+});
