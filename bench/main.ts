@@ -2,13 +2,25 @@ import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import { prepareEnvironment } from "../test/support/services/environment.ts";
 import { download } from "./measurements/download.ts";
+import { lists } from "./measurements/lists.ts";
 import { query } from "./measurements/query.ts";
+import { rollback } from "./measurements/rollback.ts";
+import { start } from "./measurements/start.ts";
 import { upload } from "./measurements/upload.ts";
+import { workflow } from "./measurements/workflow.ts";
 import { isReached, type Measurement } from "./measurement.ts";
 import { markdown, readResults, writeReport } from "./report.ts";
 import { spreadOf } from "./rounds.ts";
 
-const MEASUREMENTS: readonly Measurement[] = [download, upload, query];
+const MEASUREMENTS: readonly Measurement[] = [
+  download,
+  upload,
+  workflow,
+  query,
+  rollback,
+  start,
+  lists,
+];
 const RULER_BYTES = 64 * 1024 * 1024;
 
 const { values, positionals } = parseArgs({

@@ -5,18 +5,35 @@ import { provideProgram } from "../test/support/services/programs.ts";
 import { freePort } from "../test/support/services/servers.ts";
 import { startServing, type Peer } from "./processes.ts";
 
+/** An nginx that sends the files of a folder. */
+export const nginxOfFolder = (root: string): Promise<Peer> => startNginx(`root ${root};`);
+
+/** An nginx before the API, as docs/operations/delivery.md has it: what the API lets through it sends itself. */
+export const nginxBeforeApi = (address: string, objects: string): Promise<Peer> =>
+  startNginx(`
+    location / {
+      proxy_pass ${address};
+      proxy_http_version 1.1;
+      proxy_set_header X-Sendfile-Type X-Accel-Redirect;
+    }
+    location /_objects/ {
+      internal;
+      alias ${objects}/;
+      etag off;
+    }`);
+
 /** An nginx of our own, as one process: no service of the machine, and nothing outside its folder. */
-export async function nginxServing(root: string): Promise<Peer> {
+async function startNginx(locations: string): Promise<Peer> {
   const program = await provideProgram({ names: ["nginx"], debian: "nginx-light" });
   const folder = await mkdtemp(join(tmpdir(), "longhaul-nginx-"));
   const port = await freePort();
   const path = join(folder, "nginx.conf");
-  await writeFile(path, configuration(folder, `root ${root};`, port));
+  await writeFile(path, configuration(folder, locations, port));
   const words = [program, "-p", folder, "-c", path, "-e", "stderr"];
-  return { ...(await startServing(words, /()ready/)), address: `http://127.0.0.1:${port}` };
+  return { ...(await startServing(words, /()getrlimit/)), address: `http://127.0.0.1:${port}` };
 }
 
-function configuration(folder: string, location: string, port: number): string {
+function configuration(folder: string, locations: string, port: number): string {
   return `
 daemon off;
 master_process off;
@@ -34,7 +51,7 @@ http {
   scgi_temp_path ${folder}/scgi;
   server {
     listen 127.0.0.1:${port};
-    ${location}
+    ${locations}
   }
 }
 `;

@@ -208,6 +208,10 @@ const VARIABLES = {
     rule: openedHosts.default([]),
     doc: "Hosts that webhooks may reach although they are private, as host or host:port, separated by commas",
   },
+  FAULT_ORDER: {
+    rule: z.string().optional(),
+    doc: "For tests: file that names the point at which a worker kills itself. Refused in production",
+  },
   LIMIT_SIGN_IN: {
     rule: rate.default({ points: 5, seconds: 60 }),
     doc: "Failed sign-ins per address and account: COUNT/SECONDS (default 5/60)",
@@ -305,6 +309,7 @@ export function readEnv(source: Record<string, string | undefined> = process.env
     for (const name of ["SECRET_KEY", "SIGNING_KEYSTORE", "SIGNING_KEYSTORE_PASSWORD"] as const) {
       if (!values[name]) faults.push(`${name}: is needed in production`);
     }
+    if (values.FAULT_ORDER) faults.push("FAULT_ORDER: is for tests, never for production");
   }
   if (faults.length > 0) throw new BadConfiguration(faults);
 

@@ -3,6 +3,7 @@ import type { Client } from "@temporalio/client";
 import type { Logger } from "pino";
 import { openLocalBus, openRedisBus, type Bus } from "./bus.ts";
 import type { Env } from "./env.ts";
+import { type Fault, openFaults } from "./faults.ts";
 import { ensureKeys, type Keys } from "./keys.ts";
 import { openLog } from "./log.ts";
 import { openObjectStore, type ObjectStore } from "./objects/index.ts";
@@ -18,6 +19,7 @@ export interface Resources {
   bus: Bus;
   temporal: Client;
   outbound: Outbound;
+  fault: Fault;
   close(): Promise<void>;
 }
 
@@ -39,6 +41,7 @@ export async function openResources(env: Env, part: string): Promise<Resources> 
     bus,
     temporal: temporal.client,
     outbound,
+    fault: openFaults(env.FAULT_ORDER),
     async close() {
       await outbound.close();
       await bus.close();

@@ -12,15 +12,16 @@ import {
   type OutboxMessage,
 } from "../models/operations.ts";
 import type { Bus } from "../platform/bus.ts";
+import type { Fault } from "../platform/faults.ts";
 import { onBehalfOf } from "../platform/temporal.ts";
 
 /** Without a word over the bus, committed work waits at most this long. */
 const POLL_MS = 1_000;
 /** So many messages are on their way at once: a workflow that does not answer holds up no other. */
 const MOST_UNDER_WAY = 50;
-const LEASE_SECONDS = 30;
+const LEASE_SECONDS = 15;
 /** Well within the lease, so that no other relay takes what is still on its way. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 10_000;
 const LONGEST_RETRY_SECONDS = 60;
 
 interface RelayTools {
@@ -28,6 +29,7 @@ interface RelayTools {
   temporal: Client;
   bus: Bus;
   log: Logger;
+  fault: Fault;
 }
 
 /**
@@ -75,17 +77,20 @@ export function startRelay(tools: RelayTools): () => Promise<void> {
 
 /** Delivers a message, or gives it back to be tried again. Never fails: what cannot be written down ends with its lease. */
 async function deliverOnce(
-  { database, temporal, log }: RelayTools,
+  { database, temporal, log, fault }: RelayTools,
   entry: OutboxEntry,
   token: string,
   stop: AbortSignal,
 ): Promise<void> {
   const { id, attempts, workflowId } = entry;
   try {
+    fault("outbox/taken");
     await temporal.withAbortSignal(stop, () =>
       temporal.withDeadline(Date.now() + PATIENCE_MS, () => deliver(temporal, entry)),
     );
+    fault("outbox/delivered");
     await finishOutbox(database, id, token);
+    fault("outbox/recorded");
   } catch (error) {
     const seconds = Math.min(2 ** attempts, LONGEST_RETRY_SECONDS);
     log.warn({ err: error, workflowId, seconds }, "command is not delivered yet");

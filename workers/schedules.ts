@@ -19,6 +19,12 @@ const SWEEPS: readonly Sweep[] = [
     every: "1 hour",
     summary: "Remove outputs of package runs that ended days ago",
   },
+  {
+    name: "package-rescan",
+    workflow: "packageRescan",
+    every: "5 minutes",
+    summary: "Scan what is published with signatures that have not seen it",
+  },
 ];
 
 /** Makes the schedules that are missing and brings the others up to date. Twice is harmless. */

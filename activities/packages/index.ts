@@ -1,6 +1,7 @@
 import { createBuildActivities } from "./build.ts";
 import { createDoorActivities } from "./doors.ts";
 import { createPublicationActivities } from "./publication.ts";
+import { createRescanActivities } from "./rescans.ts";
 import { createRetentionActivities } from "./retention.ts";
 import { createRunActivities } from "./runs.ts";
 import { createScheduleActivities } from "./schedules.ts";
@@ -13,6 +14,7 @@ export function createPackageActivities(tools: PackageTools) {
     ...createBuildActivities(tools),
     ...createPublicationActivities(tools),
     ...createDoorActivities(tools),
+    ...createRescanActivities(tools),
     ...createRetentionActivities(tools),
     ...createScheduleActivities(tools),
   };

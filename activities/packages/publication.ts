@@ -43,7 +43,7 @@ const OPEN_HOUSE = { isDistributing: true };
 
 /** The steps that bring a built version to the fixed link. */
 export function createPublicationActivities(tools: PackageTools) {
-  const { database, objects, edge, bus, redact, settings } = tools;
+  const { database, objects, edge, bus, fault, redact, settings } = tools;
   const purge = (paths: string[], signal: AbortSignal, onWait?: (reason: string) => void) =>
     edge.purge(
       paths.map((path) => settings.publicUrl + path),
@@ -59,6 +59,7 @@ export function createPublicationActivities(tools: PackageTools) {
       if (!run || !owner || owner.deletedAt) return null;
       const { channel } = run;
       const shut = await shutDoor(run.versionId);
+      fault("claim/begun");
       const open = await inTransaction(database, async (transaction) => {
         if (shut) {
           await cancelRun(runId, shut, transaction);
@@ -72,6 +73,7 @@ export function createPublicationActivities(tools: PackageTools) {
         await moveRun(runId, "running", { startedAt: new Date() }, transaction);
         return true;
       });
+      fault("claim/recorded");
       if (!open) return null;
       const { state } = await PackageRun.findByPk(runId, { rejectOnEmpty: true });
       const target = await linkTarget(run.versionId, number, artefactOf(run));
@@ -143,6 +145,7 @@ export function createPublicationActivities(tools: PackageTools) {
     async recordLive(order: PublicationStepOrder): Promise<boolean> {
       const { packageId, runId, channel, plan } = order;
       const { target, previous } = plan;
+      fault("live/begun");
       await inTransaction(database, async (transaction) => {
         if (!(await recordLiveVersion(packageId, channel, target, transaction))) return;
         const ended = { reason: null, parkedIn: null, endedAt: new Date() };
@@ -165,7 +168,9 @@ export function createPublicationActivities(tools: PackageTools) {
           },
           transaction,
         );
+        fault("live/written");
       });
+      fault("live/recorded");
       await bus.announce({ type: "package.run-changed", data: { packageId, runId } });
       const owner = await Package.findByPk(packageId);
       return typeof owner?.retainedVersions === "number";
@@ -247,8 +252,11 @@ export function createPublicationActivities(tools: PackageTools) {
       try {
         const shut = await shutDoor(versionId);
         if (shut) throw new StepFailure("content", shut);
+        fault(`${name}/begun`);
         await body((line) => lines.push(line), signal);
+        fault(`${name}/done`);
         await end("succeeded");
+        fault(`${name}/recorded`);
       } catch (error) {
         const failure = stepFailureIn(error, redact);
         await end("failed", signal.aborted ? "stopped before its end" : failure.message);

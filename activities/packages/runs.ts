@@ -50,7 +50,7 @@ const GONE: BuildPlan = {
 };
 
 /** The life of a run's row. Everything here may run twice; each comment says why that does no harm. */
-export function createRunActivities({ database, objects, bus, settings }: PackageTools) {
+export function createRunActivities({ database, objects, bus, settings, fault }: PackageTools) {
   const changed = ({ packageId, runId }: RunIds) =>
     bus.announce({ type: "package.run-changed", data: { packageId, runId } });
 
@@ -185,14 +185,17 @@ export function createRunActivities({ database, objects, bus, settings }: Packag
     const bytes = await logBytes(runId);
     const run = await PackageRun.findByPk(runId);
     if (!run || run.logKey) return;
+    fault("log/begun");
     await objects.put(key, Readable.from(pieces(runId, bytes), { objectMode: false }), {
       contentType: "text/plain; charset=utf-8",
       signal,
     });
+    fault("log/stored");
     await inTransaction(database, async (transaction) => {
       await PackageRun.update({ logKey: key }, { where: { id: runId }, transaction });
       await PackageLogChunk.destroy({ where: { runId }, transaction });
     });
+    fault("log/recorded");
   }
 }
 

@@ -1,5 +1,6 @@
 import type { References } from "../../domain/pipelines.ts";
 import type { Edge } from "../../platform/edge/index.ts";
+import type { Fault } from "../../platform/faults.ts";
 import type { Bus } from "../../platform/bus.ts";
 import type { ObjectStore } from "../../platform/objects/index.ts";
 import type { Schedules } from "../../platform/schedules.ts";
@@ -18,6 +19,8 @@ export interface PackageTools {
   shell: Shell;
   edge: Edge;
   bus: Bus;
+  /** Passes a place at which a test may end the worker. */
+  fault: Fault;
   schedules: Schedules;
   openStepLog: typeof openStepLog;
   readArchive: typeof readArchive;

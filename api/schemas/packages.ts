@@ -280,6 +280,13 @@ export const VersionsOut = z.strictObject({
   items: z.array(VersionOut),
   next: z.string().nullable(),
 });
+/** What an ordered scan answers: what it finds is told by `findings` and the webhook of the gate. */
+export const RescanOut = z.strictObject({
+  package: z.string(),
+  version: z.string(),
+  status: z.literal("scanning"),
+});
+
 /** What waits for a person's decision, with its package. */
 export const QuarantineOut = z.strictObject({
   items: z.array(

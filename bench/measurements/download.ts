@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { nginxServing } from "../nginx.ts";
+import { nginxBeforeApi, nginxOfFolder } from "../nginx.ts";
 import { GiB, warm, writeZip } from "../files.ts";
 import type { Finding, Measurement, Size } from "../measurement.ts";
 import { cpuSeconds, runAsking, startPeer } from "../processes.ts";
@@ -14,7 +14,7 @@ export const download: Measurement = {
   name: "download",
   title: "Fixed link",
   method:
-    "One client fetches 1 GiB with curl: from the fixed link of a published package, from the least that Node can do (`createReadStream` with the same buffer, piped into the response), and from nginx with `sendfile`. Everything lies in the page cache.",
+    "One client fetches 1 GiB with curl: from the fixed link of a published package, from the least that Node can do (`createReadStream` with the same buffer, piped into the response), from nginx with `sendfile`, and from the same link where `DELIVERY=accel` lets the nginx before the API send it (then nginx and the API count together). Everything lies in the page cache.",
   run,
 };
 
@@ -23,18 +23,25 @@ async function run(size: Size): Promise<Finding> {
   const mebibytes = size.quick ? 128 : 1024;
   const path = join(folder, "package.zip");
   await writeZip(path, mebibytes);
-  const product = await startProduct();
-  const peers = [await startPeer("download-pipe", path), await nginxServing(folder)] as const;
+  const product = await startProduct({ DELIVERY: "accel" });
+  const { client, platform, api } = product;
+  const peers = [
+    await startPeer("download-pipe", path),
+    await nginxOfFolder(folder),
+    await nginxBeforeApi(client.address, join(platform.folder, "objects", "objects")),
+  ] as const;
   try {
     const order = await uploadFile(product, path, { name: "Download", version: "1.0.0" });
-    await product.client.succeeds(order, 300_000);
+    await client.succeeds(order, 300_000);
     await warm(path);
     await untilQuiet(product);
-    const [pipe, nginx] = peers;
+    const [pipe, nginx, before] = peers;
+    const link = client.link(order.id);
     const standings = await compare(
       [
-        fetching("Longhaul", product.client.link(order.id), product.api),
+        fetching("Longhaul", link, api),
         fetching("Node pipe", pipe.address, pipe.pid),
+        fetching("Longhaul, accel", link.replace(client.address, before.address), before.pid, api),
         fetching("nginx sendfile", `${nginx.address}/package.zip`, nginx.pid),
       ],
       size,
@@ -46,13 +53,18 @@ async function run(size: Size): Promise<Finding> {
           value: ratio(standings, "Longhaul", "Node pipe"),
           least: 0.95,
         },
+        {
+          claim: "with `X-Accel-Redirect`, against nginx that knows nothing of us",
+          value: ratio(standings, "Longhaul, accel", "nginx sendfile"),
+          least: 0.95,
+        },
       ],
       table: tableOf(standings, "GiB"),
       plots: [plotOf(standings, "1 GiB to one client", "GiB")],
     };
   } finally {
     for (const peer of peers) await peer.stop();
-    await product.platform.remove();
+    await platform.remove();
     await rm(folder, { recursive: true, force: true });
   }
 }

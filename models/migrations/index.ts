@@ -8,6 +8,7 @@ import { addRebuilds } from "./20261121T1100-add-rebuilds.ts";
 import { addCancellations } from "./20261121T1101-add-cancellations.ts";
 import { createPipelines } from "./20261121T1102-create-pipelines.ts";
 import { createFindings } from "./20261121T1110-create-findings.ts";
+import { markGateYanks } from "./20261121T1111-mark-gate-yanks.ts";
 import { countDownloads } from "./20261121T1120-count-downloads.ts";
 import { indexLists } from "./20261121T1130-index-lists.ts";
 import { addRetention } from "./20261121T1140-add-retention.ts";
@@ -27,6 +28,7 @@ export const MIGRATIONS: readonly Migration[] = [
   addCancellations,
   createPipelines,
   createFindings,
+  markGateYanks,
   countDownloads,
   indexLists,
   addRetention,

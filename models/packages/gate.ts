@@ -1,13 +1,15 @@
 import { Op, type Transaction } from "sequelize";
 import { v7 as newId } from "uuid";
+import { PLATFORM } from "../../domain/accounts.ts";
 import { VERDICT_MOVES, VERDICT_STATES } from "../../domain/packages.ts";
 import type { Finding, Verdict } from "../../domain/packages.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
 import { emitGateEvent } from "./events.ts";
 import { type Asker, auditPackage, holdPackage } from "./orders.ts";
+import { orderYank } from "./publications.ts";
 import { notHeld } from "./release.ts";
 import {
-  type Package,
+  Package,
   PackageFinding,
   PackageRun,
   PackageScan,
@@ -26,6 +28,9 @@ interface Discovery {
   signatures: string | null;
   found: Finding[];
 }
+
+/** The platform itself, without a request. */
+const nobodysAsking = (): Asker => ({ actor: PLATFORM, address: "", requestId: newId() });
 
 /** Moves a version's verdict if what it is now allows, or from `only`; false when it does not. */
 async function moveVerdict(
@@ -112,8 +117,8 @@ export async function clearVersion(versionId: string, transaction: Transaction):
 }
 
 /**
- * Holds the version of a run until a person decides, and tells the outside. One that was clear stays so when what was
- * found is in other bytes than its own: those were never published.
+ * Holds the version of a run until a person decides, and tells the outside. One that was published stays so when what
+ * was found is in other bytes than its own; else it is withdrawn.
  */
 export async function quarantineVersion(runId: string, transaction: Transaction): Promise<void> {
   const { versionId } = await PackageRun.findByPk(runId, { transaction, rejectOnEmpty: true });
@@ -121,9 +126,61 @@ export async function quarantineVersion(runId: string, transaction: Transaction)
   const own = [version.originalSha256, version.artefactSha256].filter((one) => one !== null);
   const where = { versionId, sha256: own, approvedAt: null };
   const concerned = (await PackageFinding.count({ where, transaction })) > 0;
-  await moveVerdict(versionId, "held", transaction, concerned ? undefined : "pending");
   const open = await openFindings(versionId, transaction);
+  if (version.verdict === "clear" && version.state === "ready" && concerned) {
+    return withdrawVersion(version, { yank: newId(), found: open }, transaction);
+  }
+  await moveVerdict(versionId, "held", transaction, concerned ? undefined : "pending");
   await emitGateEvent("package.version_quarantined", runId, open, transaction);
+}
+
+/**
+ * Keeps what was found in what a version shows, and withdraws it unless all of that was approved for the version
+ * before. Its link shows the version before it, if there is one that may be shown. Answers what was found; twice
+ * withdraws once.
+ */
+export async function noteHit(
+  database: Database,
+  { found, ...where }: Discovery,
+): Promise<string[]> {
+  return inTransaction(database, async (transaction) => {
+    const { versionId, runId } = where;
+    const version = await PackageVersion.findByPk(versionId, { transaction });
+    if (!version) return [];
+    const names = found.map(({ name }) => name);
+    const known = { versionId, name: names, approvedAt: { [Op.ne]: null } };
+    const approved = await PackageFinding.findAll({ where: known, transaction });
+    const news = found.filter(({ name }) => !approved.some((one) => one.name === name));
+    const rows = await noteFindings({ ...where, found: news }, transaction);
+    const open = rows.filter(({ approvedAt }) => !approvedAt).map(({ name }) => name);
+    if (open.length === 0 || version.verdict !== "clear") return open;
+    await withdrawVersion(version, { yank: runId, found: open }, transaction);
+    return open;
+  });
+}
+
+async function withdrawVersion(
+  version: PackageVersion,
+  { yank, found }: { yank: string; found: string[] },
+  transaction: Transaction,
+): Promise<void> {
+  const owner = await Package.findByPk(version.packageId, { transaction, rejectOnEmpty: true });
+  if (owner.deletedAt || !(await moveVerdict(version.id, "held", transaction))) return;
+  const asker = nobodysAsking();
+  const reason = `${found.join(", ")} was found after it was published.`;
+  const order = {
+    runId: yank,
+    fallbackRunId: newId(),
+    version,
+    reason,
+    fallback: "if-any",
+  } as const;
+  const next = version.yankedAt ? undefined : await orderYank(owner, order, asker, transaction);
+  if (!version.yankedAt) await version.update({ isYankedByGate: true }, { transaction });
+  const runId = version.yankedAt ? await lastRun(version.id, transaction) : yank;
+  await emitGateEvent("package.version_quarantined", runId, found, transaction);
+  const after = { version: version.version, findings: found, fallback: next?.version ?? null };
+  await auditPackage("packages.version-quarantined", owner, { after }, asker, transaction);
 }
 
 /** Whether a version may go to its link. Until the transaction ends nobody changes that. */

@@ -20,6 +20,7 @@ export {
   findingsOf,
   isThroughGate,
   noteFindings,
+  noteHit,
   noteScan,
   quarantineVersion,
   rejectVersion,
@@ -32,6 +33,7 @@ export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publicatio
 export { findPublished, type Published, type Which } from "./published.ts";
 export { acceptRebuild, findStart, outputGone } from "./rebuilds.ts";
 export { deletePipeline, pipelineOf, pipelineOfRun } from "./pipelines.ts";
+export { acceptRescan, findShown, findUnscanned, type Unscanned } from "./rescans.ts";
 export { acceptRelease } from "./release.ts";
 export { removePackageRows } from "./removal.ts";
 export { forgetArtefacts, retireVersions, tellOverdue, type Retirement } from "./retention.ts";

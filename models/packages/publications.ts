@@ -85,60 +85,78 @@ export async function takeTurn(runId: string, transaction: Transaction): Promise
 export async function acceptYank(
   database: Database,
   owner: Package,
-  given: {
-    runId: string;
-    fallbackRunId: string;
-    version: PackageVersion;
-    reason: string;
-    fallback: boolean;
-  },
+  yank: Yank,
   asker: Asker,
 ): Promise<void> {
-  const { runId, fallbackRunId, version, reason, fallback } = given;
   await inTransaction(database, async (transaction) => {
     await holdPackage(owner, transaction);
-    const channel = await findChannel(owner.id, version.channel, transaction);
-    const isLive = channel?.liveVersionId === version.id;
-    const next = fallback && isLive ? await fallbackFor(version, transaction) : undefined;
-    const [yanked] = await PackageVersion.update(
-      {
-        yankedAt: new Date(),
-        yankReason: reason,
-        publishAt: null,
-        fallbackVersionId: next?.id ?? null,
-      },
-      { where: { id: version.id, yankedAt: null }, transaction },
-    );
-    if (yanked === 0) {
-      const row = await PackageVersion.findByPk(version.id, { transaction, rejectOnEmpty: true });
-      throw closedDoor(OPEN_HOUSE, row)!;
-    }
+    const { version, reason } = yank;
+    const next = await orderYank(owner, yank, asker, transaction);
     const after = { version: version.version, reason, fallback: next?.version ?? null };
     await auditPackage("packages.version-yanked", owner, { after }, asker, transaction);
-    const order = (id: string, kind: "yank" | "rollback", about: PackageVersion) => {
-      const turn = kind === "yank" ? "later" : "now";
-      return addRun(owner, { runId: id, kind, version: about, turn }, asker, transaction);
-    };
-    const argument = {
-      yank: await order(runId, "yank", version),
-      fallback: next ? await order(fallbackRunId, "rollback", next) : null,
-    };
-    await tellLine(owner, { update: "yankVersion", id: runId, argument }, asker, transaction);
   });
 }
 
+/** A version is to be withdrawn. `if-any`: with a fallback if there is one. */
+interface Yank {
+  runId: string;
+  fallbackRunId: string;
+  version: PackageVersion;
+  reason: string;
+  fallback: boolean | "if-any";
+}
+
+/**
+ * The order of `acceptYank` as a part of a larger one, which holds the package and writes the audit. Answers what takes
+ * the version's place.
+ */
+export async function orderYank(
+  owner: Package,
+  { runId, fallbackRunId, version, reason, fallback }: Yank,
+  asker: Asker,
+  transaction: Transaction,
+): Promise<PackageVersion | undefined> {
+  const channel = await findChannel(owner.id, version.channel, transaction);
+  const isLive = channel?.liveVersionId === version.id;
+  const next = fallback && isLive ? await findFallback(version, transaction) : undefined;
+  if (fallback === true && isLive && !next) {
+    const advice = "No earlier version can take its place. Yank it without fallback.";
+    throw refusal("packages/no-fallback", advice);
+  }
+  const [yanked] = await PackageVersion.update(
+    {
+      yankedAt: new Date(),
+      yankReason: reason,
+      publishAt: null,
+      fallbackVersionId: next?.id ?? null,
+    },
+    { where: { id: version.id, yankedAt: null }, transaction },
+  );
+  if (yanked === 0) {
+    const row = await PackageVersion.findByPk(version.id, { transaction, rejectOnEmpty: true });
+    throw closedDoor(OPEN_HOUSE, row)!;
+  }
+  const order = (id: string, kind: "yank" | "rollback", about: PackageVersion) => {
+    const turn = kind === "yank" ? "later" : "now";
+    return addRun(owner, { runId: id, kind, version: about, turn }, asker, transaction);
+  };
+  const argument = {
+    yank: await order(runId, "yank", version),
+    fallback: next ? await order(fallbackRunId, "rollback", next) : null,
+  };
+  await tellLine(owner, { update: "yankVersion", id: runId, argument }, asker, transaction);
+  return next;
+}
+
 /** The version that the link showed last before this one and may show again. */
-async function fallbackFor(
+async function findFallback(
   yanked: PackageVersion,
   transaction: Transaction,
-): Promise<PackageVersion> {
+): Promise<PackageVersion | undefined> {
   const shown = await shownVersions(yanked.packageId, yanked.channel, transaction);
   for (const id of shown.filter((one) => one !== yanked.id)) {
     const version = await PackageVersion.findByPk(id, { transaction, rejectOnEmpty: true });
     if (!closedDoor(OPEN_HOUSE, version)) return version;
   }
-  throw refusal(
-    "packages/no-fallback",
-    "No earlier version can take its place. Yank it without fallback.",
-  );
+  return undefined;
 }

@@ -3,7 +3,8 @@ import { refusal, refusalIn } from "../../domain/errors.ts";
 import { BUILD_KINDS, decidedAgainst } from "../../domain/packages.ts";
 import { type Database, inTransaction } from "../database.ts";
 import { emitGateEvent } from "./events.ts";
-import { type Asker, auditPackage, holdPackage } from "./orders.ts";
+import { findChannel } from "./link.ts";
+import { addRun, type Asker, auditPackage, holdPackage, tellLine } from "./orders.ts";
 import { findStart, orderRebuild } from "./rebuilds.ts";
 import { type Package, PackageFinding, PackageRun, PackageStep, PackageVersion } from "./tables.ts";
 
@@ -20,21 +21,46 @@ export async function acceptRelease(
   await inTransaction(database, async (transaction) => {
     await holdPackage(owner, transaction);
     const version = await PackageVersion.findByPk(id, { transaction, rejectOnEmpty: true });
+    const takenBack = version.isYankedByGate && version.state === "ready";
     const refused = version.verdict === "held" ? undefined : decidedAgainst(version);
     if (refused) throw refused;
     const before = { version: version.version, verdict: version.verdict };
     const [released] = await PackageVersion.update(
-      { verdict: "pending" },
+      { verdict: takenBack ? "clear" : "pending" },
       { where: { id, verdict: "held" }, transaction },
     );
     const findings = await approveFindings(version, { reason, by: asker.actor.name }, transaction);
     if (released === 0 && findings.length === 0) throw notHeld(version);
-    const start = await whereItStopped(owner, version, transaction);
-    await orderRebuild(owner, { runId, version, kind: "release", ...start }, asker, transaction);
+    if (takenBack) {
+      await takeYankBack(owner, { runId, version }, asker, transaction);
+    } else {
+      const start = await whereItStopped(owner, version, transaction);
+      await orderRebuild(owner, { runId, version, kind: "release", ...start }, asker, transaction);
+    }
     await emitGateEvent("package.version_released", runId, findings, transaction);
     const after = { version: version.version, verdict: "released", reason, findings, run: runId };
     await auditPackage("packages.version-released", owner, { before, after }, asker, transaction);
   });
+}
+
+/** Opens the doors again that the gate has shut; the link shows the version again unless something else came since. */
+async function takeYankBack(
+  owner: Package,
+  { runId, version }: { runId: string; version: PackageVersion },
+  asker: Asker,
+  transaction: Transaction,
+): Promise<void> {
+  const { channel, fallbackVersionId } = version;
+  const link = await findChannel(owner.id, channel, transaction);
+  const shown = link?.liveVersionId;
+  const isNext = shown === version.id || (shown !== undefined && shown === fallbackVersionId);
+  const open = { yankedAt: null, yankReason: null, fallbackVersionId: null };
+  await version.update({ ...open, isYankedByGate: false }, { transaction });
+  // Without a number it comes after whatever was published meanwhile, and its run says so.
+  const turn = isNext ? "now" : "later";
+  const run = { runId, kind: "rollback", version, turn } as const;
+  const argument = await addRun(owner, run, asker, transaction);
+  await tellLine(owner, { update: "rollBackPackage", id: runId, argument }, asker, transaction);
 }
 
 /** The refusal of a decision where there is nothing to decide. */

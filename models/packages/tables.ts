@@ -105,6 +105,8 @@ export class PackageVersion extends Model<
   declare verdict: CreationOptional<Verdict>;
   declare yankedAt: CreationOptional<Date | null>;
   declare yankReason: CreationOptional<string | null>;
+  /** The gate has withdrawn it, for what was found after it was published: a release takes that back. */
+  declare isYankedByGate: CreationOptional<boolean>;
   /** What the link shows in its place, from the moment it was yanked. */
   declare fallbackVersionId: CreationOptional<string | null>;
   declare fileName: string;
@@ -303,6 +305,7 @@ export function definePackages(sequelize: Sequelize): void {
       verdict: state(VERDICT_STATES, { defaultValue: "pending" }),
       yankedAt: moment({ allowNull: true }),
       yankReason: longText({ allowNull: true }),
+      isYankedByGate: flag({ defaultValue: false }),
       fallbackVersionId: id({ allowNull: true }),
       fileName: text(255),
       originalKey: text(500),

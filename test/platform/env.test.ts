@@ -124,11 +124,12 @@ describe("the configuration", () => {
     ]);
   });
 
-  test("in production needs every key", () => {
-    expect(faultsOf({ NODE_ENV: "production" })).toEqual([
+  test("in production needs every key, and lets no test end anything", () => {
+    expect(faultsOf({ NODE_ENV: "production", FAULT_ORDER: "/tmp/order" })).toEqual([
       "SECRET_KEY: is needed in production",
       "SIGNING_KEYSTORE: is needed in production",
       "SIGNING_KEYSTORE_PASSWORD: is needed in production",
+      "FAULT_ORDER: is for tests, never for production",
     ]);
   });
 

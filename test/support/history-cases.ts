@@ -9,6 +9,7 @@ import {
   cancelRun,
   packageBuild,
   packageLine,
+  packageRescan,
   packageSweep,
   packageTick,
   publishVersion,
@@ -135,6 +136,10 @@ function cases(): HistoryCase[] {
     takePublicationTurn: async () => ({ number: 0, end: "cancelled" }),
   });
   let batches = 2;
+  const targets = ["hit", "broken"].map((versionId) => {
+    const title = `Demo ${versionId}`;
+    return { packageId: "p", type: "zip" as const, objects: [], versionId, title };
+  });
   return [
     {
       workflow: "packageBuild",
@@ -327,6 +332,23 @@ function cases(): HistoryCase[] {
       name: "runs-and-packages",
       activities: () => fakePackages().activities,
       live: sweep,
+    },
+    {
+      workflow: "packageRescan",
+      name: "hit-and-failed",
+      activities: () =>
+        fakePackages({
+          findRescans: async ({ after }) => (after.length > 0 ? [] : targets),
+          async rescanVersion({ versionId }) {
+            if (versionId === "broken") throw broken("no scanner");
+            return ["Eicar"];
+          },
+        }).activities,
+      async live(client, workflowId) {
+        const handle = await client.workflow.start(packageRescan, { taskQueue, workflowId });
+        await handle.result();
+        return handle;
+      },
     },
     {
       workflow: "packageSweep",

@@ -78,6 +78,7 @@ export async function openBench(
     readPlist,
     readSignatures: async () => SIGNATURES,
     redact: (text) => createRedactor([SIGNING.password])(text),
+    fault: () => undefined,
     bus: { announce: async () => {}, subscribe: () => () => {}, close: async () => {} },
     settings: {
       publicUrl: "http://127.0.0.1:1",

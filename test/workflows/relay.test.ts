@@ -36,7 +36,13 @@ test("a package whose workflow does not answer holds up no other, and is tried a
       announce: async () => undefined,
       close: async () => undefined,
     };
-    const stop = startRelay({ database, temporal, bus, log: pino({ level: "silent" }) });
+    const stop = startRelay({
+      database,
+      temporal,
+      bus,
+      log: pino({ level: "silent" }),
+      fault: () => undefined,
+    });
     await until(() => happened.includes("keepLog:well"));
     await stop();
   });

@@ -47,6 +47,7 @@ async function withDelivery(
       temporal: client,
       bus: openLocalBus(NO_PARENT),
       log: pino({ level: "silent" }),
+      fault: () => undefined,
     });
     try {
       await body({ database, client, webhook, secret });

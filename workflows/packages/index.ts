@@ -1,3 +1,4 @@
+export { packageRescan } from "./rescan.ts";
 export { packageSweep } from "./sweep.ts";
 export { packageBuild } from "./build.ts";
 export { packageLine } from "./line.ts";

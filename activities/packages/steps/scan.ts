@@ -11,54 +11,69 @@ import type { StepWork } from "./work.ts";
 
 const MIB = 1024 * 1024;
 
+const OPTIONS = [
+  "--no-summary",
+  "--infected",
+  // Every finding, so that one that was approved hides no other.
+  "--allmatch=yes",
+  "--alert-exceeds-max=yes",
+  "--alert-encrypted-archive=yes",
+  `--max-filesize=${LIMITS.scannedFileBytes}`,
+  `--max-scansize=${LIMITS.scannedBytes / MIB}M`,
+  `--max-files=${LIMITS.archiveEntries}`,
+  // The step's own limit ends it, and says so.
+  "--max-scantime=0",
+];
+
 /** Names that ClamAV gives to what it did not look into. */
 const NOT_SEEN: readonly [RegExp, keyof typeof FINDINGS][] = [
   [/^Heuristics\.Limits\./, "oversize"],
   [/^Heuristics\.Encrypted\./, "encrypted"],
 ];
 
-/**
- * Looks for malware with ClamAV. Exit code 1 is a finding, and so is what ClamAV would not look into: the version is
- * held. Exit codes but 0 and 1 are a broken scanner.
- */
+/** What a scan of some bytes came to. */
+interface ScanResult {
+  scanner: string;
+  /** The scanner's signatures, as people know them. */
+  signatures: string;
+  /** The digest of the signatures. */
+  digest: string;
+  /** What it ended with, if it was asked at all. */
+  exitCode?: number;
+  found: Finding[];
+}
+
+/** Looks for malware with ClamAV: what was found, or cannot be looked into, holds the version. */
 export async function runScan(work: StepWork): Promise<Artefact> {
   const { tools, input, versionId } = work;
+  const { found, digest, ...scanner } = await scan(work);
+  await inTransaction(tools.database, (transaction) =>
+    noteScan({ versionId, sha256: input.sha256, signatures: digest }, transaction),
+  );
+  await reportFindings(work, scanner, found);
+  return input;
+}
+
+/**
+ * Scans bytes with ClamAV. Its exit code 1 is a finding, and so is what it would not look into; others but 0 are a
+ * broken scanner.
+ */
+export async function scan(work: StepWork): Promise<ScanResult> {
+  const { tools, input } = work;
   const folder = configured(tools.settings.scanSignatures, "SCAN_SIGNATURES");
-  const signatures = await tools.readSignatures(folder);
-  const scanner = { scanner: "The malware scan", signatures: signatures.names };
-  const note = () =>
-    inTransaction(tools.database, (transaction) =>
-      noteScan({ versionId, sha256: input.sha256, signatures: signatures.digest }, transaction),
-    );
-  if (input.bytes > LIMITS.scannedFileBytes) {
-    await note();
-    await reportFindings(work, scanner, await findUnseen(work));
-    return input;
-  }
+  const { digest, names: signatures } = await tools.readSignatures(folder);
+  const scanner = { scanner: "The malware scan", signatures, digest };
+  if (input.bytes > LIMITS.scannedFileBytes) return { ...scanner, found: await findUnseen(work) };
   const path = await fetchInput(work);
-  const options = [
-    "--no-summary",
-    "--infected",
-    // Every finding, so that one that was approved hides no other.
-    "--allmatch=yes",
-    "--alert-exceeds-max=yes",
-    "--alert-encrypted-archive=yes",
-    `--max-filesize=${LIMITS.scannedFileBytes}`,
-    `--max-scansize=${LIMITS.scannedBytes / MIB}M`,
-    `--max-files=${LIMITS.archiveEntries}`,
-    // The step's own limit ends it, and says so.
-    "--max-scantime=0",
-    `--database=${folder}`,
-  ];
-  const end = await runTool(work, "clamscan", [...options, path], { readable: [folder] });
+  const end = await runTool(work, "clamscan", [...OPTIONS, `--database=${folder}`, path], {
+    readable: [folder],
+  });
   if (end.exitCode !== 0 && end.exitCode !== 1) throw toolFailure("broken", "clamscan", end);
   const found = unlike(findingsIn(end.lines), await findUnseen(work));
   if (end.exitCode === 1 && found.length === 0) {
     throw new StepFailure("broken", "clamscan has found something and did not say what.", 1);
   }
-  await note();
-  await reportFindings(work, { ...scanner, exitCode: end.exitCode }, found);
-  return input;
+  return { ...scanner, exitCode: end.exitCode, found };
 }
 
 /** What the archive itself says that ClamAV will not look into: it passes over some of it without a word. */

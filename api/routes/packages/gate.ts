@@ -1,5 +1,6 @@
 import {
   acceptRelease,
+  acceptRescan,
   findingsOf,
   PackageChannel,
   rejectVersion as reject,
@@ -13,6 +14,7 @@ import {
   Decision,
   presentVersion,
   QuarantineOut,
+  RescanOut,
   VersionOf,
   VersionOut,
 } from "../../schemas/packages.ts";
@@ -79,5 +81,23 @@ export const rejectVersion = route({
     await reject(services.database, owner, { version, ...body }, call);
     await services.bus.announce({ type: "outbox.filled", data: {} });
     return showVersion(services, owner, params.version);
+  },
+});
+
+export const rescanVersion = route({
+  method: "post",
+  path: "/api/v1/packages/:id/versions/:version/rescan",
+  summary: "Scan what a version shows at once; a hit withdraws it",
+  access: "packages:administer",
+  perPackage: true,
+  params: VersionOf,
+  returns: [202, RescanOut],
+  async handle(call) {
+    const { services, params } = call;
+    const owner = await findPackage(call);
+    const version = await findVersion(owner, params.version);
+    await acceptRescan(services.database, owner, version, call);
+    await services.bus.announce({ type: "outbox.filled", data: {} });
+    return { package: params.id, version: version.version, status: "scanning" as const };
   },
 });

@@ -2,7 +2,7 @@ export { listPackageAudit } from "./audit.ts";
 export { readInstallManifest, readQrPng, readQrSvg, showInstallPage } from "./install.ts";
 export { fetchIcon, fetchOriginal, fetchRelease, fetchVersion } from "./links.ts";
 export { cancelRun, changePackage, deletePackage, rebuildVersion, resolveRun } from "./commands.ts";
-export { listQuarantine, rejectVersion, releaseVersion } from "./gate.ts";
+export { listQuarantine, rejectVersion, releaseVersion, rescanVersion } from "./gate.ts";
 export {
   listPackages,
   listRuns,

@@ -214,3 +214,33 @@ describe("POST /api/v1/packages/:id/versions/:version/reject", () => {
     expect((await api.call(STRANGER, "POST", path, { json: { reason } })).status).toBe(403);
   });
 });
+
+describe("POST /api/v1/packages/:id/versions/:version/rescan", () => {
+  test("orders a scan of what is published, and is audited", async () => {
+    const { api, act, id } = await startHeld();
+
+    const answer = await act("rescan", {}, "1.0.0");
+
+    expect(answer).toMatchObject({
+      status: 202,
+      body: { package: id, version: "1.0.0", status: "scanning" },
+    });
+    expect(await OutboxEntry.findOne({ where: { workflow: "packageRescan" } })).toMatchObject({
+      command: null,
+      subject: id,
+    });
+    expect(
+      await AuditEntry.findOne({ where: { action: "packages.rescan-ordered" } }),
+    ).toMatchObject({ after: { version: "1.0.0" } });
+    const path = `${PATH}/${id}/versions/1.0.0/rescan`;
+    expect((await api.call(STRANGER, "POST", path)).status).toBe(403);
+  });
+
+  test("refuses what is held, or was never built", async () => {
+    const { api, act } = await startHeld();
+
+    expect((await act("rescan")).body.code).toBe("packages/version-held");
+    await judge(api, "2.0.0", "pending");
+    expect((await act("rescan")).body.code).toBe("packages/version-not-ready");
+  });
+});

@@ -70,6 +70,8 @@ export function fakePackages(
     endRun: async () => {},
     keepLog: async () => {},
     clearRunOutputs: async () => 0,
+    findRescans: async () => [],
+    rescanVersion: async () => [],
     openPublication: async ({
       number,
       runId,
