@@ -78,5 +78,5 @@ test("the shipped pipeline for programs of Windows signs them so that their sign
   await writeFile(at("changed.exe"), changed);
 
   expect(stdout).toMatch(new RegExp(verify!.captures[0]!.pattern));
-  await expect(perform(verify!.command, "changed.exe")).rejects.toThrow();
+  await expect(perform(verify!.command, "changed.exe")).rejects.toThrow("Command failed");
 });
