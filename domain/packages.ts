@@ -3,7 +3,7 @@ import type { Issue } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 
 /** What a package is, told from its content; also the extension of its links. */
-export const PACKAGE_TYPES = ["apk", "ipa", "zip"] as const;
+export const PACKAGE_TYPES = ["apk", "ipa", "zip", "exe"] as const;
 export type PackageType = (typeof PACKAGE_TYPES)[number];
 
 /**

@@ -55,6 +55,34 @@ const verifyApk = step({
   captures: [{ fact: "signer_sha256", pattern: "certificate SHA-256 digest: ([0-9a-f]{64})" }],
 });
 
+const signExe = step({
+  name: "sign",
+  kind: "sign",
+  command: [
+    "osslsigncode",
+    "sign",
+    "-pkcs12",
+    "{file:signing-keystore}",
+    "-readpass",
+    "{secret-file:signing-password}",
+    "-h",
+    "sha256",
+    "-in",
+    "{input}",
+    "-out",
+    "{output}",
+  ],
+});
+
+/** Only against authorities that somebody has named: the signature of a key that vouches for itself proves nothing. */
+const verifyExe = step({
+  name: "verify",
+  kind: "check",
+  command: ["osslsigncode", "verify", "-CAfile", "{file:signing-authorities}", "-in", "{input}"],
+  captures: [{ fact: "signer", pattern: "Subject: (.+)" }],
+  when: "file:signing-authorities",
+});
+
 const protect = step({
   name: "protect",
   kind: "harden",
@@ -78,6 +106,12 @@ export const SHIPPED_PIPELINES: Readonly<Record<string, Pipeline>> = {
   },
   ipa: archive(["ipa"]),
   zip: archive(["zip"]),
+  exe: {
+    description:
+      "Harden, where a hardening tool is configured; sign, and verify against signing-authorities.",
+    types: ["exe"],
+    steps: [harden, signExe, verifyExe],
+  },
   "apk-protect": {
     description: "A template for hardening tools that are called as protect --apk IN --output OUT.",
     types: ["apk"],
