@@ -8,7 +8,15 @@ export function findRoute(routes: Routes): Middleware {
   for (const [operationId, { method, path }] of literalFirst(routes)) {
     router.register(path, [method], () => {}, { name: operationId });
   }
+  const literal = literalPaths(routes);
   return async (ctx, next) => {
+    // What apps ask most has no parameters: it need not be compared with every pattern.
+    const named = literal.get(`${ctx.method} ${ctx.path}`);
+    if (named) {
+      const [operationId, route] = named;
+      ctx.state.found = { operationId, route, params: {}, allowed: [ctx.method] };
+      return next();
+    }
     const { path: onPath, pathAndMethod } = router.match(ctx.path, ctx.method);
     const [layer] = pathAndMethod;
     const operationId = layer?.name;
@@ -19,6 +27,14 @@ export function findRoute(routes: Routes): Middleware {
     };
     await next();
   };
+}
+
+/** The routes whose path is always the same, by method and path. */
+function literalPaths(routes: Routes): Map<string, [string, Route]> {
+  const literal = Object.entries(routes).filter(([, { path }]) => !path.includes(":"));
+  return new Map(
+    literal.map(([id, route]) => [`${route.method.toUpperCase()} ${route.path}`, [id, route]]),
+  );
 }
 
 /** `/packages/search` is tried before `/packages/:id`, in whatever order they were listed. */
