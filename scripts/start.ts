@@ -12,7 +12,7 @@ if (process.versions.node.localeCompare(NEEDED_NODE, "en", { numeric: true }) < 
 
 // An older Node could not even read the rest.
 const { BadConfiguration, EXIT_CONFIGURATION, readEnv } = await import("../platform/env.ts");
-const { openScreen } = await import("../supervisor/screen.ts");
+const { explain, openScreen } = await import("../supervisor/screen.ts");
 const { startPlatform } = await import("../supervisor/start.ts");
 
 // A closed terminal must not end what still has to be put in order.
@@ -27,7 +27,7 @@ try {
   process.exit(await startPlatform({ env, inherited, projectFolder, screen, words }));
 } catch (error) {
   if (error instanceof BadConfiguration) {
-    console.error(error.message);
+    console.error(explain(error, words));
     process.exit(EXIT_CONFIGURATION);
   }
   // What the system refuses is for the person at the screen; anything else is a bug, and shows its stack.

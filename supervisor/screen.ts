@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { FirstSignIn } from "../platform/supervised.ts";
+import { BadConfiguration } from "../platform/env.ts";
 import { BuildFailed } from "./build.ts";
 import type { ChildEnd } from "./child.ts";
 import { PartMisconfigured } from "./keeper.ts";
@@ -35,6 +36,7 @@ const PROGRESS_EVERY_SECONDS = 10;
 export function openScreen(terminal: Terminal, words: Words, dataFolder: string): Screen {
   const { say, flash } = openPaper(terminal);
   const isNews = createNews();
+  const isDue = createClock();
   let owed: FirstSignIn | undefined;
 
   function payOff(): Row[] {
@@ -54,7 +56,7 @@ export function openScreen(terminal: Terminal, words: Words, dataFolder: string)
   return {
     onProgress({ step, seconds, stand }) {
       const text = `${words.steps[step]}: ${words.seconds(seconds)}${stand ? ` (${stand})` : ""}`;
-      flash(text, seconds <= 1 || seconds % PROGRESS_EVERY_SECONDS === 0);
+      flash(text, isDue(step, seconds));
     },
     onBack: (part) => say(words.back(part)),
     onStopping: () => sayLast(words.stopping),
@@ -106,6 +108,17 @@ function openPaper(terminal: Terminal): Paper {
 
 const CLEAR = "\r\u001B[K";
 
+/** Answers whether a step is to be told of: when it begins, and then after every ten seconds, however they are counted. */
+function createClock(): (step: string, seconds: number) => boolean {
+  const told = new Map<string, number>();
+  return (step, seconds) => {
+    const last = told.get(step) ?? -Infinity;
+    if (seconds >= last && seconds - last < PROGRESS_EVERY_SECONDS) return false;
+    told.set(step, seconds);
+    return true;
+  };
+}
+
 /** Answers whether a text was not heard in the last minute. */
 function createNews(): (text: string) => boolean {
   const heard = new Map<string, number>();
@@ -140,15 +153,23 @@ function howOf({ code, signal, lastLines }: ChildEnd): string {
   return reason ? `${how}: ${reason.slice(0, 200)}` : how;
 }
 
-function explain(error: unknown, words: Words): string {
+/** Why the platform cannot go on, in the words of the person at the screen. */
+export function explain(error: unknown, words: Words): string {
   if (error instanceof PortsInUse) {
     const ports = error.wanted.map(
-      ({ port, variable }) => `  - ${words.portInUse(port, variable)}`,
+      ({ port, variable, free }) => `  - ${words.portInUse(port, variable, free)}`,
     );
     return [words.portsInUse, ...ports].join("\n");
   }
   if (error instanceof FolderInUse) return words.folderInUse(error.folder, error.heldBy);
   if (error instanceof BuildFailed) return `${words.buildFailed}\n${error.message}`;
-  if (error instanceof PartMisconfigured || error instanceof NoTemporal) return error.message;
+  if (error instanceof BadConfiguration) {
+    const faults = error.faults.map((fault) => `  - ${fault}`);
+    return [words.badConfiguration, ...faults].join("\n");
+  }
+  if (error instanceof NoTemporal) {
+    return [words.noTemporal, ...error.tried, words.easiestTemporal].join("\n");
+  }
+  if (error instanceof PartMisconfigured) return error.message;
   return `${words.fault} ${error instanceof Error ? error.message : String(error)}`;
 }

@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { BadConfiguration } from "../platform/env.ts";
 import { claimFolder, endStrays } from "../platform/process-table.ts";
 import { type ChildEnd, type Part, startChild, type Surroundings } from "./child.ts";
 import {
@@ -96,8 +97,12 @@ export async function supervise(supervision: Supervision): Promise<number> {
   }
   await endAllStrays(runFolder);
   await claim.release();
-  if (fault) return fault.error instanceof PartMisconfigured ? EXIT_CONFIGURATION : 1;
+  if (fault) return isMisconfigured(fault.error) ? EXIT_CONFIGURATION : 1;
   return forced ? 1 : 0;
+}
+
+function isMisconfigured(error: unknown): boolean {
+  return error instanceof PartMisconfigured || error instanceof BadConfiguration;
 }
 
 /** How to end one child for good, in its own time or within `graceMs`, and when it is its turn. */

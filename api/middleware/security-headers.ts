@@ -9,7 +9,8 @@ export function secureHeaders(publicUrl: string): Middleware {
       useDefaults: false,
       directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
     },
-    strictTransportSecurity: publicUrl.startsWith("https:"),
+    // Other names of the domain may serve plain HTTP: that is not ours to forbid.
+    strictTransportSecurity: publicUrl.startsWith("https:") && { includeSubDomains: false },
     xFrameOptions: { action: "deny" },
   });
   return async (ctx, next) => {

@@ -109,6 +109,14 @@ export async function readHead(transaction: Transaction): Promise<AuditHead> {
   return head;
 }
 
+/** Where the chain ends for this transaction, without holding anybody up. */
+export async function readAuditEnd(
+  transaction: Transaction,
+): Promise<{ sequence: number; hash: string }> {
+  const head = await AuditHead.findByPk(AUDIT_CHAIN, { transaction, rejectOnEmpty: true });
+  return { sequence: head.sequence, hash: head.hash };
+}
+
 /** Binds the tables of this file. */
 export function defineAudit(sequelize: Sequelize): void {
   AuditEntry.init(

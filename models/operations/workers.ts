@@ -24,7 +24,8 @@ export class WorkerReport extends Model<
   declare seenAt: CreationOptional<Date>;
 }
 
-const RECENT_MS = 60_000;
+/** Three reports may fail, or be late, before a worker counts as gone. */
+const RECENT_MS = 15_000;
 const REMEMBERED_MS = 86_400_000;
 
 /** Notes that a worker is there, and what it can do. */
@@ -37,6 +38,14 @@ export async function reportWorker(
   );
 }
 
+/** Notes that a worker serves no more; what it could do stays known. Its next report takes the note back. */
+export async function dismissWorker(database: Database, id: string): Promise<void> {
+  const seenAt = new Date(Date.now() - RECENT_MS);
+  await inTransaction(database, (transaction) =>
+    WorkerReport.update({ seenAt }, { where: { id }, transaction }),
+  );
+}
+
 /** Forgets what the workers of a host said of themselves: for when none of them can be running any more. */
 export async function forgetWorkers(database: Database, host: string): Promise<void> {
   await inTransaction(database, (transaction) =>
@@ -44,7 +53,7 @@ export async function forgetWorkers(database: Database, host: string): Promise<v
   );
 }
 
-/** The workers that were there within the last minute. */
+/** The workers that were there a moment ago: those that stopped are not among them, those that were killed soon. */
 export async function recentWorkers(): Promise<WorkerReport[]> {
   return WorkerReport.findAll({ where: { seenAt: { [Op.gt]: new Date(Date.now() - RECENT_MS) } } });
 }

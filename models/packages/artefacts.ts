@@ -52,6 +52,18 @@ export function artefactOf({
   return key && bytes !== null && sha256 ? { key, bytes, sha256 } : undefined;
 }
 
+/** Whether nothing needs what a run has built: no version shows it, and no other run has built the same. */
+export async function isSpare({ id, artefactKey }: PackageRun): Promise<boolean> {
+  if (artefactKey === null) return false;
+  const shown = { [Op.or]: [{ artefactKey }, { firstArtefactKey: artefactKey }] };
+  const built = { artefactKey, id: { [Op.ne]: id } };
+  const uses = [
+    await PackageVersion.count({ where: shown }),
+    await PackageRun.count({ where: built }),
+  ];
+  return uses.every((count) => count === 0);
+}
+
 /** What a version's own address shows for ever: its first build. */
 export function firstBuild(version: PackageVersion): KeptObject | undefined {
   const { firstArtefactKey: key, firstArtefactBytes: bytes, firstArtefactSha256: sha256 } = version;

@@ -10,6 +10,7 @@ export {
   firstBuild,
   keepArtefact,
   type KeptObject,
+  isSpare,
 } from "./artefacts.ts";
 export { acceptCancellation } from "./cancellations.ts";
 export { changePackage, changeVersion, deletePackage } from "./changes.ts";

@@ -1,4 +1,4 @@
-import type { Transaction } from "sequelize";
+import { Op, type Transaction } from "sequelize";
 import { refusal } from "../../domain/errors.ts";
 import { BUILD_KINDS, decidedAgainst, planSteps } from "../../domain/packages.ts";
 import type { BuildStep, PackageType, RunKind } from "../../domain/packages.ts";
@@ -176,7 +176,7 @@ async function findObject(
   });
   if (original) return { key: original.originalKey, bytes: original.originalBytes, sha256 };
   const built = await PackageRun.findOne({
-    where: { packageId, artefactSha256: sha256 },
+    where: { packageId, artefactSha256: sha256, artefactKey: { [Op.ne]: null } },
     ...within,
   });
   if (built) return artefactOf(built)!;

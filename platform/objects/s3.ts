@@ -16,6 +16,7 @@ import {
 import { randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
 import { refusal } from "../../domain/errors.ts";
+import { hasAnswered } from "./s3-answers.ts";
 import type { S3Settings } from "../env.ts";
 import { inBlocks, takeIn } from "./intake.ts";
 import { inKeyOrder, type KeyEntry, toByteText } from "./keys.ts";
@@ -94,7 +95,10 @@ export async function openS3Store(
   const client = new S3Client(configured);
   const presign = openPresigner(settings, configured);
   const s3: S3 = { client, name: settings.bucket, presign, partBytes, singleCopyLimitBytes };
-  await ensureBucket(s3);
+  // A server that is away is waited for by whoever needs it; one that refuses us is told of at once.
+  await ensureBucket(s3).catch((error: unknown) => {
+    if (hasAnswered(error)) throw error;
+  });
 
   return {
     put: (key, body, options = {}) => put(s3, key, body, options),
@@ -109,7 +113,10 @@ export async function openS3Store(
     putPart: (upload, number, body) => putPart(s3, upload, number, body),
     completeParts: (upload, parts) => completeParts(s3, upload, parts),
     discardUnfinished: (prefix) => abortUploads(s3, prefix),
-    check: () => check(s3),
+    async check() {
+      await ensureBucket(s3);
+      await check(s3);
+    },
   };
 }
 

@@ -4,7 +4,7 @@ import { watchReadiness } from "../../api/readiness.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { openDatabase } from "../../models/database.ts";
 import { MODELS } from "../../models/index.ts";
-import { reportWorker } from "../../models/operations.ts";
+import { apkBuilderExists, dismissWorker, reportWorker } from "../../models/operations.ts";
 import { openTestDatabase } from "../support/database.ts";
 
 const WORKER = { id: "here", queues: Object.values(QUEUES), buildsApks: true, warnings: [] };
@@ -43,6 +43,16 @@ describe("the platform", () => {
       ok: false,
       detail: "no worker serves io, build, outbound",
     });
+  });
+
+  test("does not count a worker that has stopped, but remembers what it could do", async () => {
+    const given = await parts();
+
+    await dismissWorker(given.database, WORKER.id);
+
+    const { checks } = await watchReadiness(given)();
+    expect(checks["workers"]).toMatchObject({ ok: false });
+    expect(await apkBuilderExists()).toBe(WORKER.buildsApks);
   });
 
   test("blames neither migrations nor workers when the database is away", async () => {

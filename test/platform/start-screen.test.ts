@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openPartLog } from "../../supervisor/part-log.ts";
 import { choosePorts, PortsInUse } from "../../supervisor/ports.ts";
+import { BadConfiguration } from "../../platform/env.ts";
+import { NoTemporal } from "../../supervisor/temporal-server.ts";
 import { openScreen, type Row } from "../../supervisor/screen.ts";
 import { wordsFor } from "../../supervisor/words.ts";
 
@@ -64,18 +66,29 @@ describe("the start screen", () => {
     expect(screen.text()).toContain("密钥");
   });
 
+  test("says in the person's language what is wrong with the configuration, and what was tried", () => {
+    const screen = open("zh_CN.UTF-8");
+
+    screen.onFault(new BadConfiguration(["HOST: nowhere"]));
+    screen.onFault(new NoTemporal(["  - PATH: there is no temporal on it"]));
+
+    expect(screen.text()).toContain("配置无法使用:\n  - HOST: nowhere");
+    expect(screen.text()).toMatch(/找不到 Temporal[^]*PATH: there is no[^]*最简单的办法/);
+  });
+
   test("keeps one line of progress on a terminal, and now and then a line in a file", () => {
     const terminal = open("en", { isTTY: true, columns: 20 });
     const file = open("en");
 
-    for (let seconds = 1; seconds <= 12; seconds++) {
+    // The tenth second fell between two looks at the clock.
+    for (const seconds of [1, 2, 9, 11, 12]) {
       terminal.onProgress({ step: "building", seconds });
       file.onProgress({ step: "building", seconds });
     }
 
     expect(terminal.text()).not.toContain("\n");
     expect(terminal.text()).toContain("Building: 12 s");
-    expect(file.text()).toBe("Building: 1 s\nBuilding: 10 s\n");
+    expect(file.text()).toBe("Building: 1 s\nBuilding: 11 s\n");
   });
 
   test("shows a warning that comes again and again once", () => {
@@ -111,6 +124,33 @@ describe("ports", () => {
       `port ${port} (TEMPORAL_PORT) is in use`,
     ]);
     expect(moved).not.toBe(port);
+  });
+
+  test("a taken one comes with a hint that is free, and another for each", async () => {
+    const want = (port: number) => ({ variable: "PORT", host: "127.0.0.1", port });
+    const servers = [createServer(), createServer()];
+    const [first] = await choosePorts([want(0)]);
+    for (const [at, server] of servers.entries()) {
+      await new Promise<void>((resolve, reject) => {
+        server.once("error", reject).listen(first! + at, "127.0.0.1", resolve);
+      });
+    }
+
+    const refused = await choosePorts([want(first!), want(first! + 1)]).catch((error) => error);
+    const hints = (refused as PortsInUse).wanted.map(({ free }) => free);
+    const taken = await choosePorts(hints.map(want));
+    for (const server of servers) server.close();
+
+    expect(new Set([first, first! + 1, ...hints]).size).toBe(4);
+    expect(taken).toEqual(hints);
+  });
+
+  test("of a host that is not this machine are a fault of the configuration", async () => {
+    const elsewhere = { variable: "PORT", host: "192.0.2.1", port: 0 };
+
+    await expect(choosePorts([elsewhere])).rejects.toMatchObject({
+      faults: ["HOST: 192.0.2.1 is no address of this machine"],
+    });
   });
 
   test("that are wanted twice are not given twice", async () => {

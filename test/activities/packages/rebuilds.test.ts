@@ -184,3 +184,29 @@ test("a run remembers where each step's output lies", async () => {
     packageKeys.version(accepted.packageId, accepted.versionId, artefact.sha256),
   );
 });
+
+test("of many builds of one version the first and the newest are kept, and the others go some days later", async () => {
+  const bench = await openHardening();
+  const accepted = await accept(bench);
+  const publish = async (run: RunOrder) => {
+    const { artefact } = await buildAll(bench, run);
+    const plan = await bench.perform("openPublication", run);
+    await bench.perform("recordLive", { ...run, plan: plan! });
+    return artefact.key;
+  };
+  const first = await publish(accepted.order);
+  const second = await publish(await order(bench, accepted));
+  const third = await publish(await order(bench, accepted));
+
+  await bench.perform("clearRunOutputs", { endedBefore: Date.now() + 1000, limit: 9 });
+
+  const isKept = async (key: string) => (await bench.objects.head(key)) !== undefined;
+  expect([await isKept(first), await isKept(second), await isKept(third)]).toEqual([
+    true,
+    false,
+    true,
+  ]);
+  const input = (await PackageRun.findOne({ where: { artefactKey: null }, rejectOnEmpty: true }))
+    .artefactSha256!;
+  await expect(order(bench, accepted, { input })).rejects.toThrow(/not kept any more|has it/);
+});

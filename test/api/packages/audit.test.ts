@@ -1,4 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { permitsBy } from "../../../domain/accounts.ts";
+import { inTransaction } from "../../../models/database.ts";
+import { Package, removePackageRows } from "../../../models/packages/index.ts";
 import { ADMIN, startApi, STRANGER } from "../../support/api.ts";
 import { uploadPackage } from "../../support/packages.ts";
 
@@ -39,6 +42,26 @@ describe("GET /api/v1/packages/:id/audit", () => {
     );
     expect(file.body.split("\r\n")).toHaveLength(3);
     expect(foreign.status).toBe(422);
+  });
+
+  test("stays when the package is gone, for those who administer all packages", async () => {
+    const api = await startApi();
+    const { id, name } = (await uploadPackage(api)).body;
+    const path = `/api/v1/packages/${id}`;
+    const { id: uuid } = await Package.findOne({ rejectOnEmpty: true });
+    const holder = { ...STRANGER, keyId: uuid, packages: { [uuid]: permitsBy(["administer"]) } };
+
+    await api.call(ADMIN, "DELETE", path, { json: { name } });
+    const leaving = await api.call(ADMIN, "GET", `${path}/audit`);
+    await inTransaction(api.services.database, (transaction) =>
+      removePackageRows(uuid, transaction),
+    );
+    const gone = await api.call(ADMIN, "GET", `${path}/audit`);
+    const denied = await api.call(holder, "GET", `${path}/audit`);
+
+    expect(leaving.body.items[0].action).toBe("packages.deleted");
+    expect(gone.body).toEqual(leaving.body);
+    expect(denied.status).toBe(404);
   });
 
   test("is for those who may administer packages; an auditor asks for the whole audit", async () => {
