@@ -124,7 +124,8 @@ export const packageKeys = {
   /** Immutable: the digest is in the key, so other bytes are another key. */
   version: (id: string, versionId: string, sha256: string) =>
     `packages/${id}/versions/${versionId}/${sha256}`,
-  icon: (id: string, versionId: string) => `packages/${id}/versions/${versionId}/icon`,
+  icon: (id: string, versionId: string, sha256: string) =>
+    `packages/${id}/versions/${versionId}/icons/${sha256}`,
   versionFolder: (id: string, versionId: string) => `packages/${id}/versions/${versionId}/`,
   live: (id: string, channel: string) =>
     channel === STABLE ? `packages/${id}/live` : `packages/${id}/channels/${channel}`,

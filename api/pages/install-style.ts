@@ -20,7 +20,7 @@ h1{margin-top:1.1rem;font-size:1.6rem;line-height:1.25;overflow-wrap:anywhere}
 section{margin-top:1.75rem;padding-top:1.5rem;border-top:1px solid var(--line)}
 h2{margin-bottom:.6rem;font-size:1rem}
 .notes{white-space:pre-wrap;overflow-wrap:anywhere}
-dl{display:grid;grid-template-columns:minmax(6rem,auto) minmax(0,1fr);gap:.45rem 1rem;font-size:.9rem}
+dl{display:grid;grid-template-columns:minmax(0,2fr) minmax(0,3fr);gap:.45rem 1rem;font-size:.9rem}
 dt{color:var(--soft)}
 dd{overflow-wrap:anywhere;font-variant-numeric:tabular-nums}
 dd:last-child{font-family:ui-monospace,SFMono-Regular,Menlo,monospace;font-size:.8rem}

@@ -1,5 +1,6 @@
 import { Op, type Transaction } from "sequelize";
 import { isTaken } from "../database.ts";
+import { page } from "../paging.ts";
 import { keepStatus } from "./status.ts";
 import { PackageChannel, PackageRun, type PackageVersion } from "./tables.ts";
 
@@ -80,11 +81,13 @@ export async function publishedAt({
   id: versionId,
   channel,
 }: Pick<PackageVersion, "packageId" | "id" | "channel">): Promise<Date | undefined> {
-  const run = await PackageRun.findOne({
+  const { items } = await page(PackageRun, {
     where: { packageId, versionId, channel, state: "succeeded", number: { [Op.gt]: 0 } },
-    order: [["createdAt", "DESC"]],
+    order: [["number", "DESC"]],
+    index: "package_runs_package_id_channel_number",
+    limit: 1,
   });
-  return run?.endedAt ?? undefined;
+  return items[0]?.endedAt ?? undefined;
 }
 
 /** The ids of versions that a channel's link has shown, the last one first. */

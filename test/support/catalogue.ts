@@ -6,6 +6,7 @@ import {
   keepStatus,
   Package,
   PackageChannel,
+  PackageDownload,
   PackageRun,
   PackageVersion,
 } from "../../models/packages/index.ts";
@@ -60,6 +61,10 @@ async function insert(seeds: Seed[], transaction: Transaction): Promise<void> {
     seeds.flatMap(({ channels }) => channels),
     as,
   );
+  await PackageDownload.bulkCreate(
+    seeds.flatMap(({ downloads }) => downloads),
+    as,
+  );
   await AuditEntry.bulkCreate(
     seeds.flatMap(({ audit }) => audit),
     as,
@@ -96,6 +101,14 @@ function makeSeed(serial: number, versionsEach: number) {
       name,
       lastNumber: versionsEach,
       ...(live && { liveNumber: versionsEach, liveVersionId: live.id }),
+    })),
+    downloads: versions.map(({ version, channel, createdAt }) => ({
+      packageId,
+      day: createdAt.toISOString().slice(0, 10),
+      version,
+      channel,
+      downloads: 7,
+      bytes: 7_000_000,
     })),
     audit: versions.map(({ version, createdAt }, number) => ({
       id: newId(),

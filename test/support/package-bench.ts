@@ -150,6 +150,7 @@ export function stepOrder(accepted: Accepted, step: BuildStep): StepOrder {
 
 export async function build(bench: Bench, accepted: Accepted) {
   await bench.perform("beginBuild", accepted.order);
+  await bench.perform("runBuildStep", stepOrder(accepted, "metadata"));
   return bench.perform("runBuildStep", stepOrder(accepted, "checksums"));
 }
 
