@@ -6,6 +6,8 @@ export interface HostileEntry {
   bytes?: Buffer;
   /** Already packed, and what the directory says that it unpacks to. */
   packed?: { bytes: Buffer; unpackedBytes: number };
+  /** So many bytes that its headers count and that are not in what is answered: the caller puts a hole there. */
+  hole?: number;
   flags?: number;
   /** A Unix file mode. */
   mode?: number;
@@ -27,25 +29,34 @@ export function hostileZip(entries: HostileEntry[]): Buffer {
     const { local, central } = writeEntry(entry, at);
     parts.push(local);
     directory.push(central);
-    at += local.length;
+    at += local.length + (entry.hole ?? 0);
   }
   const listing = Buffer.concat(directory);
   return Buffer.concat([...parts, listing, endOf(entries.length, at, listing.length)]);
 }
 
 function writeEntry(
-  { name, bytes = Buffer.alloc(0), packed, flags = 0, mode = 0o100_644, hidden }: HostileEntry,
+  {
+    name,
+    bytes = Buffer.alloc(0),
+    packed,
+    hole,
+    flags = 0,
+    mode = 0o100_644,
+    hidden,
+  }: HostileEntry,
   at: number,
 ) {
   const content = packed?.bytes ?? bytes;
-  const unpackedBytes = packed?.unpackedBytes ?? bytes.length;
+  const packedBytes = content.length + (hole ?? 0);
+  const unpackedBytes = packed?.unpackedBytes ?? packedBytes;
   const encoded = Buffer.from(name);
   const facts = Buffer.alloc(26);
   facts.writeUInt16LE(45, 0);
   facts.writeUInt16LE(UTF8 | flags, 2);
   facts.writeUInt16LE(packed ? DEFLATED : STORED, 4);
   facts.writeUInt32LE(packed ? 0 : crc32(bytes), 10);
-  facts.writeUInt32LE(content.length, 14);
+  facts.writeUInt32LE(Math.min(packedBytes, UNKNOWN), 14);
   facts.writeUInt32LE(Math.min(unpackedBytes, UNKNOWN), 18);
   facts.writeUInt16LE(encoded.length, 22);
 
@@ -53,18 +64,25 @@ function writeEntry(
   sizes.writeUInt16LE(1, 0);
   sizes.writeUInt16LE(16, 2);
   sizes.writeBigUInt64LE(BigInt(unpackedBytes), 4);
-  sizes.writeBigUInt64LE(BigInt(content.length), 12);
+  sizes.writeBigUInt64LE(BigInt(packedBytes), 12);
   const own = Buffer.from(facts);
-  if (hidden) {
+  if (hidden || hole !== undefined) {
     own.writeUInt32LE(UNKNOWN, 14);
     own.writeUInt32LE(UNKNOWN, 18);
     own.writeUInt16LE(sizes.length, 24);
   }
-  const local = [Buffer.from("PK\u0003\u0004"), own, encoded, ...(hidden ? [sizes] : []), content];
+  const local = [
+    Buffer.from("PK\u0003\u0004"),
+    own,
+    encoded,
+    ...(own.readUInt16LE(24) > 0 ? [sizes] : []),
+    content,
+  ];
 
-  const isLarge = unpackedBytes >= UNKNOWN;
+  const isLarge = hole !== undefined || unpackedBytes >= UNKNOWN;
   if (isLarge) {
     facts.writeUInt32LE(UNKNOWN, 14);
+    facts.writeUInt32LE(UNKNOWN, 18);
     facts.writeUInt16LE(sizes.length, 24);
   }
   const rest = Buffer.alloc(14);
@@ -97,8 +115,8 @@ function endOf(entries: number, at: number, listingBytes: number): Buffer {
   end.writeUInt16LE(Math.min(entries, 0xffff), 8);
   end.writeUInt16LE(Math.min(entries, 0xffff), 10);
   end.writeUInt32LE(listingBytes, 12);
-  end.writeUInt32LE(at, 16);
-  return Buffer.concat([...(entries >= 0xffff ? [wide, locator] : []), end]);
+  end.writeUInt32LE(Math.min(at, UNKNOWN), 16);
+  return Buffer.concat([...(entries >= 0xffff || at >= UNKNOWN ? [wide, locator] : []), end]);
 }
 
 const BLOCK_BYTES = 64 * 1024 * 1024;
