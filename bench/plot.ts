@@ -1,7 +1,7 @@
 import type { Plot } from "./measurement.ts";
 
 const WIDTH = 720;
-const LABEL_WIDTH = 200;
+const LETTER = 6.6;
 const VALUE_WIDTH = 90;
 const ROW = 34;
 const BAR = 20;
@@ -11,19 +11,20 @@ const COLOURS = ["#2f6f8f", "#9aa7ad", "#c9d1d5", "#b8860b"] as const;
 /** Bars as SVG, readable on light and on dark pages. The spread is a thin line over the end of its bar. */
 export function drawBars({ title, unit, bars }: Plot): string {
   const most = Math.max(...bars.map(({ value, most: top = value }) => Math.max(value, top)));
-  const scale = (WIDTH - LABEL_WIDTH - VALUE_WIDTH) / most;
+  const labelWidth = 24 + LETTER * Math.max(...bars.map(({ label }) => label.length));
+  const scale = (WIDTH - labelWidth - VALUE_WIDTH) / most;
   const rows = bars.map(({ label, value, least, most: top }, index) => {
     const y = HEAD + index * ROW;
     const middle = y + BAR / 2;
-    const at = (number: number) => (LABEL_WIDTH + number * scale).toFixed(1);
+    const at = (number: number) => (labelWidth + number * scale).toFixed(1);
     const spread =
       least === undefined || top === undefined
         ? ""
         : `<line x1="${at(least)}" x2="${at(top)}" y1="${middle}" y2="${middle}" stroke="#d0021b" stroke-width="2"/>`;
     const number = value.toLocaleString("en", { maximumSignificantDigits: 3 });
     return [
-      `<text x="${LABEL_WIDTH - 8}" y="${middle + 4}" text-anchor="end">${escaped(label)}</text>`,
-      `<rect x="${LABEL_WIDTH}" y="${y}" width="${(value * scale).toFixed(1)}" height="${BAR}" fill="${COLOURS[index % COLOURS.length]}"/>`,
+      `<text x="${labelWidth - 8}" y="${middle + 4}" text-anchor="end">${escaped(label)}</text>`,
+      `<rect x="${labelWidth}" y="${y}" width="${(value * scale).toFixed(1)}" height="${BAR}" fill="${COLOURS[index % COLOURS.length]}"/>`,
       spread,
       `<text x="${at(Math.max(value, top ?? 0))}" dx="6" y="${middle + 4}">${number}</text>`,
     ].join("");

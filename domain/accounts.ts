@@ -6,6 +6,8 @@ export const PERMISSIONS = [
   "packages:publish",
   "packages:administer",
   "packages:original",
+  "pipelines:read",
+  "pipelines:administer",
   "audit:read",
   "webhooks:read",
   "webhooks:administer",

@@ -22,6 +22,13 @@ export const LIMITS = {
   formFields: 32,
   /** Ranges asked for in one request; more than these, and the whole is sent. */
   byteRanges: 50,
+  pipelineSteps: 20,
+  commandWords: 100,
+  commandWordCharacters: 1000,
+  stepSeconds: 86_400,
+  stepTries: 10,
+  stepPauseSeconds: 600,
+  patternCharacters: 200,
   /** A picture or a property list inside a package; larger ones are not looked at. */
   iconBytes: 1 * MiB,
   stepLogBytes: 1 * MiB,

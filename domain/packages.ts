@@ -3,7 +3,7 @@ import type { Issue } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 
 /** What a package is, told from its content; also the extension of its links. */
-export const PACKAGE_TYPES = ["apk", "ipa", "zip"] as const;
+export const PACKAGE_TYPES = ["apk", "ipa", "zip", "exe"] as const;
 export type PackageType = (typeof PACKAGE_TYPES)[number];
 
 /**
@@ -59,55 +59,22 @@ export function isBuild(kind: RunKind): boolean {
   return (BUILD_KINDS as readonly RunKind[]).includes(kind);
 }
 
-/** The steps that make the published form out of an original, in their only right order. */
-export const BUILD_STEPS = ["metadata", "scan", "harden", "align", "sign", "checksums"] as const;
-export type BuildStep = (typeof BUILD_STEPS)[number];
+/** The name of a step that makes the published form out of an original: the frame's, or one of the pipeline's. */
+export type BuildStep = string;
 
 /** The steps that bring a built version to the fixed link. */
 export const PUBLICATION_STEPS = ["switch", "purge", "check"] as const;
 export type PublicationStep = (typeof PUBLICATION_STEPS)[number];
 
-export type RunStep = BuildStep | PublicationStep;
+/** The name of any step of a run. */
+export type RunStep = string;
+
+/** Where the steps of publications stand in a run: behind every pipeline's. */
+export const PUBLICATION_POSITION = 1_000;
 
 /** `reused`: not run again, its output is an earlier run's. */
 export const STEP_STATES = ["running", "succeeded", "failed", "reused"] as const;
 export type StepState = (typeof STEP_STATES)[number];
-
-/** Which build steps a package of this type goes through with this configuration. */
-export function planSteps(
-  type: PackageType,
-  configured: { scan: boolean; harden: boolean },
-): BuildStep[] {
-  return BUILD_STEPS.filter((step) => {
-    switch (step) {
-      case "metadata":
-      case "checksums":
-        return true;
-      case "scan":
-        return configured.scan;
-      case "harden":
-        return configured.harden;
-      case "align":
-      case "sign":
-        return type === "apk";
-    }
-  });
-}
-
-/** What of a plan runs when it begins with `first`; a step that is not configured any more is passed over. */
-export function stepsFrom(first: BuildStep, plan: readonly BuildStep[]): BuildStep[] {
-  return plan.filter((step) => BUILD_STEPS.indexOf(step) >= BUILD_STEPS.indexOf(first));
-}
-
-/** The time limit of each step, in seconds. */
-export const STEP_SECONDS: Record<BuildStep, number> = {
-  metadata: 600,
-  scan: 3600,
-  harden: 7200,
-  align: 1800,
-  sign: 1800,
-  checksums: 3600,
-};
 
 /** What a caller of the contract sees: a package is a success as soon as one version is live. */
 export const PACKAGE_STATUSES = [
@@ -157,7 +124,8 @@ export const packageKeys = {
   /** Immutable: the digest is in the key, so other bytes are another key. */
   version: (id: string, versionId: string, sha256: string) =>
     `packages/${id}/versions/${versionId}/${sha256}`,
-  icon: (id: string, versionId: string) => `packages/${id}/versions/${versionId}/icon`,
+  icon: (id: string, versionId: string, sha256: string) =>
+    `packages/${id}/versions/${versionId}/icons/${sha256}`,
   versionFolder: (id: string, versionId: string) => `packages/${id}/versions/${versionId}/`,
   live: (id: string, channel: string) =>
     channel === STABLE ? `packages/${id}/live` : `packages/${id}/channels/${channel}`,

@@ -2,6 +2,7 @@ import type { Define } from "./database.ts";
 import { defineAccounts } from "./accounts.ts";
 import { defineOperations } from "./operations.ts";
 import { definePackages } from "./packages/index.ts";
+import { definePipelines } from "./pipelines.ts";
 import { defineWebhooks } from "./webhooks/index.ts";
 
 /** All models of the product, for `openDatabase`. */
@@ -9,5 +10,6 @@ export const MODELS: readonly Define[] = [
   defineAccounts,
   defineOperations,
   definePackages,
+  definePipelines,
   defineWebhooks,
 ];

@@ -10,6 +10,7 @@ import {
 import { refusal, refusalIn } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import type { PackageType } from "../domain/packages.ts";
+import { isExecutable } from "./executable.ts";
 import type { OpenedObject } from "./objects/index.ts";
 
 /** What a careful reader wants to know of an archive's entries; none of it makes the archive unreadable. */
@@ -20,7 +21,7 @@ export type ArchiveFinding =
   | "second-manifest"
   | "disguised";
 
-/** What the directory of a ZIP archive says; the entries themselves are not read. */
+/** What the directory of a ZIP archive says, its entries unread; of a program of Windows only what it is. */
 export interface ArchiveListing {
   type: PackageType;
   entries: number;
@@ -44,7 +45,7 @@ const WINDOW_BYTES = 512 * 1024;
 
 /**
  * Reads the directory of a ZIP archive through a few ranges, whatever the size of the archive. Refuses with
- * `packages/not-an-archive` what is no ZIP or has a damaged directory, and with `packages/too-many-entries`
+ * `packages/not-an-archive` what is neither a ZIP nor a program of Windows, or has a damaged directory, and with `packages/too-many-entries`
  * what has more than `LIMITS.archiveEntries`; when the store fails, its error comes through. With `headers` it also
  * looks at what stands before each entry, which takes a range every half MiB.
  */
@@ -54,6 +55,7 @@ export async function readArchive(
 ): Promise<ArchiveListing> {
   const windows = createWindows(object);
   try {
+    if (await isExecutable(windows)) return programOf(windows);
     const stubBytes = await measureStub(windows);
     const zip = await fromRandomAccessReaderPromise(
       new WindowReader(windows, stubBytes),
@@ -69,9 +71,15 @@ export async function readArchive(
     if (refusalIn(error)) throw error;
     throw refusal(
       "packages/not-an-archive",
-      "This file is not a ZIP archive, or its directory is damaged: send the whole package.",
+      "This file is neither a ZIP archive nor an EXE, or it is damaged: send the whole package.",
     );
   }
+}
+
+/** A program has no entries; what lies packed in it is the scanner's to find. */
+function programOf({ bytes }: Windows): ArchiveListing {
+  const sizes = { compressedBytes: bytes, uncompressedBytes: bytes, largestEntryBytes: bytes };
+  return { type: "exe", entries: 0, ...sizes, names: [], findings: [] };
 }
 
 /** Only the type of what `readArchive` reads; refuses the same. */

@@ -168,6 +168,10 @@ const VARIABLES = {
     rule: command.optional(),
     doc: "JSON array with {input} and {output}; packages are hardened with it when given",
   },
+  PIPELINE_SECRETS: {
+    rule: z.string().optional(),
+    doc: 'Path of a JSON file {"secrets": {NAME: TEXT}, "files": {NAME: PATH}, "values": {NAME: TEXT}} that pipelines refer to by name',
+  },
   MAX_PACKAGE_BYTES: {
     rule: z.coerce.number().int().min(1).max(LIMITS.packageBytes).default(LIMITS.packageBytes),
     doc: "Largest package accepted, at most 20 GiB",

@@ -1,5 +1,6 @@
 import { isAbsolute } from "node:path";
 import { access } from "node:fs/promises";
+import { listPipelineVersions } from "../models/pipelines.ts";
 import { BadConfiguration, type Env } from "../platform/env.ts";
 import type { Keys } from "../platform/keys.ts";
 import type { Shell } from "../platform/shell.ts";
@@ -55,6 +56,18 @@ export async function findCapabilities(env: Env, keys: Keys, shell: Shell): Prom
     warnings.push("Tools run without a sandbox. Install the Debian package bubblewrap.");
   }
   return { buildsApks: missing.length === 0 && keys.signing !== undefined, warnings };
+}
+
+/** Of the programs that pipelines need, those that this machine has. */
+export async function findTools(shell: Shell): Promise<string[]> {
+  const pipelines = await listPipelineVersions();
+  const needed = new Set([
+    ...ANDROID_TOOLS,
+    ...pipelines.flatMap(({ definition }) => definition.steps.flatMap(({ tools }) => tools)),
+  ]);
+  const found: string[] = [];
+  for (const tool of needed) if (await shell.find(tool)) found.push(tool);
+  return found;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -27,14 +27,16 @@ interface ChoreTools {
 /** What a worker does beside its queues: says that it is there, and removes what nobody finished. */
 export async function startChores(
   tools: ChoreTools,
-  report: Pick<WorkerReport, "id" | "queues" | "buildsApks" | "warnings">,
+  report: Pick<WorkerReport, "id" | "queues" | "buildsApks" | "warnings" | "knownReferences">,
+  findTools: () => Promise<string[]>,
 ): Promise<() => Promise<void>> {
   const attempt = (chore: () => Promise<unknown>) =>
     chore().catch((error: unknown) => tools.log.warn({ err: error }, "chore failed"));
-  await reportWorker(tools.database, report);
+  const tell = async () => reportWorker(tools.database, { ...report, tools: await findTools() });
+  await tell();
   await attempt(() => tidy(tools));
   const timers = [
-    setInterval(() => void attempt(() => reportWorker(tools.database, report)), REPORT_MS),
+    setInterval(() => void attempt(tell), REPORT_MS),
     setInterval(() => void attempt(() => tidy(tools)), TIDY_MS),
   ];
   return async () => {

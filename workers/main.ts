@@ -16,6 +16,7 @@ import { deriveKey, unseal } from "../platform/crypto.ts";
 import { openEdge } from "../platform/edge/index.ts";
 import { readEnv, type Env } from "../platform/env.ts";
 import { createRedactor } from "../platform/redaction.ts";
+import { readReferences, referenceNames } from "../platform/references.ts";
 import { openResources, type Resources } from "../platform/resources.ts";
 import { openSchedules } from "../platform/schedules.ts";
 import { openShell, type Shell } from "../platform/shell.ts";
@@ -25,7 +26,7 @@ import { runProcess } from "../platform/shutdown.ts";
 import { tellReady } from "../platform/supervised.ts";
 import { connectionOptions } from "../platform/temporal.ts";
 import { readVersion } from "../platform/version.ts";
-import { findCapabilities, NO_TOOLS } from "./capabilities.ts";
+import { findCapabilities, findTools, NO_TOOLS } from "./capabilities.ts";
 import { startChores } from "./chores.ts";
 import { nameCaller } from "./interceptors/activity.ts";
 import { startRelay } from "./relay.ts";
@@ -77,7 +78,10 @@ await runProcess("worker", async (onStop) => {
   });
 
   const id = `${hostname()}/${queues.join(",")}`;
-  onStop(await startChores({ ...resources, database }, { ...capabilities, id, queues }));
+  const known = builds ? referenceNames(readReferences(env, resources.keys), env) : [];
+  const report = { ...capabilities, id, queues, knownReferences: known };
+  const tools = async () => (builds ? findTools(shell) : []);
+  onStop(await startChores({ ...resources, database }, report, tools));
   if (queues.includes(QUEUES.orchestrator)) {
     await applySchedules(resources.temporal);
     onStop(startRelay({ ...resources, database }));
@@ -94,7 +98,8 @@ function packageTools(
   database: Database,
   shell: Shell,
 ): PackageTools {
-  const secrets = secretsOf(env, resources);
+  const references = readReferences(env, resources.keys);
+  const secrets = [...secretsOf(env, resources), ...Object.values(references.secrets)];
   return {
     ...resources,
     database,
@@ -111,7 +116,7 @@ function packageTools(
     settings: {
       scanSignatures: env.SCAN_SIGNATURES,
       hardenCommand: env.HARDEN_COMMAND,
-      signing: resources.keys.signing,
+      references,
       publicUrl: env.publicUrl,
       publicationCheckUrl: env.publicationCheckUrl,
       secrets,

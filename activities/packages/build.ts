@@ -1,25 +1,45 @@
 import { activityInfo } from "@temporalio/activity";
 import { LIMITS } from "../../domain/limits.ts";
-import { BUILD_STEPS } from "../../domain/packages.ts";
+import { FRAME_SECONDS, type PipelineStep } from "../../domain/pipelines.ts";
 import { inTransaction } from "../../models/database.ts";
-import { appendLog, beginStep, endStep } from "../../models/packages/index.ts";
-import { attempt, stepFailureIn } from "./attempt.ts";
+import {
+  appendLog,
+  beginStep,
+  endStep,
+  PackageRun,
+  PackageVersion,
+  pipelineOfRun,
+} from "../../models/packages/index.ts";
+import { attempt, StepFailure, stepFailureIn } from "./attempt.ts";
 import type { Artefact, StepOrder } from "./contract.ts";
 import { runChecksums } from "./steps/checksums.ts";
-import { runAlign, runHarden, runSign } from "./steps/programs.ts";
+import { runCommand } from "./steps/command.ts";
 import { runMetadata } from "./steps/metadata.ts";
 import { runScan } from "./steps/scan.ts";
 import type { StepWork } from "./steps/work.ts";
 import type { PackageTools } from "./tools.ts";
 
-const STEPS: Record<StepOrder["step"], (work: StepWork) => Promise<Artefact>> = {
+const FRAME: Record<string, (work: StepWork) => Promise<Artefact>> = {
   metadata: runMetadata,
   scan: runScan,
-  harden: runHarden,
-  align: runAlign,
-  sign: runSign,
   checksums: runChecksums,
 };
+
+/** What is known of a step before it begins: its place in its run, and what its pipeline says of it. */
+async function lookUp({ runId, step, type, versionId }: StepOrder) {
+  const run = await PackageRun.findByPk(runId, { rejectOnEmpty: true });
+  const { version } = await PackageVersion.findByPk(versionId, { rejectOnEmpty: true });
+  const { steps } = await pipelineOfRun(run, type);
+  const definition = steps.find(({ name }) => name === step);
+  return { position: Math.max(run.plan?.indexOf(step) ?? 0, 0), version, definition };
+}
+
+function perform(definition: PipelineStep | undefined, work: StepWork): Promise<Artefact> {
+  const run = FRAME[work.step];
+  if (run) return run(work);
+  if (definition) return runCommand(work, definition);
+  throw new StepFailure("broken", `The run's pipeline has no step ${work.step}.`);
+}
 
 /** The steps that make the published form out of an original. */
 export function createBuildActivities(tools: PackageTools) {
@@ -33,8 +53,8 @@ export function createBuildActivities(tools: PackageTools) {
     async runBuildStep(order: StepOrder): Promise<Artefact> {
       return attempt(redact, async (signal) => {
         const { runId, step, tries } = order;
+        const { position, version, definition } = await lookUp(order);
         const turn = await inTransaction(database, async (transaction) => {
-          const position = BUILD_STEPS.indexOf(step);
           const begun = await beginStep({ runId, position, name: step }, transaction);
           const again = activityInfo().attempt + tries;
           const label = again > 1 ? `${step} (attempt ${again})` : step;
@@ -51,9 +71,11 @@ export function createBuildActivities(tools: PackageTools) {
         });
         try {
           const output = await shell.withScratch(`${step}-${runId}`, (directory) =>
-            STEPS[step]({
+            perform(definition, {
               ...order,
               turn,
+              version,
+              timeoutSeconds: definition?.timeoutSeconds ?? FRAME_SECONDS[step] ?? 0,
               tools,
               signal,
               directory,

@@ -1,4 +1,4 @@
-import type { BuildStep, PackageType, PublicationStep, RunKind } from "../../domain/packages.ts";
+import type { BuildStep, PackageType, RunKind, RunStep } from "../../domain/packages.ts";
 
 /** What names a run everywhere: rows, objects and workflows carry these ids. */
 export interface RunIds {
@@ -41,8 +41,17 @@ export interface BuildPlan {
   versionId: string;
   steps: BuildStep[];
   original: Artefact;
+  /** How long each step may last and how often it is tried, by its name. */
+  rules?: Record<string, StepRule>;
   /** True when that is what an earlier run has left: if it is gone, there is nobody to ask. */
   isKept?: boolean;
+}
+
+/** What a pipeline says of a step's patience. */
+export interface StepRule {
+  timeoutSeconds: number;
+  tries: number;
+  pauseSeconds: number;
 }
 
 /** One step of a build: from where to where. */
@@ -100,6 +109,6 @@ export interface PublicationStepOrder extends RunOrder {
 export interface ParkOrder extends RunIds {
   /** The workflow that waits, which gets the operator's decision. */
   workflowId: string;
-  step: BuildStep | PublicationStep;
+  step: RunStep;
   reason: string;
 }

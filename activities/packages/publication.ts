@@ -1,9 +1,9 @@
 import {
-  BUILD_STEPS,
   closedDoor,
   fixedPath,
   linkPaths,
   packageKeys,
+  PUBLICATION_POSITION,
   PUBLICATION_STEPS,
 } from "../../domain/packages.ts";
 import type { PublicationStep } from "../../domain/packages.ts";
@@ -236,7 +236,7 @@ export function createPublicationActivities(tools: PackageTools) {
   ): Promise<void> {
     return attempt(redact, async (signal) => {
       const lines: string[] = [];
-      const position = BUILD_STEPS.length + PUBLICATION_STEPS.indexOf(name);
+      const position = PUBLICATION_POSITION + PUBLICATION_STEPS.indexOf(name);
       const turn = await inTransaction(database, (transaction) =>
         beginStep({ runId, position, name }, transaction),
       );

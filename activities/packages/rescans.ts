@@ -1,3 +1,4 @@
+import { SCAN_SECONDS } from "../../domain/pipelines.ts";
 import { randomUUID } from "node:crypto";
 import { inTransaction } from "../../models/database.ts";
 import {
@@ -38,7 +39,8 @@ export function createRescanActivities(tools: PackageTools) {
             `rescan-${versionId}`,
             (directory) => {
               const order = { ...ids, step: "scan", type: target.type, input, tries: 0 } as const;
-              return scan({ ...order, turn: 1, tools, signal, directory, say: () => {} });
+              const limits = { turn: 1, version: "", timeoutSeconds: SCAN_SECONDS };
+              return scan({ ...order, ...limits, tools, signal, directory, say: () => {} });
             },
           );
           const { sha256 } = input;

@@ -1,6 +1,13 @@
 import { Readable } from "node:stream";
 import { literal, Op } from "sequelize";
-import { isFinal, packageKeys, planSteps, stepsFrom } from "../../domain/packages.ts";
+import { isFinal, packageKeys } from "../../domain/packages.ts";
+import {
+  FRAME_SECONDS,
+  HARDENER,
+  type Pipeline,
+  type References,
+  stepNames,
+} from "../../domain/pipelines.ts";
 import { inTransaction } from "../../models/database.ts";
 import {
   appendLog,
@@ -12,14 +19,23 @@ import {
   PackageLogChunk,
   PackageRun,
   PackageVersion,
+  pipelineOfRun,
   readLog,
   takeNumber,
   takeTurn,
   type Turn,
 } from "../../models/packages/index.ts";
 import { lasting } from "./attempt.ts";
-import type { Artefact, BuildPlan, ParkOrder, RunEnd, RunIds, RunOrder } from "./contract.ts";
-import type { PackageTools } from "./tools.ts";
+import type {
+  Artefact,
+  BuildPlan,
+  ParkOrder,
+  RunEnd,
+  RunIds,
+  RunOrder,
+  StepRule,
+} from "./contract.ts";
+import type { PackageSettings, PackageTools } from "./tools.ts";
 
 const LOG_CHUNKS = 64;
 /** The packages that have a run under way. */
@@ -49,12 +65,9 @@ export function createRunActivities({ database, objects, bus, settings, fault }:
       if (!run) return GONE;
       const { type } = await Package.findByPk(packageId, { rejectOnEmpty: true });
       const version = await PackageVersion.findByPk(run.versionId, { rejectOnEmpty: true });
-      const plan =
-        run.plan ??
-        planSteps(type, {
-          scan: settings.scanSignatures !== undefined,
-          harden: settings.hardenCommand !== undefined,
-        });
+      const pipeline = await pipelineOfRun(run, type);
+      const names = stepNames(pipeline);
+      const plan = run.plan ?? names.filter((name) => isConfigured(settings, pipeline, name));
       await inTransaction(database, (transaction) => run.update({ plan }, { transaction }));
       await changed({ packageId, runId });
       const { fromStep } = run;
@@ -65,7 +78,9 @@ export function createRunActivities({ database, objects, bus, settings, fault }:
         type,
         version: version.version,
         versionId: version.id,
-        steps: fromStep ? stepsFrom(fromStep, plan) : plan,
+        // Where it is told to begin may be a step that is not configured: then it begins with the next one.
+        steps: plan.filter((name) => names.indexOf(name) >= names.indexOf(fromStep ?? "metadata")),
+        rules: rulesOf(pipeline),
         original: input ?? { key, bytes, sha256 },
         ...(input && input.key !== key && { isKept: true }),
       };
@@ -186,6 +201,26 @@ export function createRunActivities({ database, objects, bus, settings, fault }:
     });
     fault("log/recorded");
   }
+}
+
+/** Whether a worker with these settings does a step at all. */
+function isConfigured(settings: PackageSettings, { steps }: Pipeline, name: string): boolean {
+  if (name === "scan") return settings.scanSignatures !== undefined;
+  const when = steps.find((step) => step.name === name)?.when;
+  if (when === undefined) return true;
+  if (when === HARDENER) return settings.hardenCommand !== undefined;
+  const [kind, word] = when.split(":") as [string, string];
+  return Object.hasOwn(settings.references[`${kind}s` as keyof References], word);
+}
+
+function rulesOf({ steps }: Pipeline): Record<string, StepRule> {
+  const frame = Object.entries(FRAME_SECONDS).map(([name, timeoutSeconds]) => {
+    return [name, { timeoutSeconds, tries: 3, pauseSeconds: 1 }] as const;
+  });
+  const own = steps.map(({ name, timeoutSeconds, retry }) => {
+    return [name, { timeoutSeconds, ...retry }] as const;
+  });
+  return Object.fromEntries([...frame, ...own]);
 }
 
 /** What a run was told to begin with, if not with its version's original. */

@@ -1,4 +1,4 @@
-import type { SigningSettings } from "../../platform/env.ts";
+import type { References } from "../../domain/pipelines.ts";
 import type { Edge } from "../../platform/edge/index.ts";
 import type { Fault } from "../../platform/faults.ts";
 import type { Bus } from "../../platform/bus.ts";
@@ -37,7 +37,8 @@ export interface PackageSettings {
   scanSignatures?: string | undefined;
   /** Command with `{input}` and `{output}`; packages are hardened with it when given. */
   hardenCommand?: readonly string[] | undefined;
-  signing?: SigningSettings | undefined;
+  /** What pipelines may refer to, by kind and name. */
+  references: References;
   /** The address of the API for clients, and the one a publication is checked through. */
   publicUrl: string;
   publicationCheckUrl: string;

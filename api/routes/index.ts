@@ -3,6 +3,7 @@ import * as accounts from "./accounts.ts";
 import { documentationRoutes } from "./documentation.ts";
 import * as operations from "./operations.ts";
 import * as packages from "./packages/index.ts";
+import * as pipelines from "./pipelines.ts";
 import * as platform from "./platform.ts";
 import * as webhooks from "./webhooks/index.ts";
 
@@ -12,6 +13,7 @@ export const routes: Routes = {
   ...accounts,
   ...operations,
   ...packages,
+  ...pipelines,
   ...webhooks,
   ...documentationRoutes(() => routes),
 };

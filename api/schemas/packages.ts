@@ -43,6 +43,7 @@ const Sha256 = z
   .string()
   .regex(/^[0-9a-fA-F]{64}$/, "must be a sha256 of 64 hexadecimal digits")
   .transform((text) => text.toLowerCase());
+const Pipeline = z.string().min(1).max(50);
 const Moment = z.iso.datetime({ offset: true });
 
 export const PackageId = z.strictObject({ id: Serial });
@@ -57,11 +58,15 @@ export const NewPackage = z.strictObject({
   channel: Channel.default(STABLE),
   /** Build and keep it, and show it to nobody until it is published. */
   draft: z.stringbool().default(false),
+  /** What it goes through; the one named like its type when not given. */
+  pipeline: Pipeline.nullable().default(null),
 });
-export const NewVersion = NewPackage.omit({ name: true });
+export const NewVersion = NewPackage.omit({ name: true, pipeline: true });
 export const PackageChange = z
   .strictObject({
     description: Description.nullable(),
+    /** What it goes through from now on; the one named like its type when null. */
+    pipeline: Pipeline.nullable(),
     is_distributing: z.boolean(),
     /** How many versions of each channel are kept; all when null. */
     retained_versions: z.number().int().min(1).max(LIMITS.retainedVersions).nullable(),
@@ -126,7 +131,8 @@ export const RunSummary = z.strictObject({
   channel: z.string(),
   status: z.enum(RUN_STATES),
   reason: z.string().nullable(),
-  /** The step that its build begins with, if not the first, and what it begins with, if not the original. */
+  /** The version of the pipeline that its build goes through; the step that it begins with, if not the first, and what it begins with, if not the original. */
+  pipeline: z.strictObject({ name: z.string(), version: z.number().int() }).nullable(),
   from_step: z.string().nullable(),
   input_sha256: z.string().nullable(),
   /** When a timed publication is due. */
@@ -232,6 +238,8 @@ export const PackageOut = z.strictObject({
   name: z.string(),
   description: z.string().nullable(),
   type: z.enum(PACKAGE_TYPES),
+  /** What it has chosen to go through; null: the pipeline named like its type. */
+  pipeline: z.string().nullable(),
   current_version: z.string(),
   status: z.enum(PACKAGE_STATUSES),
   download_url: z.string().nullable(),
@@ -324,6 +332,7 @@ export function presentPackage(
     name: row.name,
     description: row.description,
     type: row.type,
+    pipeline: row.pipeline,
     current_version: shown.version,
     status: row.status,
     download_url: live ? linkOf(STABLE) : null,
@@ -403,6 +412,10 @@ export function presentRunSummary(run: PackageRun, version: string): z.input<typ
     channel: run.channel,
     status: run.state,
     reason: run.reason,
+    pipeline:
+      run.pipeline !== null && run.pipelineVersion !== null
+        ? { name: run.pipeline, version: run.pipelineVersion }
+        : null,
     from_step: run.fromStep,
     input_sha256: run.inputSha256,
     publish_at: run.publishAt?.toISOString() ?? null,

@@ -6,6 +6,7 @@ import { createWebhooks } from "./20261121T1010-create-webhooks.ts";
 import { addChannels } from "./20261121T1020-add-channels.ts";
 import { addRebuilds } from "./20261121T1100-add-rebuilds.ts";
 import { addCancellations } from "./20261121T1101-add-cancellations.ts";
+import { createPipelines } from "./20261121T1102-create-pipelines.ts";
 import { createFindings } from "./20261121T1110-create-findings.ts";
 import { markGateYanks } from "./20261121T1111-mark-gate-yanks.ts";
 import { countDownloads } from "./20261121T1120-count-downloads.ts";
@@ -25,6 +26,7 @@ export const MIGRATIONS: readonly Migration[] = [
   addChannels,
   addRebuilds,
   addCancellations,
+  createPipelines,
   createFindings,
   markGateYanks,
   countDownloads,

@@ -6,6 +6,7 @@ import {
   Op,
   type Sequelize,
 } from "sequelize";
+import { QUEUES } from "../../domain/queues.ts";
 import { flag, json, moment, text } from "../columns.ts";
 import { type Database, inTransaction } from "../database.ts";
 
@@ -19,6 +20,10 @@ export class WorkerReport extends Model<
   declare queues: string[];
   /** True when it can build APKs: it serves the build queue and has the Android tools and a key to sign with. */
   declare buildsApks: boolean;
+  /** Of the programs that pipelines need, those it has. */
+  declare tools: CreationOptional<string[] | null>;
+  /** The names of what pipelines may refer to that it is configured with. */
+  declare knownReferences: CreationOptional<string[] | null>;
   /** What works there, but not as well as it could, in sentences. */
   declare warnings: string[];
   declare seenAt: CreationOptional<Date>;
@@ -31,7 +36,8 @@ const REMEMBERED_MS = 86_400_000;
 /** Notes that a worker is there, and what it can do. */
 export async function reportWorker(
   database: Database,
-  report: Pick<WorkerReport, "id" | "queues" | "buildsApks" | "warnings">,
+  report: Pick<WorkerReport, "id" | "queues" | "buildsApks" | "warnings"> &
+    Partial<Pick<WorkerReport, "tools" | "knownReferences">>,
 ): Promise<void> {
   await inTransaction(database, (transaction) =>
     WorkerReport.upsert({ ...report, seenAt: new Date() }, { transaction }),
@@ -64,6 +70,34 @@ export async function apkBuilderExists(): Promise<boolean> {
   return (await WorkerReport.count({ where: { buildsApks: true, seenAt } })) > 0;
 }
 
+/** What a pipeline needs of one worker. */
+interface Needs {
+  tools: readonly string[];
+  references: readonly string[];
+}
+
+/** What of a pipeline's needs the worker lacks that comes nearest to having all; nothing when one has. */
+export async function lackingBuilders({ tools, references }: Needs): Promise<string[]> {
+  const needed = [...tools, ...references];
+  const lacks = (await builders()).map(({ tools: had, knownReferences: known }) => {
+    const has = new Set([...(had ?? []), ...(known ?? [])]);
+    return needed.filter((one) => !has.has(one));
+  });
+  return lacks.sort((a, b) => a.length - b.length)[0] ?? needed;
+}
+
+/** Everything that pipelines may refer to because a worker is configured with it. */
+export async function knownReferences(): Promise<string[]> {
+  return [...new Set((await builders()).flatMap((worker) => worker.knownReferences ?? []))];
+}
+
+/** Workers that run tools and were there within the last day, be it that they are out for a while. */
+async function builders(): Promise<WorkerReport[]> {
+  const seenAt = { [Op.gt]: new Date(Date.now() - REMEMBERED_MS) };
+  const workers = await WorkerReport.findAll({ where: { seenAt } });
+  return workers.filter(({ queues }) => queues.includes(QUEUES.build));
+}
+
 /** Binds the table of this file. */
 export function defineWorkers(sequelize: Sequelize): void {
   WorkerReport.init(
@@ -71,6 +105,8 @@ export function defineWorkers(sequelize: Sequelize): void {
       id: text(200, { primaryKey: true }),
       queues: json(),
       buildsApks: flag(),
+      tools: json({ allowNull: true }),
+      knownReferences: json({ allowNull: true }),
       warnings: json(),
       seenAt: moment(),
     },

@@ -20,6 +20,8 @@ export interface ReceivedOriginal {
   isDraft: boolean;
   description: string | null;
   type: PackageType;
+  /** What a new package has chosen to go through. */
+  pipeline?: string | null;
   fileName: string;
   key: string;
   bytes: number;
@@ -35,10 +37,10 @@ export async function acceptPackage(
 ): Promise<void> {
   try {
     await inTransaction(database, async (transaction) => {
-      const { packageId: id, type, description } = original;
+      const { packageId: id, type, description, pipeline = null } = original;
       const serial = await nextSerial("packages", transaction);
       const created = await Package.create(
-        { id, serial, name, description, type },
+        { id, serial, name, description, type, pipeline },
         { transaction },
       );
       await acceptOriginal(created, original, asker, transaction);

@@ -53,10 +53,10 @@ export function artefactOf({
 }
 
 /** Whether nothing needs what a run has built: no version shows it, and no other run has built the same. */
-export async function isSpare({ id, artefactKey }: PackageRun): Promise<boolean> {
+export async function isSpare({ id, packageId, artefactKey }: PackageRun): Promise<boolean> {
   if (artefactKey === null) return false;
-  const shown = { [Op.or]: [{ artefactKey }, { firstArtefactKey: artefactKey }] };
-  const built = { artefactKey, id: { [Op.ne]: id } };
+  const shown = { packageId, [Op.or]: [{ artefactKey }, { firstArtefactKey: artefactKey }] };
+  const built = { packageId, artefactKey, id: { [Op.ne]: id } };
   const uses = [
     await PackageVersion.count({ where: shown }),
     await PackageRun.count({ where: built }),

@@ -3,6 +3,7 @@ import { workflowId } from "../../domain/ids.ts";
 import { type Database, inTransaction } from "../database.ts";
 import { dropOutbox } from "../operations.ts";
 import { type Asker, auditPackage, holdPackage, tellLine } from "./orders.ts";
+import { pipelineOf } from "./pipelines.ts";
 import { holdVersion, tellRetention } from "./retention.ts";
 import { Package, PackageVersion } from "./tables.ts";
 
@@ -12,6 +13,7 @@ export interface PackageChanges {
   isDistributing?: boolean | undefined;
   retainedVersions?: number | null | undefined;
   graceSeconds?: number | undefined;
+  pipeline?: string | null | undefined;
 }
 
 /**
@@ -31,6 +33,7 @@ export async function changePackage(
     row.set(Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined)));
     const after = settingsOf(row);
     if (JSON.stringify(before) === JSON.stringify(after)) return;
+    if (before.pipeline !== after.pipeline) await pipelineOf(row, transaction);
     await row.save({ transaction });
     if (before.is_distributing && !after.is_distributing) {
       const argument = { packageId: owner.id };
@@ -47,9 +50,11 @@ export async function changePackage(
   });
 }
 
-function settingsOf({ description, isDistributing, retainedVersions, graceSeconds }: Package) {
+function settingsOf(row: Package) {
+  const { description, pipeline, isDistributing, retainedVersions, graceSeconds } = row;
   return {
     description,
+    pipeline,
     is_distributing: isDistributing,
     retained_versions: retainedVersions,
     grace_hours: graceSeconds / 3600,

@@ -2,7 +2,7 @@ import { Op, type Transaction } from "sequelize";
 import { v7 as newId } from "uuid";
 import { PLATFORM } from "../../domain/accounts.ts";
 import { VERDICT_MOVES, VERDICT_STATES } from "../../domain/packages.ts";
-import type { Finding, Verdict } from "../../domain/packages.ts";
+import type { Finding, StepState, Verdict } from "../../domain/packages.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
 import { emitGateEvent } from "./events.ts";
 import { type Asker, auditPackage, holdPackage } from "./orders.ts";
@@ -90,12 +90,13 @@ export async function noteScan(
 }
 
 /**
- * What is known of the bytes that a run began with and made: whether any of them were scanned, in whatever version,
- * and what was found in them in this package that nobody has approved.
+ * What is known of the bytes that a run began with and made: whether the package's metadata step has passed them or
+ * what they were made of, whether any of them were scanned, in whatever version, and what was found in them in this
+ * package that nobody has approved.
  */
 export async function standingOf(
   runId: string,
-): Promise<{ wasScanned: boolean; open: PackageFinding[] }> {
+): Promise<{ wasRead: boolean; wasScanned: boolean; open: PackageFinding[] }> {
   const run = await PackageRun.findByPk(runId, { rejectOnEmpty: true });
   const version = await PackageVersion.findByPk(run.versionId, { rejectOnEmpty: true });
   const steps = await PackageStep.findAll({
@@ -106,9 +107,22 @@ export async function standingOf(
   const sha256 = [run.inputSha256 ?? version.originalSha256, ...outputs];
   const open = { packageId: run.packageId, sha256, approvedAt: null };
   return {
+    wasRead: await wasRead(run, sha256),
     wasScanned: (await PackageScan.count({ where: { sha256 } })) > 0,
     open: await PackageFinding.findAll({ where: open }),
   };
+}
+
+/** Whether a run's metadata step has passed, or that of a run of its package that has made one of these bytes. */
+async function wasRead({ id, packageId }: PackageRun, sha256: string[]): Promise<boolean> {
+  const runs = await PackageRun.findAll({ where: { packageId }, attributes: ["id"] });
+  const makers = await PackageStep.findAll({
+    where: { runId: runs.map((run) => run.id), outputSha256: sha256 },
+    attributes: ["runId"],
+  });
+  const runId = [id, ...makers.map((step) => step.runId)];
+  const state: StepState[] = ["succeeded", "reused"];
+  return (await PackageStep.count({ where: { runId, name: "metadata", state } })) > 0;
 }
 
 /** The version was looked at to the end. One that is held or rejected stays so. */

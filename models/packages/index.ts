@@ -33,6 +33,7 @@ export { appendLog, logBytes, readLog } from "./log.ts";
 export { acceptPublication, acceptYank, takeTurn, type Turn } from "./publications.ts";
 export { findPublished, type Published, type Which } from "./published.ts";
 export { acceptRebuild, findStart, outputGone } from "./rebuilds.ts";
+export { deletePipeline, pipelineOf, pipelineOfRun } from "./pipelines.ts";
 export { acceptRescan, findShown, findUnscanned, type Unscanned } from "./rescans.ts";
 export { acceptRelease } from "./release.ts";
 export { removePackageRows } from "./removal.ts";

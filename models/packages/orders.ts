@@ -2,10 +2,12 @@ import type { Transaction } from "sequelize";
 import type { Actor } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
 import { workflowId } from "../../domain/ids.ts";
+import { isBuild } from "../../domain/packages.ts";
 import type { RunKind } from "../../domain/packages.ts";
 import { enqueue, recordAudit } from "../operations.ts";
 import { takeNumber } from "./link.ts";
 import { keepStatus } from "./status.ts";
+import { pipelineOf } from "./pipelines.ts";
 import { Package, PackageRun, type PackageVersion } from "./tables.ts";
 
 /** Who asks, and in which request. */
@@ -38,6 +40,7 @@ export async function addRun(
 ) {
   const { id: packageId, name } = owner;
   const { channel } = version;
+  const goesThrough = isBuild(kind) ? await pipelineOf(owner, transaction) : undefined;
   const number = await numberOf(turn, { packageId, channel }, transaction);
   await PackageRun.create(
     {
@@ -49,6 +52,8 @@ export async function addRun(
       number,
       publishAt,
       ...start,
+      pipeline: goesThrough?.name ?? null,
+      pipelineVersion: goesThrough?.version ?? null,
       state: "queued",
       requestedById: actor.accountId,
       requestedBy: actor.name,

@@ -32,6 +32,7 @@ export async function acceptPublication(
         `Version ${version.version} is no draft any more. Roll back to it to show it again.`,
       );
     }
+    await voidTimedRuns(version.id, transaction);
     const turn = at ? "later" : "now";
     const run = { runId, kind: "publish", version, turn, publishAt: at } as const;
     const argument = await addRun(owner, run, asker, transaction);
@@ -44,6 +45,17 @@ export async function acceptPublication(
 
 const PUBLISHABLE = { isDraft: true, state: "ready", yankedAt: null, verdict: "clear" } as const;
 
+/** The time alone does not tell one order from another: it may be given twice. */
+async function voidTimedRuns(versionId: string, transaction: Transaction): Promise<void> {
+  await PackageRun.update(
+    { cancelReason: "The draft was published, or given a time, once more." },
+    {
+      where: { versionId, kind: "publish", number: 0, cancelReason: null, endedAt: null },
+      transaction,
+    },
+  );
+}
+
 /** What became of a publication whose time has come. */
 export type Turn = { number: number } | { number: 0; end: "cancelled" | "superseded" };
 
@@ -53,7 +65,7 @@ export type Turn = { number: number } | { number: 0; end: "cancelled" | "superse
  */
 export async function takeTurn(runId: string, transaction: Transaction): Promise<Turn> {
   const run = await PackageRun.findByPk(runId, { transaction });
-  if (!run || isFinal(run.state)) return { number: 0, end: "cancelled" };
+  if (!run || run.cancelReason || isFinal(run.state)) return { number: 0, end: "cancelled" };
   if (run.number > 0) return { number: run.number };
   const { packageId, channel, versionId, publishAt } = run;
   const [opened] = await PackageVersion.update(
@@ -67,7 +79,7 @@ export async function takeTurn(runId: string, transaction: Transaction): Promise
       packageId,
       channel,
       number: { [Op.gt]: 0 },
-      state: { [Op.notIn]: ["failed", "cancelled"] },
+      state: { [Op.notIn]: ["failed", "cancelled", "quarantined"] },
       [Op.or]: [{ publishAt: null, createdAt: after }, { publishAt: after }],
     },
     transaction,

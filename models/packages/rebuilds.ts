@@ -1,10 +1,12 @@
 import { Op, type Transaction } from "sequelize";
 import { refusal } from "../../domain/errors.ts";
-import { BUILD_KINDS, decidedAgainst, planSteps } from "../../domain/packages.ts";
-import type { BuildStep, PackageType, RunKind } from "../../domain/packages.ts";
+import { BUILD_KINDS, decidedAgainst } from "../../domain/packages.ts";
+import type { BuildStep, RunKind } from "../../domain/packages.ts";
+import { type Pipeline, stepNames } from "../../domain/pipelines.ts";
 import { type Database, inTransaction } from "../database.ts";
 import { artefactOf, type KeptObject } from "./artefacts.ts";
 import { addRun, type Asker, auditPackage, holdPackage, tellLine } from "./orders.ts";
+import { pipelineOf } from "./pipelines.ts";
 import { type Package, PackageRun, PackageStep, PackageVersion } from "./tables.ts";
 
 /** How far back a run is looked for that has come to a step. */
@@ -98,17 +100,17 @@ export async function findStart(
   transaction?: Transaction,
 ): Promise<BuildStart> {
   const within = transaction ? { transaction } : {};
-  const fromStep = asked.fromStep === undefined ? null : namedStep(owner.type, asked.fromStep);
+  const { definition } = await pipelineOf(owner, transaction);
+  const fromStep = asked.fromStep === undefined ? null : namedStep(definition, asked.fromStep);
   const input = asked.input === undefined ? null : await findObject(owner, asked.input, within);
   if (fromStep === null || fromStep === "metadata") return { fromStep, input, reused: [] };
   if (input) return { fromStep, input, reused: [] };
   return findReusable(version, fromStep, within);
 }
 
-function namedStep(type: PackageType, name: string): BuildStep {
-  const steps = planSteps(type, { scan: true, harden: true });
-  const step = steps.find((one) => one === name);
-  if (step) return step;
+function namedStep(pipeline: Pipeline, name: string): BuildStep {
+  const steps = stepNames(pipeline);
+  if (steps.includes(name)) return name;
   const message = `must be one of ${steps.join(", ")}`;
   throw refusal("packages/no-such-step", `There is no step ${name}.`, {
     issues: [{ path: "from_step", message }],

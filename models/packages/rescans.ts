@@ -45,7 +45,8 @@ export async function findShown(versionId: string): Promise<Unscanned | undefine
   const version = await PackageVersion.findByPk(versionId);
   const owner = version && (await Package.findByPk(version.packageId));
   if (!version || !owner || owner.deletedAt) return undefined;
-  const shown = [artefactOf(version), firstBuild(version)].filter((one) => one !== undefined);
+  // The newest build comes last: when that was scanned, all were.
+  const shown = [firstBuild(version), artefactOf(version)].filter((one) => one !== undefined);
   const objects = [...new Map(shown.map((object) => [object.sha256, object])).values()];
   const title = `${owner.name} ${version.version}`;
   return { packageId: owner.id, versionId, title, type: owner.type, objects };

@@ -82,12 +82,14 @@ export async function endStep(
   );
 }
 
-/** Adds facts that a step read out of a version's file. */
+/** Adds facts that a step read out of a version's file; of other bytes only to a version that clients do not know. */
 export async function addFacts(
   versionId: string,
   facts: Record<string, unknown>,
   transaction: Transaction,
+  { ofOtherBytes = false }: { ofOtherBytes?: boolean } = {},
 ): Promise<void> {
   const version = await PackageVersion.findByPk(versionId, { transaction, rejectOnEmpty: true });
+  if (ofOtherBytes && version.state === "ready" && !version.isDraft) return;
   await version.update({ facts: { ...version.facts, ...facts } }, { transaction });
 }

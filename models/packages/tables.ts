@@ -52,6 +52,8 @@ export class Package extends Model<InferAttributes<Package>, InferCreationAttrib
   declare description: string | null;
   declare type: PackageType;
   declare isDistributing: CreationOptional<boolean>;
+  /** The pipeline that it has chosen; the one named like its type when null. */
+  declare pipeline: CreationOptional<string | null>;
   /** What the contract's clients see; kept by `keepStatus` alone. */
   declare status: CreationOptional<PackageStatus>;
   /** How many versions of each channel retention keeps; all when null. */
@@ -148,6 +150,9 @@ export class PackageRun extends Model<
   declare cancelReason: CreationOptional<string | null>;
   /** The workflow that waits for a decision while the run is parked. */
   declare parkedIn: CreationOptional<string | null>;
+  /** The pipeline's version that its build goes through, since it was accepted. */
+  declare pipeline: CreationOptional<string | null>;
+  declare pipelineVersion: CreationOptional<number | null>;
   /** The names of all steps of its build, written down when that begins: nothing that changes later changes it. */
   declare plan: CreationOptional<BuildStep[] | null>;
   /** The step that its build begins with; the first when null. */
@@ -265,6 +270,7 @@ export function definePackages(sequelize: Sequelize): void {
       description: longText({ allowNull: true }),
       type: state(PACKAGE_TYPES),
       isDistributing: flag({ defaultValue: true }),
+      pipeline: text(50, { allowNull: true }),
       status: state(PACKAGE_STATUSES, { defaultValue: "pending" }),
       retainedVersions: count({ allowNull: true }),
       graceSeconds: count({ defaultValue: LIMITS.graceHours * 3600 }),
@@ -331,6 +337,8 @@ export function definePackages(sequelize: Sequelize): void {
       reason: longText({ allowNull: true }),
       cancelReason: longText({ allowNull: true }),
       parkedIn: text(255, { allowNull: true }),
+      pipeline: text(50, { allowNull: true }),
+      pipelineVersion: count({ allowNull: true }),
       plan: json({ allowNull: true }),
       fromStep: text(20, { allowNull: true }),
       inputKey: text(500, { allowNull: true }),

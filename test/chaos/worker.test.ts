@@ -76,6 +76,7 @@ const ONCE = {
   harden: 1,
   align: 1,
   sign: 1,
+  verify: 1,
   checksums: 1,
   switch: 1,
   purge: 1,

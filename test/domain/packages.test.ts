@@ -3,29 +3,11 @@ import {
   isFinal,
   nameIssues,
   packageStatus,
-  planSteps,
   RUN_STATES,
   shownFileName,
   statesBefore,
   versionIssues,
 } from "../../domain/packages.ts";
-
-describe("the plan of a build", () => {
-  test("hardens before it aligns, and aligns before it signs", () => {
-    expect(planSteps("apk", { scan: true, harden: true })).toEqual([
-      "metadata",
-      "scan",
-      "harden",
-      "align",
-      "sign",
-      "checksums",
-    ]);
-  });
-
-  test("leaves out what is not configured or not for this type", () => {
-    expect(planSteps("zip", { scan: false, harden: false })).toEqual(["metadata", "checksums"]);
-  });
-});
 
 describe("the status that clients see", () => {
   test("is a success as soon as one version is live, whatever runs beside it", () => {

@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { BUILD_STEPS, PUBLICATION_STEPS } from "../../domain/packages.ts";
+import { PUBLICATION_STEPS } from "../../domain/packages.ts";
+import { stepNames } from "../../domain/pipelines.ts";
+import { SHIPPED_PIPELINES } from "../../domain/shipped-pipelines.ts";
 import type { Database } from "../../models/database.ts";
 import { ask, findRubbish, NOTHING_LEFT, openBeside } from "../support/leftovers.ts";
 import { type Chance, takeChance } from "../support/chance.ts";
@@ -65,25 +67,28 @@ async function insist<T>(request: () => Promise<T>): Promise<T> {
   throw reason;
 }
 
-describe.each([...BUILD_STEPS, ...PUBLICATION_STEPS])("the worker", (step) => {
-  test(`killed ${ROUNDS} times around ${step} loses nothing`, async () => {
-    const first = await client.upload(await makeMarkedApk(), `killed around ${step}`);
-    await client.succeeds(first, PATIENCE_MS);
-    const watch = watchLink(client.link(first.id, "apk"));
+describe.each([...stepNames(SHIPPED_PIPELINES["apk"]!), ...PUBLICATION_STEPS])(
+  "the worker",
+  (step) => {
+    test(`killed ${ROUNDS} times around ${step} loses nothing`, async () => {
+      const first = await client.upload(await makeMarkedApk(), `killed around ${step}`);
+      await client.succeeds(first, PATIENCE_MS);
+      const watch = watchLink(client.link(first.id, "apk"));
 
-    for (let round = 1; round <= ROUNDS; round++) {
-      const order = await client.replace(first.id, await makeMarkedApk(), `2.${round}`);
-      await begun(step, order);
-      await sleep(chance.below(LONGEST_STEP_MS));
-      await platform.kill("worker");
-      await client.succeeds(order, PATIENCE_MS);
-      await until(async () => (await platform.find("worker")) !== undefined);
-    }
+      for (let round = 1; round <= ROUNDS; round++) {
+        const order = await client.replace(first.id, await makeMarkedApk(), `2.${round}`);
+        await begun(step, order);
+        await sleep(chance.below(LONGEST_STEP_MS));
+        await platform.kill("worker");
+        await client.succeeds(order, PATIENCE_MS);
+        await until(async () => (await platform.find("worker")) !== undefined);
+      }
 
-    const { wrong, unanswered, absent } = await watch.stop();
-    expect({ wrong, unanswered, absent }).toEqual({ wrong: [], unanswered: 0, absent: 0 });
-  });
-});
+      const { wrong, unanswered, absent } = await watch.stop();
+      expect({ wrong, unanswered, absent }).toEqual({ wrong: [], unanswered: 0, absent: 0 });
+    });
+  },
+);
 
 describe("the platform", () => {
   test(`of which anything is killed ${ROUNDS * 3} times while ${PACKAGES} packages are replaced loses nothing`, async () => {

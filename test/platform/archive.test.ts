@@ -17,6 +17,32 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
+/** The least that a program of Windows begins with: a DOS header that leads to a PE header. */
+function programWith(rest: Uint8Array): Buffer {
+  const header = Buffer.alloc(0x80);
+  header.write("MZ", 0, "latin1");
+  header.writeUInt32LE(0x40, 0x3c);
+  header.write("PE\0\0", 0x40, "latin1");
+  return Buffer.concat([header, rest]);
+}
+
+test("a program of Windows is told by both of its headers, whatever is packed behind them", async () => {
+  const zip = new ZipFile();
+  zip.addBuffer(Buffer.from("<manifest/>"), "AndroidManifest.xml");
+  zip.end();
+  const packed = await buffer(zip.outputStream);
+  const half = programWith(packed);
+  half.writeUInt32LE(0xffff_fff0, 0x3c);
+  const typeOf = async (bytes: Uint8Array) => {
+    const { object } = await store([{ at: 0, bytes }]);
+    return archiveType(object);
+  };
+
+  expect(await typeOf(programWith(packed))).toBe("exe");
+  expect(await typeOf(half)).toBe("apk");
+  await expect(typeOf(Buffer.from("MZ"))).rejects.toThrow("neither a ZIP archive nor an EXE");
+});
+
 interface Piece {
   at: number;
   bytes: Uint8Array;

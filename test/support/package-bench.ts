@@ -9,7 +9,7 @@ import { createPackageActivities } from "../../activities/packages/index.ts";
 import type { RunOrder, StepOrder } from "../../activities/packages/contract.ts";
 import type { PackageSettings, PackageTools } from "../../activities/packages/tools.ts";
 import { packageKeys, STABLE } from "../../domain/packages.ts";
-import type { BuildStep } from "../../domain/packages.ts";
+import type { BuildStep, PackageType } from "../../domain/packages.ts";
 import { stageObject } from "../../models/operations.ts";
 import { acceptPackage, PackageLogChunk } from "../../models/packages/index.ts";
 import { readArchive } from "../../platform/archive.ts";
@@ -83,7 +83,11 @@ export async function openBench(
     settings: {
       publicUrl: "http://127.0.0.1:1",
       publicationCheckUrl: "http://127.0.0.1:1",
-      signing: SIGNING,
+      references: {
+        secrets: { "signing-password": SIGNING.password },
+        files: { "signing-keystore": SIGNING.keystore },
+        values: { "signing-alias": SIGNING.alias },
+      },
       secrets: [SIGNING.password],
       ...settings,
     },
@@ -104,14 +108,19 @@ export async function openBench(
 type Bench = Awaited<ReturnType<typeof openBench>>;
 
 /** A package whose first version was accepted, with its run. */
-export async function accept({ database, objects }: Bench, version = "1.0.0", content?: Buffer) {
+export async function accept(
+  { database, objects }: Bench,
+  version = "1.0.0",
+  content?: Buffer,
+  type: PackageType = "zip",
+) {
   const bytes = content ?? (await zipOf({ "a.txt": randomUUID() }));
   const ids = { packageId: randomUUID(), versionId: randomUUID(), runId: randomUUID() };
   const key = packageKeys.original(ids.packageId, ids.versionId);
   await stageObject(database, key);
   const written = await objects.put(key, bytes);
   const facts = {
-    type: "zip",
+    type,
     fileName: "app.zip",
     version,
     channel: STABLE,
@@ -130,17 +139,18 @@ export async function accept({ database, objects }: Bench, version = "1.0.0", co
     number: 1,
     title: "App",
   };
-  return { ...ids, bytes, order, asker, original: { key, ...written } };
+  return { ...ids, type, bytes, order, asker, original: { key, ...written } };
 }
 export type Accepted = Awaited<ReturnType<typeof accept>>;
 
 export function stepOrder(accepted: Accepted, step: BuildStep): StepOrder {
-  const { packageId, runId, versionId, original: input } = accepted;
-  return { packageId, runId, versionId, type: "zip", step, input, tries: 0 };
+  const { packageId, runId, versionId, type, original: input } = accepted;
+  return { packageId, runId, versionId, type, step, input, tries: 0 };
 }
 
 export async function build(bench: Bench, accepted: Accepted) {
   await bench.perform("beginBuild", accepted.order);
+  await bench.perform("runBuildStep", stepOrder(accepted, "metadata"));
   return bench.perform("runBuildStep", stepOrder(accepted, "checksums"));
 }
 

@@ -111,7 +111,7 @@ export async function giveIcon(
 ): Promise<void> {
   const row = await PackageVersion.findOne({ where: { version }, rejectOnEmpty: true });
   const contentType = "image/png";
-  const key = packageKeys.icon(row.packageId, row.id);
+  const key = packageKeys.icon(row.packageId, row.id, digestOf(ICON));
   const written = await services.objects.put(key, ICON, { contentType });
   const icon = { content_type: contentType, ...written };
   await inTransaction(services.database, (transaction) =>

@@ -121,3 +121,30 @@ test("what waits for its turn, for its time or has not come yet ends when it is 
 
   expect(happened.filter((what) => /^openPublication:[bc]/.test(what))).toEqual([]);
 });
+
+test("a publication is not begun any more that is cancelled while it ends those it overtakes", async () => {
+  const held = new Set(["checkLink:a", "endRun:b"]);
+  const { activities, happened } = fakePackages({
+    checkLink: ({ runId }) => until(() => !held.has(`checkLink:${runId}`)),
+    endRun: ({ runId }) => until(() => !held.has(`endRun:${runId}`)),
+  });
+
+  await withWorkers(ALL, activities, async ({ client }) => {
+    const handle = await startLine(client);
+    for (const [index, runId] of ["a", "b", "c"].entries()) {
+      await handle.executeUpdate(rollBackPackage, {
+        args: [orderOf(runId, index + 1, "rollback")],
+      });
+      await until(() => happened.includes("checkLink:a"));
+    }
+    held.delete("checkLink:a");
+    await until(() => happened.includes("endRun:b:superseded"));
+    await cancel(handle, "c");
+    held.delete("endRun:b");
+    await until(() => happened.includes("endRun:c:cancelled"));
+    await handle.executeUpdate(rollBackPackage, { args: [orderOf("d", 4, "rollback")] });
+    await until(() => happened.includes("keepLog:d"));
+  });
+
+  expect(happened).not.toContain("openPublication:c");
+});

@@ -20,12 +20,13 @@ export interface Persistence {
   parking: Parking;
   /** How often the work is tried before a person is asked. */
   maximumTries: number;
+  /** The first pause, a second when not given; each is twice the one before, up to half a minute or the first. */
+  firstPauseSeconds?: number;
   /** Called when a person is needed: lets it be known. */
   onPark: (reason: string) => Promise<void>;
   giveWay?: () => boolean;
 }
 
-const FIRST_PAUSE_SECONDS = 1;
 const LONGEST_PAUSE_SECONDS = 30;
 /** A server may refuse summaries of over 400 bytes; a character has three at most. */
 const SUMMARY_CHARACTERS = 130;
@@ -37,7 +38,7 @@ const SUMMARY_CHARACTERS = 130;
  */
 export async function persistently<T>(
   work: (tries: number) => Promise<T>,
-  { parking, maximumTries, onPark, giveWay }: Persistence,
+  { parking, maximumTries, firstPauseSeconds = 1, onPark, giveWay }: Persistence,
 ): Promise<Persisted<T>> {
   for (let tries = 1; ; tries++) {
     try {
@@ -49,7 +50,8 @@ export async function persistently<T>(
       if (type === STEP_FAILURES.finding) return { outcome: "finding", reason };
       if (giveWay?.()) return { outcome: "gave-way" };
       if (tries < maximumTries) {
-        const seconds = Math.min(FIRST_PAUSE_SECONDS * 2 ** (tries - 1), LONGEST_PAUSE_SECONDS);
+        const longest = Math.max(LONGEST_PAUSE_SECONDS, firstPauseSeconds);
+        const seconds = Math.min(firstPauseSeconds * 2 ** (tries - 1), longest);
         const summary = `try again after: ${reason}`.slice(0, SUMMARY_CHARACTERS);
         await sleep(`${seconds} seconds`, { summary });
         continue;

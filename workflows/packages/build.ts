@@ -6,8 +6,12 @@ import {
   workflowInfo,
 } from "@temporalio/workflow";
 import type { PackageActivities } from "../../activities/packages/index.ts";
-import type { Artefact, BuildPlan, RunOrder } from "../../activities/packages/contract.ts";
-import { STEP_SECONDS } from "../../domain/packages.ts";
+import type {
+  Artefact,
+  BuildPlan,
+  RunOrder,
+  StepRule,
+} from "../../activities/packages/contract.ts";
 import type { BuildStep } from "../../domain/packages.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { openParking } from "../helpers/parking.ts";
@@ -15,7 +19,8 @@ import { persistently } from "../helpers/persistence.ts";
 import { enterStage } from "../helpers/stage.ts";
 import { beginBuild, endRun, parkRun, resumeRun } from "./records.ts";
 
-const TOOL_TRIES = 3;
+/** For plans that were made before pipelines had rules of their own. */
+const USUAL: StepRule = { timeoutSeconds: 7200, tries: 3, pauseSeconds: 1 };
 const SLOW_STORE_BYTES_PER_SECOND = 4 * 1024 * 1024;
 
 /** How a run ends whose step cannot go on. */
@@ -42,11 +47,13 @@ export async function packageBuild(order: RunOrder): Promise<number | null> {
     const steps = [...plan.steps];
     while (steps.length > 0) {
       const step = steps[0]!;
+      const rule = plan.rules?.[step] ?? USUAL;
       showProgress(order, plan, step);
       enterStage(step);
       const ended = await persistently((tries) => runStep(order, plan, step, artefact, tries), {
         parking,
-        maximumTries: TOOL_TRIES,
+        maximumTries: rule.tries,
+        firstPauseSeconds: rule.pauseSeconds,
         async onPark(reason) {
           enterStage("parked", reason.slice(0, 200));
           showProgress(order, plan, step, reason);
@@ -88,9 +95,10 @@ function runStep(
 ): Promise<Artefact> {
   // The tool's own limit ends it first; this one is for a worker that hangs. A slow store is given its time.
   const transferSeconds = Math.ceil((2 * input.bytes) / SLOW_STORE_BYTES_PER_SECOND);
+  const { timeoutSeconds } = plan.rules?.[step] ?? USUAL;
   const { runBuildStep } = proxyActivities<PackageActivities>({
     taskQueue: QUEUES.build,
-    startToCloseTimeout: `${STEP_SECONDS[step] + 600 + transferSeconds} seconds`,
+    startToCloseTimeout: `${timeoutSeconds + 600 + transferSeconds} seconds`,
     heartbeatTimeout: "5 seconds",
     retry: { initialInterval: "1 second", maximumInterval: "10 seconds" },
     summary: tries === 0 ? step : `${step}, again (${tries + 1})`,

@@ -73,7 +73,6 @@ export async function packageLine(line: PackageLine): Promise<void> {
       const next = takeNewest(built);
       if (next) {
         const { newest, older } = next;
-        await supersede(older);
         const scene: PublicationScene = {
           parking,
           overtaken: (than) =>
@@ -82,8 +81,10 @@ export async function packageLine(line: PackageLine): Promise<void> {
           show: (step, parked) => status(`${newest.title}: ${step}`, parked),
           keep: () => keeper.look(),
         };
-        const work = () => publishOrEnd(newest, scene);
-        await onBehalfOf(newest.caller, () => orders.cancellations.within(newest.runId, work));
+        await orders.cancellations.within(newest.runId, async () => {
+          await supersede(older);
+          await onBehalfOf(newest.caller, () => publishOrEnd(newest, scene));
+        });
         continue;
       }
       const before = building.size;

@@ -1,6 +1,6 @@
 import { isCancellation, proxyActivities, setCurrentDetails } from "@temporalio/workflow";
 import type { PackageActivities } from "../../activities/packages/index.ts";
-import { STEP_SECONDS } from "../../domain/packages.ts";
+import { SCAN_SECONDS } from "../../domain/pipelines.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { enterStage } from "../helpers/stage.ts";
 
@@ -12,7 +12,7 @@ const { findRescans } = proxyActivities<PackageActivities>({
 
 const { rescanVersion } = proxyActivities<PackageActivities>({
   taskQueue: QUEUES.build,
-  startToCloseTimeout: `${2 * STEP_SECONDS.scan} seconds`,
+  startToCloseTimeout: `${2 * SCAN_SECONDS} seconds`,
   heartbeatTimeout: "5 seconds",
   retry: { initialInterval: "1 second", maximumInterval: "10 seconds", maximumAttempts: 3 },
   summary: "scan what is published",

@@ -3,6 +3,7 @@ import { FINDINGS, packageKeys } from "../../../domain/packages.ts";
 import type { Finding } from "../../../domain/packages.ts";
 import { inTransaction } from "../../../models/database.ts";
 import { clearVersion, keepArtefact, standingOf } from "../../../models/packages/index.ts";
+import { StepFailure } from "../attempt.ts";
 import type { Artefact } from "../contract.ts";
 import { reportFindings } from "./findings.ts";
 import { inputFailure, type StepWork } from "./work.ts";
@@ -50,10 +51,14 @@ export async function runChecksums(work: StepWork): Promise<Artefact> {
 /** Whatever the steps were, and wherever they began: the gate asks what is known of the bytes that they began with. */
 async function assertCleared(work: StepWork): Promise<void> {
   const { tools, runId } = work;
-  const { wasScanned, open } = await standingOf(runId);
+  const { wasRead, wasScanned, open } = await standingOf(runId);
   const found: Finding[] = open.map(({ name, detail }) => ({ name, detail }));
   if (tools.settings.scanSignatures && !wasScanned) {
     found.push({ name: "not-scanned", detail: FINDINGS["not-scanned"] });
   }
   await reportFindings(work, { scanner: "The gate", signatures: null }, found);
+  if (!wasRead) {
+    const advice = "Nobody has looked into what this began with. Build it without from_step.";
+    throw new StepFailure("content", advice);
+  }
 }

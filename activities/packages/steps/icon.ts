@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { LIMITS } from "../../../domain/limits.ts";
 import { packageKeys } from "../../../domain/packages.ts";
 import { StepFailure } from "../attempt.ts";
@@ -10,7 +11,8 @@ export async function keepIcon(
 ): Promise<{ icon?: { content_type: string; bytes: number; sha256: string } }> {
   const contentType = bytes && pngOrWebp(bytes);
   if (!bytes || !contentType) return {};
-  const key = packageKeys.icon(packageId, versionId);
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  const key = packageKeys.icon(packageId, versionId, sha256);
   const written = await tools.objects.put(key, bytes, { contentType, signal });
   say(`its icon is kept, ${written.bytes} bytes of ${contentType}`);
   return { icon: { content_type: contentType, ...written } };

@@ -26,7 +26,8 @@ export async function runMetadata(work: StepWork): Promise<Artefact> {
     ...(work.type === "ipa" ? await readBundle(work) : {}),
   };
   await inTransaction(work.tools.database, (transaction) =>
-    addFacts(work.versionId, facts, transaction),
+    // The icon of something else must not leave through this version's open door.
+    addFacts(work.versionId, facts, transaction, { ofOtherBytes: work.isKept === true }),
   );
   return work.input;
 }

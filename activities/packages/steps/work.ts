@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { Context } from "@temporalio/activity";
-import { packageKeys, STEP_SECONDS } from "../../../domain/packages.ts";
+import { packageKeys } from "../../../domain/packages.ts";
 import { StepFailure } from "../attempt.ts";
 import type { Artefact, StepOrder } from "../contract.ts";
 import type { PackageTools } from "../tools.ts";
@@ -13,6 +13,10 @@ import type { PackageTools } from "../tools.ts";
 export interface StepWork extends StepOrder {
   /** How often this step has been begun in its run: workers that do it twice have different turns. */
   turn: number;
+  /** The version's name. */
+  version: string;
+  /** How long a tool of this step may run. */
+  timeoutSeconds: number;
   tools: PackageTools;
   signal: AbortSignal;
   directory: string;
@@ -70,7 +74,7 @@ export async function keepOutput(
 
 /** Runs a tool of this step within its time limit; its lines go to the log. Answers the exit code and last lines. */
 export async function runTool(
-  { tools, step, directory, signal, say }: StepWork,
+  { tools, timeoutSeconds, directory, signal, say }: StepWork,
   command: string,
   args: readonly string[],
   more: { env?: Record<string, string>; readable?: readonly string[] } = {},
@@ -81,7 +85,7 @@ export async function runTool(
     command,
     args,
     directory,
-    timeoutMs: STEP_SECONDS[step] * 1000,
+    timeoutMs: timeoutSeconds * 1000,
     signal,
     killAfterMs: MERCY_MS,
     ...more,
@@ -93,7 +97,7 @@ export async function runTool(
   if (end.ended === "cancelled") await Context.current().cancelled;
   const name = command.split("/").at(-1)!;
   if (end.ended === "timed-out") {
-    const limit = `${STEP_SECONDS[step]} seconds`;
+    const limit = `${timeoutSeconds} seconds`;
     throw new StepFailure("broken", `${name} did not end within ${limit} and was stopped.`);
   }
   if (end.exitCode === null) {

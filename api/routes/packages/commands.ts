@@ -68,9 +68,10 @@ export const changePackage = route({
   async handle(call) {
     const { services, body } = call;
     const owner = await findPackage(call);
-    const { description, is_distributing: isDistributing, retained_versions, grace_hours } = body;
+    const { description, pipeline, is_distributing: isDistributing } = body;
+    const { retained_versions, grace_hours } = body;
     const graceSeconds = grace_hours === undefined ? undefined : Math.ceil(grace_hours * 3600);
-    const kept = { retainedVersions: retained_versions, graceSeconds };
+    const kept = { retainedVersions: retained_versions, graceSeconds, pipeline };
     await storeChange(services.database, owner, { description, isDistributing, ...kept }, call);
     await services.bus.announce({ type: "outbox.filled", data: {} });
     return showPackage(call, await findPackage(call));

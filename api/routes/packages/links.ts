@@ -105,9 +105,11 @@ export const fetchIcon = route({
     const version = await findVersion(owner, params.version);
     await assertOpen(owner, version, { actor });
     const icon = iconOf(version);
-    const object = icon && (await services.objects.open(packageKeys.icon(owner.id, version.id)));
+    const key = icon && packageKeys.icon(owner.id, version.id, icon.sha256);
+    const object = key && (await services.objects.open(key));
     if (!object) throw refusal("packages/no-icon", "No icon was found in this version.");
-    return { object, etag: icon.sha256, fileName: "icon", cacheControl: LIVE };
+    const cacheControl = version.isDraft ? NOT_KEPT : LIVE;
+    return { object, etag: icon.sha256, fileName: "icon", cacheControl };
   },
 });
 

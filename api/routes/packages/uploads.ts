@@ -2,10 +2,12 @@ import type { output as Parsed } from "zod";
 import { refusal } from "../../../domain/errors.ts";
 import { packageKeys, shownFileName } from "../../../domain/packages.ts";
 import type { PackageType } from "../../../domain/packages.ts";
-import { apkBuilderExists, StagedObjectGone } from "../../../models/operations.ts";
+import { needsOf } from "../../../domain/pipelines.ts";
+import { lackingBuilders, StagedObjectGone } from "../../../models/operations.ts";
 import {
   acceptPackage,
   acceptVersion,
+  pipelineOf,
   type ReceivedOriginal,
 } from "../../../models/packages/index.ts";
 import { archiveType } from "../../../platform/archive.ts";
@@ -34,8 +36,9 @@ export const uploadPackage = route({
       ({ key }) => unstage(services, key),
     );
     await orUnstage(services, received.file, async () => {
-      const original = await inspect(services, ids, received);
-      await acceptPackage(services.database, received.fields.name, original, call);
+      const { name, pipeline } = received.fields;
+      const original = await inspect(services, ids, received, pipeline);
+      await acceptPackage(services.database, name, original, call);
     });
     return answerAccepted(call, ids);
   },
@@ -60,7 +63,7 @@ export const uploadVersion = route({
       ({ key }) => unstage(services, key),
     );
     await orUnstage(services, received.file, async () => {
-      const original = await inspect(services, ids, received);
+      const original = await inspect(services, ids, received, owner.pipeline);
       await acceptVersion(services.database, owner, original, call);
     });
     return answerAccepted(call, ids);
@@ -100,6 +103,7 @@ async function inspect(
   services: Services,
   ids: Ids,
   { fields, file, fileName }: ReceivedForm<Fields, Staged>,
+  pipeline: string | null = null,
 ): Promise<ReceivedOriginal> {
   if (file.bytes === 0) throw refusal("packages/empty-file", "The file is empty. Upload it again.");
   if (fields.sha256 && fields.sha256 !== file.sha256) {
@@ -116,12 +120,7 @@ async function inspect(
       "The file is named .apk but has no AndroidManifest.xml. Build the APK again.",
     );
   }
-  if (type === "apk" && !(await apkBuilderExists())) {
-    throw refusal(
-      "packages/tools-missing",
-      "No worker has the Android tools. Install aapt, zipalign and apksigner, and restart the worker.",
-    );
-  }
+  await assertBuildable(type, pipeline);
   return {
     ...ids,
     type,
@@ -129,11 +128,25 @@ async function inspect(
     channel: fields.channel,
     isDraft: fields.draft,
     description: fields.description ?? null,
+    pipeline,
     fileName: shownFileName(fileName),
     key: file.key,
     bytes: file.bytes,
     sha256: file.sha256,
   };
+}
+
+/** Refuses what no worker could build: its pipeline is not for it, or needs what none has. */
+async function assertBuildable(type: PackageType, pipeline: string | null): Promise<void> {
+  const { definition } = await pipelineOf({ type, pipeline });
+  const { tools, references } = needsOf(definition);
+  const inspecting = type === "apk" ? ["aapt"] : [];
+  const lacking = await lackingBuilders({ tools: [...inspecting, ...tools], references });
+  if (lacking.length === 0) return;
+  throw refusal(
+    "packages/tools-missing",
+    `No worker has ${lacking.join(", ")}. Install and configure it where the worker runs, and restart that.`,
+  );
 }
 
 async function readType({ objects }: Services, key: string): Promise<PackageType> {

@@ -144,6 +144,15 @@ describe("the turn of a timed publication", () => {
     expect(await take()).toEqual({ number: 0, end: "superseded" });
   });
 
+  test("is not lost to what was held, which came to no link", async () => {
+    const { bench, owner, version, take, asker } = await overdue();
+    const later = { runId: randomUUID(), version };
+    await acceptRollback(bench.database, owner, later, asker);
+    await PackageRun.update({ state: "quarantined" }, { where: { id: later.runId } });
+
+    expect(await take()).toEqual({ number: 3 });
+  });
+
   test("is void when the draft was put off, published or yanked meanwhile", async () => {
     const { bench, owner, version, take, asker } = await overdue();
     const again = { runId: randomUUID(), version, at: new Date(Date.now() + HOUR_MS) };

@@ -4,7 +4,14 @@ import { packageKeys } from "../../../domain/packages.ts";
 import { LIMITS } from "../../../domain/limits.ts";
 import type { PackageType } from "../../../domain/packages.ts";
 import { PackageVersion } from "../../../models/packages/index.ts";
-import { accept, logOf, openBench, stepOrder } from "../../support/package-bench.ts";
+import {
+  accept,
+  type Accepted,
+  build,
+  logOf,
+  openBench,
+  stepOrder,
+} from "../../support/package-bench.ts";
 import { zipOf } from "../../support/packages.ts";
 
 /** What a picture begins with; the words behind it tell pictures apart. */
@@ -44,7 +51,8 @@ async function inspect(
   const input = { key: accepted.original.key, ...written };
   await bench.perform("runBuildStep", { ...stepOrder(accepted, "metadata"), type, input });
   const { facts } = await PackageVersion.findByPk(versionId, { rejectOnEmpty: true });
-  const object = await bench.objects.open(packageKeys.icon(packageId, versionId));
+  const sha256 = (facts?.["icon"] as { sha256?: string } | undefined)?.sha256 ?? "none";
+  const object = await bench.objects.open(packageKeys.icon(packageId, versionId, sha256));
   const icon = object && (await buffer(await object.read()));
   await object?.close();
   return { facts, icon, contentType: object?.facts.contentType, log: await logOf(accepted.runId) };
@@ -171,3 +179,24 @@ describe("an IPA", () => {
     expect(facts).toHaveProperty("entries");
   });
 });
+
+test("what other bytes say of themselves is no fact of a version that clients know", async () => {
+  const bench = await openBench();
+  const accepted = await accept(bench);
+  await build(bench, accepted);
+  const { facts: before } = await versionOf(accepted);
+  const other = await bench.objects.put("other", await zipOf({ "a.txt": "a", "b.txt": "b" }));
+
+  const input = { key: "other", ...other };
+  const order = { ...stepOrder(accepted, "metadata"), input, isKept: true };
+  await bench.perform("runBuildStep", order);
+
+  expect(before).toMatchObject({ entries: 1 });
+  expect((await versionOf(accepted)).facts).toEqual(before);
+  await PackageVersion.update({ isDraft: true }, { where: {} });
+  await bench.perform("runBuildStep", order);
+  expect((await versionOf(accepted)).facts).toMatchObject({ entries: 2 });
+});
+
+const versionOf = ({ versionId }: Accepted) =>
+  PackageVersion.findByPk(versionId, { rejectOnEmpty: true });

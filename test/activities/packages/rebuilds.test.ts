@@ -10,6 +10,7 @@ import {
   PackageStep,
   PackageVersion,
 } from "../../../models/packages/index.ts";
+import { hostileZip } from "../../support/hostile-archives.ts";
 import {
   accept,
   type Accepted,
@@ -18,6 +19,7 @@ import {
   openBench,
   stepOrder,
 } from "../../support/package-bench.ts";
+import { digestOf } from "../../support/packages.ts";
 
 type Bench = Awaited<ReturnType<typeof openBench>>;
 
@@ -183,6 +185,21 @@ test("a run remembers where each step's output lies", async () => {
   expect(artefact.key).toBe(
     packageKeys.version(accepted.packageId, accepted.versionId, artefact.sha256),
   );
+});
+
+test("what metadata refuses comes to no link by a build that begins after it", async () => {
+  const bench = await openBench(() => ({}));
+  const hostile = hostileZip([{ name: "../evil.txt" }]);
+  const accepted = await accept(bench, "1.0.0", hostile);
+  expect((await failureOf(buildAll(bench, accepted.order))).message).toMatch(/outside its folder/);
+  await bench.perform("endRun", { ...accepted.order, state: "failed", reason: "bad" });
+
+  const run = await order(bench, accepted, { fromStep: "checksums", input: digestOf(hostile) });
+  const failure = await failureOf(buildAll(bench, run));
+
+  expect(failure).toMatchObject({ type: STEP_FAILURES.content });
+  expect(failure.message).toMatch(/without from_step/);
+  expect(await versionOf(accepted)).toMatchObject({ verdict: "pending", artefactKey: null });
 });
 
 test("of many builds of one version the first and the newest are kept, and the others go some days later", async () => {

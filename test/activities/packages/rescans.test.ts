@@ -18,6 +18,7 @@ import {
   accept,
   type Accepted,
   build,
+  failureOf,
   openBench,
   SIGNATURES,
   stepOrder,
@@ -76,6 +77,21 @@ test("what these signatures have seen is not scanned again, whatever else is pub
   expect(before).toEqual([]);
   expect(after).toMatchObject([{ versionId: accepted.versionId, type: "zip" }]);
   expect(skipped).toEqual([]);
+});
+
+test("what could be scanned in part alone is scanned again", async () => {
+  const { bench, accepted, learn } = await openLive();
+  const lost = {
+    firstArtefactKey: "lost",
+    firstArtefactBytes: 4,
+    firstArtefactSha256: "1".repeat(64),
+  };
+  await PackageVersion.update(lost, { where: { id: accepted.versionId } });
+  learn();
+
+  await failureOf(bench.perform("rescanVersion", accepted));
+
+  expect(await bench.perform("findRescans", LIST)).toHaveLength(1);
 });
 
 test("a hit withdraws the version at once, holds it, and tells audit and webhooks, once", async () => {

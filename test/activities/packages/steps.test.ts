@@ -172,17 +172,30 @@ describe("runBuildStep", () => {
   test("the keystore's password reaches the signer by its environment alone, and no log", async () => {
     const bench = await openBench(({ args, env, onLine }) => {
       onLine?.(`password is ${env?.["KEYSTORE_PASSWORD"]}`);
-      if (args[0] === "sign") writeFileSync(args[args.indexOf("--out") + 1]!, "signed");
-      else onLine?.(`Signer #1 certificate SHA-256 digest: ${"ab".repeat(32)}`);
+      writeFileSync(args[args.indexOf("--out") + 1]!, "signed");
       return {};
     });
-    const accepted = await accept(bench);
+    const accepted = await accept(bench, "1.0.0", undefined, "apk");
 
     await bench.perform("runBuildStep", stepOrder(accepted, "sign"));
 
     expect(JSON.stringify(bench.runs.map(({ args }) => args))).not.toContain(SIGNING.password);
-    expect(bench.runs[0]!.env).toEqual({ KEYSTORE_PASSWORD: SIGNING.password });
+    expect(bench.runs).toMatchObject([
+      { env: { KEYSTORE_PASSWORD: SIGNING.password }, readable: [SIGNING.keystore] },
+    ]);
     expect(await logOf(accepted.runId)).not.toContain(SIGNING.password);
+  });
+
+  test("a check hands on its input, and keeps the facts that it has seen", async () => {
+    const bench = await openBench(({ onLine }) => {
+      onLine?.(`Signer #1 certificate SHA-256 digest: ${"ab".repeat(32)}`);
+      return {};
+    });
+    const accepted = await accept(bench, "1.0.0", undefined, "apk");
+
+    const output = await bench.perform("runBuildStep", stepOrder(accepted, "verify"));
+
+    expect(output).toEqual(accepted.original);
     const version = await PackageVersion.findByPk(accepted.versionId, { rejectOnEmpty: true });
     expect(version.facts).toMatchObject({ signer_sha256: "ab".repeat(32) });
   });

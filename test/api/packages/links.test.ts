@@ -1,9 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { type Actor } from "../../../domain/accounts.ts";
 import { inTransaction } from "../../../models/database.ts";
-import { moveRun, Package } from "../../../models/packages/index.ts";
+import { moveRun, Package, PackageVersion } from "../../../models/packages/index.ts";
 import { ADMIN, startApi, STRANGER, type StartedApi } from "../../support/api.ts";
-import { digestOf, giveIcon, ICON, publishByHand, uploadPackage } from "../../support/packages.ts";
+import {
+  digestOf,
+  giveIcon,
+  ICON,
+  makeReady,
+  publishByHand,
+  uploadPackage,
+} from "../../support/packages.ts";
 
 describe("GET /dist/:id/:file", () => {
   test("shows the live bytes with a strong tag and a short life", async () => {
@@ -187,5 +194,21 @@ describe("GET /api/v1/packages/:id/versions/:version/icon", () => {
         icon_url: `${api.services.env.publicUrl}${path}`,
       },
     ]);
+  });
+
+  test("no cache keeps a draft's, which only insiders may see", async () => {
+    const api = await startApi();
+    const { body } = await uploadPackage(api);
+    await makeReady(api, { version: "1.0.0" });
+    await giveIcon(api, "1.0.0");
+    await PackageVersion.update({ isDraft: true }, { where: { version: "1.0.0" } });
+
+    const path = `/api/v1/packages/${body.id}/versions/1.0.0/icon`;
+    const headers = { authorization: `Bearer ${api.tokenOf(ADMIN)}` };
+    const insider = await fetch(new URL(path, api.address), { headers });
+
+    expect(insider.status).toBe(200);
+    expect(insider.headers.get("cache-control")).toBe("private, no-store");
+    expect((await api.call(undefined, "GET", path)).status).toBe(404);
   });
 });

@@ -75,6 +75,8 @@ describe("POST /api/v1/packages", () => {
       id: "w",
       queues: ["build"],
       buildsApks: true,
+      tools: ["aapt", "zipalign", "apksigner"],
+      knownReferences: ["secret:signing-password", "file:signing-keystore", "value:signing-alias"],
       warnings: [],
     });
     const upload = async (fileName: string, entries: Record<string, string>) => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { AuditEntry, OutboxEntry } from "../../../models/operations.ts";
-import { PackageRun, PackageVersion } from "../../../models/packages/index.ts";
+import { inTransaction } from "../../../models/database.ts";
+import { PackageRun, PackageVersion, takeTurn } from "../../../models/packages/index.ts";
 import { ADMIN, startApi, type StartedApi } from "../../support/api.ts";
 import {
   makeReady,
@@ -88,6 +89,24 @@ describe("POST /api/v1/packages/:id/versions/:version/publish", () => {
     expect(body.items[0]).toMatchObject({ version: "1", draft: true, publish_at: second });
     await act("POST", "1", "/publish");
     expect(await rowOf("1")).toMatchObject({ isDraft: false, publishAt: null });
+  });
+
+  test("at the same time again, it waits for that time all the same", async () => {
+    const { api, act } = await startWith({ "1": { draft: "true" } });
+    await makeReady(api, { version: "1" });
+    const at = new Date(Date.now() + HOUR_MS).toISOString();
+
+    const runs = [];
+    for (let times = 0; times < 2; times++) {
+      runs.push((await act("POST", "1", "/publish", { at })).body.run.id as string);
+    }
+    const turnOf = (runId: string) =>
+      inTransaction(api.services.database, (transaction) => takeTurn(runId, transaction));
+
+    // The workflow asks for the first one's turn as soon as it hears of the second.
+    expect(await turnOf(runs[0]!)).toEqual({ number: 0, end: "cancelled" });
+    expect(await rowOf("1")).toMatchObject({ isDraft: true, publishAt: new Date(at) });
+    expect(await turnOf(runs[1]!)).toEqual({ number: 2 });
   });
 
   test("refuses what is not built yet, what was yanked, and a time that is too far away", async () => {

@@ -16,6 +16,7 @@ export interface Needed {
 export const TOOLS: readonly Needed[] = [
   { names: ["aapt"], debian: "aapt" },
   { names: ["zipalign"], debian: "zipalign" },
+  { names: ["osslsigncode"], debian: "osslsigncode" },
   { names: ["apksigner"], debian: "apksigner" },
   { names: ["keytool"], debian: "default-jre-headless" },
   { names: ["clamscan"], debian: "clamav" },

@@ -58,7 +58,7 @@ export function describeProcessing(given: () => Installation): void {
       expect(await rest(given(), order, 100)).toBe(log.text().slice(100));
       const run = await client.run(order);
       expect(run.steps.map(({ name }) => name).join(" ")).toBe(
-        "metadata scan harden align sign checksums switch purge check",
+        "metadata scan harden align sign verify checksums switch purge check",
       );
       const apk = await download(client.link(order.id, "apk"));
       expect(apk.includes("hardened.txt")).toBe(true);
