@@ -17,7 +17,7 @@ import { type Database, inTransaction, isTaken } from "./database.ts";
 import { recordAudit } from "./operations.ts";
 
 /** A pipeline by its name, and which of its versions is the newest. */
-class Pipeline extends Model<InferAttributes<Pipeline>, InferCreationAttributes<Pipeline>> {
+export class Pipeline extends Model<InferAttributes<Pipeline>, InferCreationAttributes<Pipeline>> {
   declare name: string;
   declare version: number;
   /** Nobody can choose it any more; its versions stay for the runs that went through them. */

@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { access } from "node:fs/promises";
-import type { Transaction } from "sequelize";
+import { Op, type Transaction } from "sequelize";
 import { isFinal, packageKeys, type RunState } from "../../domain/packages.ts";
 import { type Database, inTransaction } from "../../models/database.ts";
 import { MIGRATIONS } from "../../models/migrations/index.ts";
@@ -12,6 +12,7 @@ import {
   recordAudit,
 } from "../../models/operations.ts";
 import { Package, PackageRun, PackageVersion } from "../../models/packages/index.ts";
+import { Pipeline, PipelineVersion } from "../../models/pipelines.ts";
 import { pendingMigrations } from "../../models/schema.ts";
 import type { ObjectStore } from "../../platform/objects/index.ts";
 import {
@@ -55,6 +56,9 @@ export async function importCatalogue(given: Importing): Promise<boolean> {
   say("rows");
   await inTransaction(database, async (transaction) => {
     await assertEmpty(transaction);
+    // Those that this platform was shipped with are in the export, too.
+    for (const model of [PipelineVersion, Pipeline])
+      await model.destroy({ where: {}, transaction });
     for (const { name, model } of catalogueTables()) {
       const put = async (rows: Record<string, unknown>[]) => {
         await model.bulkCreate(
@@ -89,8 +93,13 @@ async function assertFits(database: Database, { schema, version }: Manifest): Pr
 }
 
 async function assertEmpty(transaction?: Transaction): Promise<void> {
-  if ((await Package.count(transaction && { transaction })) === 0) return;
-  throw new CatalogueFault("This platform has packages. Import into an empty one.");
+  const within = transaction ? { transaction } : {};
+  if ((await Package.count(within)) > 0) {
+    throw new CatalogueFault("This platform has packages. Import into an empty one.");
+  }
+  const own = await PipelineVersion.count({ where: { savedById: { [Op.not]: null } }, ...within });
+  if (own === 0) return;
+  throw new CatalogueFault("This platform has pipelines of its own. Import into an empty one.");
 }
 
 async function assertWhole(folder: string, { files }: Manifest): Promise<void> {

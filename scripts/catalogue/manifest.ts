@@ -17,6 +17,7 @@ import {
   PackageStep,
   PackageVersion,
 } from "../../models/packages/index.ts";
+import { Pipeline, PipelineVersion } from "../../models/pipelines.ts";
 
 /** A table of the catalogue: which rows of it, in which order. Parents come before their children. */
 export interface CatalogueTable {
@@ -39,6 +40,8 @@ export function catalogueTables(): CatalogueTable[] {
   };
   return [
     table(Counter, ["name"], { name: "packages" }),
+    table(Pipeline, ["name"], {}),
+    table(PipelineVersion, ["name", "version"], {}),
     table(Package, ["id"], { deletedAt: null }),
     table(PackageChannel, ["packageId", "name"], ofPackages),
     table(PackageVersion, ["id"], ofPackages),

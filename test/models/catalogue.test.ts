@@ -2,9 +2,11 @@ import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { SHIPPED_PIPELINES } from "../../domain/shipped-pipelines.ts";
 import { inTransaction } from "../../models/database.ts";
 import { AuditEntry, verifyAudit } from "../../models/operations.ts";
 import { Package, PackageRun, PackageVersion } from "../../models/packages/index.ts";
+import { createPipeline, findPipelineVersion, savePipeline } from "../../models/pipelines.ts";
 import { exportCatalogue } from "../../scripts/catalogue/export.ts";
 import { importCatalogue } from "../../scripts/catalogue/import.ts";
 import {
@@ -18,6 +20,7 @@ import { ADMIN, startApi, type StartedApi } from "../support/api.ts";
 import { digestOf, publishByHand, uploadForm, uploadPackage, zipOf } from "../support/packages.ts";
 
 const say = () => undefined;
+const asker = { actor: ADMIN, address: "127.0.0.1", requestId: "r" };
 
 /** Tables that stay: keys, sessions and secrets, what tells other systems, and what is of this platform's moment alone. */
 const STAYING = [
@@ -115,6 +118,27 @@ describeDatabases(({ open }) => {
     expect(await importCatalogue({ ...to.services, folder, say })).toBe(true);
     expect(await importCatalogue({ ...to.services, folder, say })).toBe(false);
     expect(await AuditEntry.count({ where: { action: "packages.catalogue-imported" } })).toBe(1);
+  });
+
+  test("brings every pipeline with all its versions, and takes the place of nobody's", async () => {
+    const { api } = await startWithPackages();
+    const zip = SHIPPED_PIPELINES["zip"]!;
+    await savePipeline(api.services.database, "zip", { ...zip, description: "Ours" }, asker);
+    const folder = await exported(api);
+    const used = await startEmpty();
+    await createPipeline(used.services.database, "mine", zip, asker);
+
+    await expect(importCatalogue({ ...used.services, folder, say })).rejects.toThrow(
+      "This platform has pipelines of its own.",
+    );
+    const to = await startEmpty();
+    await importCatalogue({ ...to.services, folder, say });
+
+    expect(await findPipelineVersion("zip", 1)).toMatchObject({ definition: zip });
+    expect(await findPipelineVersion("zip")).toMatchObject({
+      version: 2,
+      definition: { description: "Ours" },
+    });
   });
 
   test("goes on where a crash has left it, on both sides", async () => {
