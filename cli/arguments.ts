@@ -9,6 +9,8 @@ export const COMMANDS = {
       name: { type: "string" },
       package: { type: "string" },
       version: { type: "string" },
+      channel: { type: "string" },
+      draft: { type: "boolean" },
       description: { type: "string" },
       "no-follow": { type: "boolean" },
     },
@@ -16,7 +18,10 @@ export const COMMANDS = {
   },
   list: { options: { limit: { type: "string" } }, operands: [0, 0] },
   log: { options: { follow: { type: "boolean" } }, operands: [1, 2] },
-  rollback: { options: { "no-follow": { type: "boolean" } }, operands: [2, 2] },
+  rollback: {
+    options: { "dry-run": { type: "boolean" }, "no-follow": { type: "boolean" } },
+    operands: [2, 2],
+  },
   query: { options: {}, operands: [1, 1] },
 } as const satisfies Record<
   string,

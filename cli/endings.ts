@@ -9,7 +9,7 @@ export const EXIT = {
   unreachable: 3,
   /** The run ended without success. */
   runFailed: 4,
-  /** The run waits for an operator. */
+  /** The run waits for an operator, or the version for somebody's release. */
   runParked: 5,
 } as const;
 

@@ -25,6 +25,11 @@ export interface Words {
   retrying: (reason: string, seconds: number) => string;
   ended: Record<"succeeded" | "superseded" | "failed" | "cancelled", (version: string) => string>;
   parked: (version: string, reason: string) => string;
+  held: (version: string, reason: string) => string;
+  drafted: (version: string) => string;
+  wouldShow: (channel: string, from: string, to: string) => string;
+  wouldNot: (reason: string) => string;
+  bytesGone: (version: string) => string;
   link: (url: string) => string;
   more: (count: number) => string;
   columns: Record<"id" | "name" | "type" | "live" | "status" | "changed", string>;
@@ -32,11 +37,12 @@ export interface Words {
   unreachable: (address: string, reason: string) => string;
 }
 
-const HELP = `longhaul packages push FILE --name NAME --version V [--description TEXT] [--no-follow]
+const HELP = `longhaul packages push FILE --name NAME --version V [--channel C] [--draft]
+                       [--description TEXT] [--no-follow]
 longhaul packages push FILE --package ID --version V
 longhaul packages list [--limit N]
 longhaul packages log PACKAGE [RUN] [--follow]
-longhaul packages rollback PACKAGE VERSION [--no-follow]
+longhaul packages rollback PACKAGE VERSION [--dry-run] [--no-follow]
 longhaul packages query PACKAGE`;
 
 const ENGLISH: Words = {
@@ -48,11 +54,11 @@ PACKAGE is an id (digits) or a name. All commands know --json (one JSON document
 stdout) and --help; longhaul --version prints the version.
 
   push      sends a file as a new version, makes the package when there is none of that
-            name, and follows the run. The same push again meets the same run, also after
+            name, and follows the run; --draft keeps it unpublished. The same push again meets the same run, also after
             a lost connection or a crash.
   list      packages, newest first
   log       the log of a run, the latest when none is named
-  rollback  lets the link show an earlier version again
+  rollback  lets the link show an earlier version again; --dry-run only says what it would do
   query     what clients are told about a package
 
 Environment:
@@ -62,12 +68,12 @@ Environment:
 
 Exit codes:
   0 done   1 refused by the platform   2 wrong usage   3 platform not reached
-  4 the run failed or was cancelled   5 the run waits for an operator`,
+  4 the run failed or was cancelled   5 the run or the version waits for a person`,
   usage: {
     push: "longhaul packages push FILE (--name NAME | --package ID) --version V",
     list: "longhaul packages list [--limit N]",
     log: "longhaul packages log PACKAGE [RUN] [--follow]",
-    rollback: "longhaul packages rollback PACKAGE VERSION [--no-follow]",
+    rollback: "longhaul packages rollback PACKAGE VERSION [--dry-run] [--no-follow]",
     query: "longhaul packages query PACKAGE",
   },
   unknownCommand: (typed) => `There is no command "${typed}".`,
@@ -97,6 +103,11 @@ Exit codes:
     cancelled: (version) => `Version ${version} was cancelled`,
   },
   parked: (version, reason) => `Version ${version} waits for an operator: ${reason}`,
+  held: (version, reason) => `Version ${version} is held until somebody releases it: ${reason}`,
+  drafted: (version) => `Version ${version} is kept as a draft.`,
+  wouldShow: (channel, from, to) => `The link of ${channel} would show ${to} instead of ${from}.`,
+  wouldNot: (reason) => `It would be refused: ${reason}`,
+  bytesGone: (version) => `The bytes of version ${version} are not in the store.`,
   link: (url) => `Link: ${url}`,
   more: (count) => `Only the newest ${count} are shown: --limit shows more.`,
   columns: {
@@ -121,10 +132,10 @@ PACKAGE 可以是编号(数字)或名称。所有命令都支持 --json(在标�
 和 --help;longhaul --version 显示版本。
 
   push      把文件作为新版本推送;没有同名的包时新建;随后跟踪运行过程。
-            重复同一次推送会找到同一个运行,断线或崩溃之后也一样。
+            --draft 只保存为草稿,不发布。重复同一次推送会找到同一个运行,断线或崩溃之后也一样。
   list      列出包,最新的在前
   log       显示一次运行的日志;不指定则为最近一次
-  rollback  让固定链接重新指向较早的版本
+  rollback  让固定链接重新指向较早的版本;--dry-run 只说明将会发生什么
   query     客户端查询到的包信息
 
 环境变量:
@@ -134,12 +145,12 @@ PACKAGE 可以是编号(数字)或名称。所有命令都支持 --json(在标�
 
 退出码:
   0 完成   1 被平台拒绝   2 用法错误   3 无法连接平台
-  4 运行失败或被取消   5 运行正在等待运维人员处理`,
+  4 运行失败或被取消   5 运行或版本正在等待人工处理`,
   usage: {
     push: "longhaul packages push 文件 (--name 名称 | --package 编号) --version 版本",
     list: "longhaul packages list [--limit 条数]",
     log: "longhaul packages log 包 [运行] [--follow]",
-    rollback: "longhaul packages rollback 包 版本 [--no-follow]",
+    rollback: "longhaul packages rollback 包 版本 [--dry-run] [--no-follow]",
     query: "longhaul packages query 包",
   },
   unknownCommand: (typed) => `没有“${typed}”这个命令。`,
@@ -168,6 +179,11 @@ PACKAGE 可以是编号(数字)或名称。所有命令都支持 --json(在标�
     cancelled: (version) => `版本 ${version} 已取消`,
   },
   parked: (version, reason) => `版本 ${version} 正在等待运维人员处理:${reason}`,
+  held: (version, reason) => `版本 ${version} 已被隔离,等待人工放行:${reason}`,
+  drafted: (version) => `版本 ${version} 已保存为草稿。`,
+  wouldShow: (channel, from, to) => `通道 ${channel} 的链接将由 ${from} 改为指向 ${to}。`,
+  wouldNot: (reason) => `将被拒绝:${reason}`,
+  bytesGone: (version) => `存储中没有版本 ${version} 的文件。`,
   link: (url) => `链接:${url}`,
   more: (count) => `仅显示最新的 ${count} 个;用 --limit 查看更多。`,
   columns: {

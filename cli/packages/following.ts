@@ -22,19 +22,28 @@ export async function followRun(desk: Desk, packageId: string, runId: string): P
   }
 }
 
-/** Says how a run ended, and answers the exit code for it. */
-export function concludeRun({ screen }: Desk, run: RunOut, owner: PackageOut | undefined): number {
+/** Says how a run of a package, or of a draft, ended, and answers the exit code for it. */
+export function concludeRun({ screen }: Desk, run: RunOut, of?: PackageOut | "draft"): number {
   const { words } = screen;
   switch (run.status) {
     case "succeeded":
+      if (of === "draft") {
+        screen.remark(words.drafted(run.version));
+        return EXIT.done;
+      }
       screen.remark(words.ended.succeeded(run.version));
-      if (owner?.download_url) screen.remark(words.link(owner.download_url));
+      for (const { name, live_version: live, download_url: url } of of?.channels ?? []) {
+        if (name === run.channel && live === run.version && url) screen.remark(words.link(url));
+      }
       return EXIT.done;
     case "superseded":
       screen.remark(words.ended.superseded(run.version));
       return EXIT.done;
     case "parked":
       screen.remark(words.parked(run.version, run.reason ?? "?"));
+      return EXIT.runParked;
+    case "quarantined":
+      screen.remark(words.held(run.version, run.reason ?? "?"));
       return EXIT.runParked;
     case "failed":
     case "cancelled":

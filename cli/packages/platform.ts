@@ -18,6 +18,7 @@ export interface PackageOut {
   status: string;
   live_version: string | null;
   download_url: string | null;
+  channels: { name: string; live_version: string | null; download_url: string | null }[];
   latest_run: RunOut | null;
   updated_at: string;
 }
@@ -31,8 +32,18 @@ export interface RunOut {
   id: string;
   kind: string;
   version: string;
+  channel: string;
   status: string;
   reason: string | null;
+}
+
+/** What a rollback would do. */
+export interface ForecastOut {
+  channel: string;
+  from: { version: string } | null;
+  to: { version: string };
+  passes: boolean;
+  refusal: { code: string; message: string } | null;
 }
 
 interface PageOut<T> {
@@ -63,9 +74,17 @@ export async function* everyItem<T>(
 }
 
 /** The package with this name. */
-export async function findByName(desk: Desk, name: string): Promise<PackageOut | undefined> {
-  for await (const item of everyItem<PackageOut>(desk)) if (item.name === name) return item;
-  return undefined;
+export async function findByName(
+  { connection }: Pick<Desk, "connection">,
+  name: string,
+): Promise<PackageOut | undefined> {
+  // A star at the end means what begins so; of that, the name itself comes first.
+  const asked = encodeURIComponent(name.endsWith("*") ? `${name}*` : name);
+  const { items } = await connection.ask<PageOut<PackageOut>>(
+    "GET",
+    `${ROOT}?name=${asked}&limit=1`,
+  );
+  return items.find((item) => item.name === name);
 }
 
 /** The package that is meant by an id or a name. Throws `Refused` when there is none. */

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { nameIssues, versionIssues } from "../../domain/packages.ts";
+import { channelIssues, channelOf, nameIssues, versionIssues } from "../../domain/packages.ts";
 import type { Order } from "../arguments.ts";
 import { EXIT, Refused, UsageFault } from "../endings.ts";
 import { type FileToSend, multipartForm } from "../form.ts";
@@ -23,6 +23,9 @@ import {
 interface Push {
   target: { name: string } | { id: string };
   version: string;
+  /** Stable when not given. */
+  channel: string | undefined;
+  draft: boolean;
   description: string | undefined;
   file: FileToSend & { sha256: string };
 }
@@ -55,20 +58,26 @@ export async function push(desk: Desk, { operands, options }: Order): Promise<nu
   if (options["json"]) {
     screen.print(JSON.stringify({ package: owner, run, repeated: pushed.isRepeated }, null, 2));
   }
-  return options["no-follow"] ? EXIT.done : concludeRun(desk, run, owner);
+  return options["no-follow"] ? EXIT.done : concludeRun(desk, run, order.draft ? "draft" : owner);
 }
 
 function readOptions({ screen: { words } }: Desk, options: Order["options"]) {
-  const { name, package: id, version, description } = options as Record<string, string | undefined>;
+  const { name, package: id, version, ...texts } = options as Record<string, string | undefined>;
+  const { channel, description } = texts;
   if ((name === undefined) === (id === undefined)) throw new UsageFault(words.nameOrPackage);
   if (version === undefined) throw new UsageFault(words.noVersion);
-  const issues = [...versionIssues(version), ...(name === undefined ? [] : nameIssues(name))];
+  const issues = [
+    ...versionIssues(version),
+    ...(name === undefined ? [] : nameIssues(name)),
+    ...(channel === undefined ? [] : channelIssues(channelOf(channel))),
+  ];
   if (id !== undefined && !/^\d{1,15}$/.test(id)) {
     issues.push({ path: "package", message: "must be a package id, a whole number" });
   }
   const [issue] = issues;
   if (issue) throw new UsageFault(words.badField(issue.path, issue.message));
-  return { target: id === undefined ? { name: name! } : { id }, version, description };
+  const target = id === undefined ? { name: name! } : { id };
+  return { target, version, channel, draft: options["draft"] === true, description };
 }
 
 async function readFile({ screen, signal }: Desk, path: string): Promise<Push["file"]> {
@@ -131,10 +140,11 @@ async function upload(
   gone?: string,
 ): Promise<Pushed> {
   const { connection, screen } = desk;
-  const { target, version, description, file } = order;
+  const { target, version, channel, draft, description, file } = order;
   const name = id === undefined && "name" in target ? target.name : undefined;
   const path = id === undefined ? "/api/v1/packages" : packagePath(id, "versions");
-  const fields = { sha256: file.sha256, name, version, description };
+  const more = { ...(channel && { channel }), ...(draft && { draft: "true" }) };
+  const fields = { sha256: file.sha256, name, version, description, ...more };
   // Shown from the first byte on: the platform may say no before.
   let progress: Progress | undefined;
   const show = (bytes: number) => {

@@ -54,7 +54,7 @@ export async function log(desk: Desk, { operands, options }: Order): Promise<num
   if (options["follow"]) {
     const run = await followRun(desk, owner.id, runId);
     if (options["json"]) screen.print(JSON.stringify({ run }, null, 2));
-    return concludeRun(desk, run, undefined);
+    return concludeRun(desk, run);
   }
   const run = await connection.ask<RunOut>("GET", path);
   const text = await connection.readText(`${path}/log`);

@@ -5,6 +5,7 @@ import { concludeRun, followRun } from "./following.ts";
 import {
   type Desk,
   findPackage,
+  type ForecastOut,
   packagePath,
   type PackageOut,
   persist,
@@ -16,6 +17,7 @@ export async function rollback(desk: Desk, { operands, options }: Order): Promis
   const { connection, screen } = desk;
   const [which, version] = operands as [string, string];
   const { id } = await findPackage(desk, which);
+  if (options["dry-run"]) return foresee(desk, id, version, options["json"] === true);
   // A new key for each command: rolling back to a version twice may well be meant.
   const headers = { "Idempotency-Key": `rollback-${randomUUID()}` };
   const accepted = await persist(desk, () =>
@@ -33,4 +35,24 @@ export async function rollback(desk: Desk, { operands, options }: Order): Promis
     : owner;
   if (options["json"]) screen.print(JSON.stringify({ package: shown, run }, null, 2));
   return follow ? concludeRun(desk, run, shown) : EXIT.done;
+}
+
+/** Says what a rollback would do; nothing happens. */
+async function foresee(
+  { connection, screen }: Desk,
+  id: string,
+  version: string,
+  isJson: boolean,
+): Promise<number> {
+  const told = await connection.ask<ForecastOut>("POST", packagePath(id, "rollback"), {
+    json: { version, dry_run: true },
+  });
+  if (isJson) screen.print(JSON.stringify(told, null, 2));
+  const { channel, from, to, passes, refusal } = told;
+  screen.remark(
+    passes
+      ? screen.words.wouldShow(channel, from?.version ?? "-", to.version)
+      : screen.words.wouldNot(refusal?.message ?? screen.words.bytesGone(to.version)),
+  );
+  return passes ? EXIT.done : EXIT.refused;
 }

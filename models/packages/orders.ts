@@ -17,12 +17,15 @@ export interface Asker {
   requestId: string;
 }
 
-/** A run to be begun. Without a turn it publishes nothing, or only when its time has come. */
+/**
+ * A run to be begun. Without a turn it publishes nothing, or only when its time has come; what takes up an earlier run
+ * keeps that one's number, and so its place.
+ */
 interface RunRequest {
   runId: string;
   kind: RunKind;
   version: PackageVersion;
-  turn: "now" | "later";
+  turn: "now" | "later" | { number: number };
   publishAt?: Date | null;
   /** Where its build begins, if not with the original at the first step. */
   start?: Pick<PackageRun, "fromStep" | "inputKey" | "inputBytes" | "inputSha256">;
@@ -38,7 +41,7 @@ export async function addRun(
   const { id: packageId, name } = owner;
   const { channel } = version;
   const goesThrough = isBuild(kind) ? await pipelineOf(owner, transaction) : undefined;
-  const number = turn === "now" ? await takeNumber(packageId, channel, transaction) : 0;
+  const number = await numberOf(turn, { packageId, channel }, transaction);
   await PackageRun.create(
     {
       id: runId,
@@ -63,6 +66,15 @@ export async function addRun(
   const title = `${name} ${version.version}`;
   const due = publishAt ? { publishAt: publishAt.getTime() } : {};
   return { packageId, runId, versionId: version.id, kind, channel, number, title, ...due };
+}
+
+function numberOf(
+  turn: RunRequest["turn"],
+  { packageId, channel }: { packageId: string; channel: string },
+  transaction: Transaction,
+): number | Promise<number> {
+  if (typeof turn === "object") return turn.number;
+  return turn === "now" ? takeNumber(packageId, channel, transaction) : 0;
 }
 
 /** Leaves, in the same transaction, the message that tells the package's workflow. */

@@ -21,6 +21,8 @@ interface Rebuild {
   fromStep?: string | undefined;
   /** The sha256 of an original, build or step's output of this package, to begin with. */
   input?: string | undefined;
+  /** The publication number of an earlier run whose place this one takes; the next one if not given. */
+  number?: number | undefined;
 }
 
 /** Where a build begins: with which step, out of what, and after which steps of an earlier run. */
@@ -52,7 +54,7 @@ export async function acceptRebuild(
 /** The order of `acceptRebuild` as a part of a larger one, which holds the package and writes the audit. */
 export async function orderRebuild(
   owner: Package,
-  { runId, version: { id: versionId }, kind, fromStep, input }: Rebuild,
+  { runId, version: { id: versionId }, kind, fromStep, input, number }: Rebuild,
   asker: Asker,
   transaction: Transaction,
 ): Promise<void> {
@@ -80,7 +82,7 @@ export async function orderRebuild(
     inputBytes: start.input?.bytes ?? null,
     inputSha256: start.input?.sha256 ?? null,
   };
-  const turn = version.isDraft ? "later" : "now";
+  const turn = version.isDraft ? "later" : number ? { number } : "now";
   const run = { runId, kind, version, turn, start: begin } as const;
   const argument = await addRun(owner, run, asker, transaction);
   await PackageStep.bulkCreate(

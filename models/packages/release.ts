@@ -10,7 +10,8 @@ import { type Package, PackageFinding, PackageRun, PackageStep, PackageVersion }
 
 /**
  * Lets a held version pass: what was found in it is approved for these very bytes, and its build goes on with the step
- * that has found it. What that finds beside it holds the version again. A draft stays one.
+ * that has found it. What that finds beside it holds the version again. A draft stays one. It is published in the
+ * place that it had: a version that was submitted later, and is live meanwhile, stays.
  */
 export async function acceptRelease(
   database: Database,
@@ -88,12 +89,12 @@ async function approveFindings(
   return [...new Set(open.map(({ name }) => name))];
 }
 
-/** With which step the build goes on that was stopped last, and out of what if that was no original. */
+/** With which step the build goes on that was stopped last, under its number, and out of what if that was no original. */
 async function whereItStopped(
   owner: Package,
   version: PackageVersion,
   transaction: Transaction,
-): Promise<{ fromStep?: string; input?: string }> {
+): Promise<{ fromStep?: string; input?: string; number?: number }> {
   const run = await PackageRun.findOne({
     where: { versionId: version.id, kind: { [Op.in]: [...BUILD_KINDS] }, state: "quarantined" },
     order: [
@@ -103,25 +104,26 @@ async function whereItStopped(
     transaction,
   });
   if (!run) return {};
+  const { number } = run;
   // What began with something else begins with it again.
   if (
     run.inputSha256 &&
     (await PackageStep.count({ where: { runId: run.id, state: "reused" }, transaction })) === 0
   ) {
-    return { input: run.inputSha256, ...(run.fromStep && { fromStep: run.fromStep }) };
+    return { number, input: run.inputSha256, ...(run.fromStep && { fromStep: run.fromStep }) };
   }
   const stopped = await PackageStep.findOne({
     where: { runId: run.id, state: "failed" },
     order: [["position", "DESC"]],
     transaction,
   });
-  if (!stopped) return {};
+  if (!stopped) return { number };
   try {
     await findStart(owner, version, { fromStep: stopped.name }, transaction);
-    return { fromStep: stopped.name };
+    return { number, fromStep: stopped.name };
   } catch (error) {
     // What earlier steps left is not kept any more: then they run again.
     if (!refusalIn(error)) throw error;
-    return {};
+    return { number };
   }
 }

@@ -57,8 +57,8 @@ export async function importCatalogue(given: Importing): Promise<boolean> {
   await inTransaction(database, async (transaction) => {
     await assertEmpty(transaction);
     // Those that this platform was shipped with are in the export, too.
-    for (const model of [PipelineVersion, Pipeline])
-      await model.destroy({ where: {}, transaction });
+    await PipelineVersion.destroy({ where: {}, transaction });
+    await Pipeline.destroy({ where: {}, transaction });
     for (const { name, model } of catalogueTables()) {
       const put = async (rows: Record<string, unknown>[]) => {
         await model.bulkCreate(

@@ -56,6 +56,21 @@ describe("longhaul packages log", () => {
     expect(json.json).toMatchObject({ run: { id: run.id }, log: piped.out });
   });
 
+  test("of a version that is held says so, and ends with 5", async () => {
+    const api = await startApi();
+    await uploadPackage(api);
+    const run = await PackageRun.findOne({ rejectOnEmpty: true });
+    await inTransaction(api.services.database, async (transaction) => {
+      await moveRun(run.id, "running", {}, transaction);
+      await moveRun(run.id, "quarantined", { reason: "Eicar was found" }, transaction);
+    });
+
+    const { code, err } = await longhaul(api, ["packages", "log", "1001", "--follow"]);
+
+    expect(code).toBe(5);
+    expect(err).toMatch(/held until somebody releases it: Eicar was found/);
+  });
+
   test("followed, ends as the run does", async () => {
     const api = await startApi();
     await uploadPackage(api);
@@ -85,6 +100,21 @@ describe("longhaul packages rollback", () => {
     expect(code).toBe(0);
     expect(json).toMatchObject({ package: { id: "1001" }, run: { kind: "rollback" } });
     expect(again.json.run.id, "a second one may well be meant").not.toBe(json.run.id);
+  });
+
+  test("says with --dry-run what it would do, and does nothing", async () => {
+    const api = await startApi();
+    await uploadPackage(api, { version: "1.0.0" });
+    const dry = ["packages", "rollback", "1001", "1.0.0", "--dry-run"];
+
+    const early = await longhaul(api, dry);
+    await publishByHand(api, "1001", "1.0.0");
+    const before = await PackageRun.count();
+    const json = await longhaul(api, [...dry, "--json"]);
+
+    expect(early).toMatchObject({ code: 1, err: expect.stringContaining("would be refused") });
+    expect(json.json).toMatchObject({ dry_run: true, to: { version: "1.0.0" }, refusal: null });
+    expect(await PackageRun.count()).toBe(before);
   });
 
   test("says what the platform refuses", async () => {
@@ -135,6 +165,10 @@ describe("longhaul", () => {
     [["packages", "push", "x.zip", "--version", "1"], "--name NAME or --package ID"],
     [["packages", "push", "x.zip", "--name", "x"], "--version V"],
     [["packages", "push", "x.zip", "--name", "x", "--version", "/"], "--version must have"],
+    [
+      ["packages", "push", "x", "--name", "x", "--version", "1", "--channel", "-"],
+      "--channel must",
+    ],
     [["packages", "push", "no-such-file", "--name", "x", "--version", "1"], "ENOENT"],
   ])("ends with 2 for what cannot be meant: %j", async (argv, said) => {
     const api = await startApi();

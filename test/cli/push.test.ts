@@ -84,6 +84,40 @@ describe("longhaul packages push", () => {
     expect(await versions()).toEqual(["1.0.0", "1.1.0", "1.2.0"]);
   });
 
+  test("sends it to a channel, as a draft when that is wanted", async () => {
+    const api = await startApi();
+
+    const { json } = await longhaul(
+      api,
+      pushing((await zipFile()).path, "1.0.0", "--channel", "beta", "--draft", "--no-follow"),
+    );
+
+    expect(json.run).toMatchObject({ channel: "beta" });
+    const [version] = await PackageVersion.findAll();
+    expect(version).toMatchObject({ channel: "beta", isDraft: true });
+  });
+
+  test("finds a package among others by its name in one question, whatever the name ends with", async () => {
+    const api = await startApi();
+    const push = async (name: string, version: string) => {
+      const { path } = await zipFile();
+      const words = ["packages", "push", path, "--name", name, "--version", version];
+      return longhaul(api, [...words, "--json", "--no-follow"]);
+    };
+    await push("App", "1");
+    await push("App*", "1");
+    await push("Apple", "1");
+    const asked = () =>
+      api.logged.filter(({ method, path }) => method === "GET" && path === "/api/v1/packages");
+    const before = asked().length;
+
+    const again = await push("App*", "2");
+
+    expect(asked().length - before).toBe(1);
+    expect(again.json.package).toMatchObject({ name: "App*" });
+    expect(await Package.count()).toBe(3);
+  });
+
   test("done again meets the same run and sends nothing", async () => {
     const api = await startApi();
     const { path } = await zipFile();

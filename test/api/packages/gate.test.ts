@@ -126,7 +126,7 @@ describe("POST /api/v1/packages/:id/versions/:version/release", () => {
     expect(await PackageRun.findByPk(answer.body.run.id)).toMatchObject({
       fromStep: "scan",
       inputSha256: row.originalSha256,
-      number: 3,
+      number: 2,
     });
     expect(
       await AuditEntry.findOne({ where: { action: "packages.version-released" } }),
@@ -137,7 +137,7 @@ describe("POST /api/v1/packages/:id/versions/:version/release", () => {
     });
     expect((await OutboxEntry.findByPk(answer.body.run.id))?.command).toMatchObject({
       update: "rebuildVersion",
-      argument: { kind: "release", number: 3 },
+      argument: { kind: "release", number: 2 },
     });
   });
 
