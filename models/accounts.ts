@@ -3,7 +3,6 @@ import { defineCodes } from "./accounts/codes.ts";
 import { defineKeys } from "./accounts/keys.ts";
 import { definePeople } from "./accounts/tables.ts";
 
-export type { Origin } from "./accounts/audit.ts";
 export * from "./accounts/codes.ts";
 export * from "./accounts/keys.ts";
 export * from "./accounts/people.ts";

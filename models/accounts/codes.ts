@@ -36,11 +36,6 @@ export class VerificationCode extends Model<
 /** Where a code was sent, and the digest of what came back. */
 export type CodeProof = Pick<VerificationCode, "channel" | "address" | "hash">;
 
-/** Where the sealed digits of a code belong. */
-export function codePlace(codeId: string): string {
-  return `verification_codes.sealed/${codeId}`;
-}
-
 /** Makes a code the one that counts for its address. False when the one before is too young: then nothing changes. */
 export async function storeCode(
   code: Pick<VerificationCode, "id" | "channel" | "address" | "hash" | "sealed">,
