@@ -48,11 +48,15 @@ export function rightFor(permission: Permission): string {
 }
 
 /** Roles, and what each may do. People and their further roles come with accounts. */
-export const ROLES = { admin: PERMISSIONS } as const satisfies Record<
+export const ROLES = { admin: PERMISSIONS, user: [] } as const satisfies Record<
   string,
   readonly Permission[]
 >;
 export type Role = keyof typeof ROLES;
+
+/** Where codes are sent to. */
+export const CODE_CHANNELS = ["phone", "email"] as const;
+export type CodeChannel = (typeof CODE_CHANNELS)[number];
 
 /** Who is asking, and what they may do. `keyId` is set when an API key asks. */
 export interface Actor {

@@ -15,7 +15,6 @@ import {
   findByLogin,
   grantsOf,
   issueApiKey,
-  openSession,
   type PackageGrant,
   type Refreshed,
   rehashPassword,
@@ -23,9 +22,7 @@ import {
   signOut,
 } from "../../models/accounts.ts";
 import { page } from "../../models/paging.ts";
-import { createAccessTokens } from "../../platform/access-tokens.ts";
 import { makeSecret, newId, secretPrefix, sha256 } from "../../platform/crypto.ts";
-import { actorOf } from "../policies/accounts.ts";
 import { findPackages } from "../policies/packages.ts";
 import { limitSignIn } from "../policies/sign-in-limit.ts";
 import { route } from "../route.ts";
@@ -41,11 +38,10 @@ import {
   NewApiKeyOut,
   PageQuery,
   presentApiKey,
-  presentUser,
   RefreshBody,
   RefreshOut,
 } from "../schemas/accounts.ts";
-import type { Services } from "../services.ts";
+import { bearerTokens, startSession } from "../sessions.ts";
 
 export const signIn = route({
   method: "post",
@@ -56,8 +52,8 @@ export const signIn = route({
   body: LoginBody,
   returns: [200, LoginOut],
   async handle(call) {
-    const { body, services, address, requestId } = call;
-    const { database, passwords, env } = services;
+    const { body, services, address } = call;
+    const { database, passwords } = services;
     const limit = limitSignIn(services, address, body.username);
     const account = await findByLogin(body.username);
     const known = account?.isActive ? account : undefined;
@@ -66,23 +62,13 @@ export const signIn = route({
       await limit.countFailure();
       throw badCredentials();
     }
-    const session = { id: newId(), accountId: known.id };
-    const refresh = makeSecret("refresh");
-    const expiresAt = new Date(Date.now() + env.REFRESH_TTL * 1000);
-    const userAgent = (call.requestHeader("user-agent") ?? "").slice(0, 255);
-    const signedIn = await openSession(
-      database,
-      known,
-      { id: session.id, refreshHash: refresh.hash, userAgent, expiresAt },
-      { actor: actorOf(known), address, requestId },
-    );
+    const signedIn = await startSession(call, known);
     if (!signedIn) throw badCredentials();
     await limit.forget();
     if (passwords.isOutdated(known.passwordHash)) {
       await rehashPassword(database, known, await passwords.hash(body.password));
     }
-    const tokens = await bearerTokens(services, { ...session, expiresAt }, refresh.secret);
-    return { user: presentUser(signedIn), ...tokens };
+    return signedIn;
   },
 });
 
@@ -282,20 +268,4 @@ async function grantsFor(
   });
   if (issues.length === 0) return grants;
   throw refusal("request/invalid", "Some of these packages are not there.", { issues });
-}
-
-async function bearerTokens(
-  { secretKey, env }: Services,
-  session: { id: string; accountId: string; expiresAt: Date },
-  refreshToken: string,
-) {
-  const secondsLeft = Math.ceil((session.expiresAt.getTime() - Date.now()) / 1000);
-  const ttlSeconds = Math.min(env.ACCESS_TTL, secondsLeft);
-  const claims = { accountId: session.accountId, sessionId: session.id };
-  return {
-    access_token: await createAccessTokens(secretKey).issue(claims, ttlSeconds),
-    refresh_token: refreshToken,
-    token_type: "bearer" as const,
-    expires_in: ttlSeconds,
-  };
 }
