@@ -9,9 +9,9 @@ import {
 import { makeSecret, secretPrefix, sha256 } from "../../../platform/crypto.ts";
 import { limitGuesses } from "../../policies/accounts/limits.ts";
 import { route } from "../../route.ts";
+import { bearerTokens, startSession } from "../../sessions.ts";
 import { Done, LoginBody, LoginOut, RefreshBody, RefreshOut } from "../../schemas/accounts.ts";
 import type { Services } from "../../services.ts";
-import { bearerTokens, showUser, startSession } from "./start.ts";
 
 export const signIn = route({
   method: "post",
@@ -28,15 +28,15 @@ export const signIn = route({
     const account = await findByLogin(body.username);
     const known = account?.isActive ? account : undefined;
     const right = await passwords.verify(known?.passwordHash, body.password, guesses.admit);
-    const started = known && right ? await startSession(call, known) : undefined;
-    if (!known || !started) {
+    const signedIn = known && right ? await startSession(call, known) : undefined;
+    if (!known || !signedIn) {
       await guesses.countFailure();
       throw refusal("accounts/bad-credentials", "Incorrect email or password");
     }
     if (passwords.isOutdated(known.passwordHash)) {
       await rehashPassword(database, known, await passwords.hash(body.password));
     }
-    return { user: await showUser(started.account), ...started.tokens };
+    return signedIn;
   },
 });
 
