@@ -93,12 +93,12 @@ describe("purging doors of which no run tells", () => {
     const { packageId } = accepted;
     cloudflare.instead(4, fault(403, 10000, "Authentication error"));
 
-    for (let attempt = 1; attempt <= 4; attempt++) {
-      const worker = new MockActivityEnvironment({ attempt });
-      await failureOf(worker.run(bench.activities.purgeDoors, { packageId }));
-    }
-    const worker = new MockActivityEnvironment({ attempt: 5 });
-    await worker.run(bench.activities.purgeDoors, { packageId });
+    const purge = (attempt: number) =>
+      new MockActivityEnvironment({ attempt }).run(() =>
+        bench.activities.purgeDoors({ packageId }),
+      );
+    for (let attempt = 1; attempt <= 4; attempt++) await failureOf(purge(attempt));
+    await purge(5);
 
     const reason = /^Edges may still show it: Cloudflare refuses CLOUDFLARE_API_TOKEN/;
     const told = await AuditEntry.findAll({
