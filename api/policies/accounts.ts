@@ -69,6 +69,13 @@ export function actorOf({ id, username }: Account): Pick<Actor, "accountId" | "n
   return { accountId: id, name: username };
 }
 
+/** Refuses programs: a key that could make keys, or change its person, would outlive its own end. */
+export function assertPerson(actor: Actor): void {
+  if (actor.keyId) {
+    throw refusal("accounts/not-allowed", "API keys may not do this: sign in first.");
+  }
+}
+
 function keyName({ prefix, lastFour }: ApiKey): string {
   return `key ${prefix}…${lastFour}`;
 }

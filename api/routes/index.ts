@@ -1,7 +1,5 @@
 import type { Routes } from "../route.ts";
-import * as accounts from "./accounts.ts";
-import * as people from "./accounts/people.ts";
-import * as roles from "./accounts/roles.ts";
+import * as accounts from "./accounts/index.ts";
 import { documentationRoutes } from "./documentation.ts";
 import * as operations from "./operations.ts";
 import * as packages from "./packages/index.ts";
@@ -13,8 +11,6 @@ import * as webhooks from "./webhooks/index.ts";
 export const routes: Routes = {
   ...platform,
   ...accounts,
-  ...people,
-  ...roles,
   ...operations,
   ...packages,
   ...pipelines,

@@ -6,26 +6,21 @@ import {
   type PackageRight,
   type Permission,
   permitsBy,
-} from "../../domain/accounts.ts";
-import { type Issue, refusal } from "../../domain/errors.ts";
+} from "../../../domain/accounts.ts";
+import { type Issue, refusal } from "../../../domain/errors.ts";
 import {
   ApiKey,
   changeGrants,
-  consumeRefreshToken,
-  findByLogin,
   grantsOf,
   issueApiKey,
   type PackageGrant,
-  type Refreshed,
-  rehashPassword,
   revokeApiKey,
-  signOut,
-} from "../../models/accounts.ts";
-import { page } from "../../models/paging.ts";
-import { makeSecret, newId, secretPrefix, sha256 } from "../../platform/crypto.ts";
-import { findPackages } from "../policies/packages.ts";
-import { limitSignIn } from "../policies/sign-in-limit.ts";
-import { route } from "../route.ts";
+} from "../../../models/accounts.ts";
+import { page } from "../../../models/paging.ts";
+import { makeSecret, newId } from "../../../platform/crypto.ts";
+import { assertPerson } from "../../policies/accounts.ts";
+import { findPackages } from "../../policies/packages.ts";
+import { route } from "../../route.ts";
 import {
   ApiKeyBody,
   ApiKeyOut,
@@ -33,96 +28,10 @@ import {
   Done,
   GrantsBody,
   KeyId,
-  LoginBody,
-  LoginOut,
   NewApiKeyOut,
   PageQuery,
   presentApiKey,
-  RefreshBody,
-  RefreshOut,
-} from "../schemas/accounts.ts";
-import { bearerTokens, startSession } from "../sessions.ts";
-
-export const signIn = route({
-  method: "post",
-  path: "/api/v1/auth/login",
-  summary: "Sign in with a name and a password",
-  access: "public",
-  secret: true,
-  body: LoginBody,
-  returns: [200, LoginOut],
-  async handle(call) {
-    const { body, services, address } = call;
-    const { database, passwords } = services;
-    const limit = limitSignIn(services, address, body.username);
-    const account = await findByLogin(body.username);
-    const known = account?.isActive ? account : undefined;
-    const right = await passwords.verify(known?.passwordHash, body.password, limit.admit);
-    if (!known || !right) {
-      await limit.countFailure();
-      throw badCredentials();
-    }
-    const signedIn = await startSession(call, known);
-    if (!signedIn) throw badCredentials();
-    await limit.forget();
-    if (passwords.isOutdated(known.passwordHash)) {
-      await rehashPassword(database, known, await passwords.hash(body.password));
-    }
-    return signedIn;
-  },
-});
-
-/** The sentences of the client contract. */
-const NOT_REFRESHED: Record<Exclude<Refreshed["outcome"], "refreshed">, string> = {
-  unknown: "Refresh token not found",
-  reused: "Invalid refresh token",
-  ended: "Invalid refresh token",
-  expired: "Refresh token expired",
-  inactive: "User not found or inactive",
-};
-
-export const refreshSignIn = route({
-  method: "post",
-  path: "/api/v1/auth/refresh",
-  summary: "Trade a refresh token for new tokens; it is good for one use",
-  access: "public",
-  secret: true,
-  body: RefreshBody,
-  returns: [200, RefreshOut],
-  async handle({ body, services }) {
-    const given = body.refresh_token;
-    if (!secretPrefix("refresh", given)) {
-      const isJwt = /^[\w-]+\.[\w-]+\.[\w-]*$/.test(given);
-      const message = isJwt ? "Invalid token type" : "Invalid refresh token";
-      throw refusal("accounts/refresh-invalid", message);
-    }
-    const next = makeSecret("refresh");
-    const refreshed = await consumeRefreshToken(services.database, {
-      hash: sha256(given),
-      nextHash: next.hash,
-    });
-    if (refreshed.outcome !== "refreshed") {
-      throw refusal("accounts/refresh-invalid", NOT_REFRESHED[refreshed.outcome]);
-    }
-    return bearerTokens(services, refreshed.session, next.secret);
-  },
-});
-
-export const endSignIn = route({
-  method: "post",
-  path: "/api/v1/auth/logout",
-  summary: "Sign out: the session and all its tokens end at once",
-  access: "public",
-  body: RefreshBody,
-  returns: [200, Done],
-  async handle({ body, services, address, requestId }) {
-    const hash = sha256(body.refresh_token);
-    if (!(await signOut(services.database, hash, { address, requestId }))) {
-      throw refusal("accounts/refresh-not-found", "Refresh token not found");
-    }
-    return { message: "Successfully logged out", success: true as const };
-  },
-});
+} from "../../schemas/accounts.ts";
 
 export const createApiKey = route({
   method: "post",
@@ -223,17 +132,6 @@ export const deleteApiKey = route({
     return { message: "API key revoked", success: true as const };
   },
 });
-
-function badCredentials(): Error {
-  return refusal("accounts/bad-credentials", "Incorrect email or password");
-}
-
-/** A key that could make keys would outlive its own end. */
-function assertPerson(actor: Actor): void {
-  if (actor.keyId) {
-    throw refusal("accounts/not-allowed", "API keys are managed by people: sign in first.");
-  }
-}
 
 /** A scope is for all packages: a key for single ones must have none that undoes that. */
 function assertNarrow(scopes: Permission[]): void {
