@@ -28,7 +28,7 @@ const switchOff = (database: Database, by: Administrator, whom: Administrator) =
 const codesOf = (outcomes: PromiseSettledResult<unknown>[]) =>
   outcomes
     .map((one) =>
-      one.status === "rejected" ? (refusalIn(one.reason)?.code ?? one.reason) : "done",
+      one.status === "rejected" ? (refusalIn(one.reason)?.code ?? String(one.reason)) : "done",
     )
     .sort();
 
