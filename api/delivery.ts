@@ -16,6 +16,8 @@ import { evaluateConditions, rangeApplies } from "./preconditions.ts";
 /** An opened object on its way to a client (RFC 9110 ranges and conditions). */
 export interface Delivery {
   object: OpenedObject;
+  /** The addresses that edges are told to forget. Asked for under another one, nobody may keep it. */
+  purgeable?: readonly string[];
   /** The strong entity tag, without quotes. */
   etag: string;
   /** The name a browser saves it under (RFC 6266, 8187). */
@@ -61,13 +63,12 @@ export async function deliver(
 }
 
 async function send(ctx: Context, delivery: Delivery, mode: DeliveryMode): Promise<void> {
-  const { object, etag, cacheControl } = delivery;
+  const { object, etag } = delivery;
   const { bytes, modifiedAt } = object.facts;
   const validators = {
     ETag: `"${etag}"`,
     "Last-Modified": modifiedAt.toUTCString(),
-    // Nobody could purge an address that anybody can make up.
-    "Cache-Control": ctx.querystring ? NOT_KEPT : cacheControl,
+    "Cache-Control": cacheControlOf(ctx, delivery),
   };
   const verdict = evaluateConditions(ctx.req.headers, { etag, modifiedAt });
   if (verdict === "failed") {
@@ -100,6 +101,11 @@ async function send(ctx: Context, delivery: Delivery, mode: DeliveryMode): Promi
   ctx.status = handover.status;
   ctx.set(handover.headers);
   ctx.body = "";
+}
+
+/** Nobody could purge an address that anybody can make up: with a query, a slash behind it, or escapes in it. */
+function cacheControlOf(ctx: Context, { purgeable = [ctx.path], cacheControl }: Delivery): string {
+  return purgeable.includes(ctx.url) ? cacheControl : NOT_KEPT;
 }
 
 /** The ranges to send, undefined for the whole. A Range means something in a GET alone. */
