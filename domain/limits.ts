@@ -61,6 +61,12 @@ export const LIMITS = {
   webhookDeliveryDays: 30,
   /** How many packages one API key may be for. */
   apiKeyPackages: 200,
+  /** How long a code is good that was sent to a phone or by mail, the pause before the next one, and wrong tries. */
+  codeSeconds: 1800,
+  codeGapSeconds: 60,
+  codeTries: 5,
+  /** How long an e-mail address is kept for whoever registered with it and has not proven it. */
+  unverifiedEmailSeconds: 86_400,
   idempotencyKeyCharacters: 255,
   idempotencyKeyHours: 24,
 } as const;

@@ -35,6 +35,15 @@ export const rate = z
     const [points, per] = text.split("/").map(Number) as [number, number];
     return { points, seconds: per };
   });
+/** Words separated by commas. */
+export const words = z.string().transform((text) =>
+  text
+    .split(",")
+    .map((word) => word.trim())
+    .filter(Boolean),
+);
+/** One `COUNT/SECONDS` or several, separated by commas: all of them hold. */
+export const rates = words.pipe(z.array(rate).min(1));
 /** A command as a JSON array of strings. */
 export const command = z.string().transform((text, context) => {
   try {
@@ -46,14 +55,6 @@ export const command = z.string().transform((text, context) => {
     return z.NEVER;
   }
 });
-/** Words separated by commas. */
-export const words = z.string().transform((text) =>
-  text
-    .split(",")
-    .map((word) => word.trim())
-    .filter(Boolean),
-);
-
 /** `host` or `host:port`, separated by commas. */
 export const openedHosts = words.transform((names, context) =>
   names.map((name) => {

@@ -23,22 +23,33 @@ const SECRET_PATHS = [
 ];
 
 const FLUSH_MS = 100;
-const TOGETHER_BYTES = 8192;
+/** In characters. */
+const TOGETHER = 8192;
 
 /**
  * The process's logger: JSON lines on stdout, secrets blanked out. `part` says which process speaks. Lines go out
  * together, a tenth of a second later and at the end of the process at the latest: one write for each would cost an
- * API more than its answers.
+ * API more than its answers. When nobody reads them any more they are dropped: no process stays for its log.
  */
 export function openLog(part: string, level: string): Logger {
-  const lines = pino.destination({ minLength: TOGETHER_BYTES, sync: true });
-  setInterval(() => lines.flushSync(), FLUSH_MS).unref();
-  process.once("exit", () => lines.flushSync());
+  const { stdout } = process;
+  let lines = "";
+  const flush = () => {
+    if (lines && !stdout.errored) stdout.write(lines);
+    lines = "";
+  };
+  const write = (line: string) => {
+    lines += line;
+    if (lines.length >= TOGETHER) flush();
+  };
+  stdout.on("error", () => {});
+  setInterval(flush, FLUSH_MS).unref();
+  process.once("exit", flush);
   const options = {
     level,
     base: { part },
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths: SECRET_PATHS, censor: "(secret)" },
   };
-  return pino(options, lines);
+  return pino(options, { write });
 }

@@ -4,11 +4,18 @@ import type { Limiter } from "../../platform/limiter.ts";
 import { refusal } from "../../domain/errors.ts";
 import type { Context, Middleware } from "../context.ts";
 
-/** Counts requests per key, account or address (draft-ietf-httpapi-ratelimit-headers) and refuses those beyond. */
-export function limitRequests(limiter: Limiter, { LIMIT_REQUESTS }: Env): Middleware {
-  const rule = { name: "requests", ...LIMIT_REQUESTS };
+/**
+ * Counts requests per key or account, and per address when that is configured (draft-ietf-httpapi-ratelimit-headers),
+ * and refuses those beyond.
+ */
+export function limitRequests(
+  limiter: Limiter,
+  { LIMIT_REQUESTS, LIMIT_ADDRESS }: Env,
+): Middleware {
   return async (ctx, next) => {
-    if (ctx.state.found.route?.unlimited) return next();
+    const rate = ctx.state.actor ? LIMIT_REQUESTS : LIMIT_ADDRESS;
+    if (!rate || ctx.state.found.route?.unlimited) return next();
+    const rule = { name: "requests", ...rate };
     const budget = await limiter.take(rule, caller(ctx)).catch((error: unknown) => {
       // Better uncounted than unanswered: the limiter protects the API, it is no reason to stop it.
       ctx.state.log.warn({ err: error }, "requests are not being counted");

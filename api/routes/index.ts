@@ -1,5 +1,5 @@
 import type { Routes } from "../route.ts";
-import * as accounts from "./accounts.ts";
+import * as accounts from "./accounts/index.ts";
 import { documentationRoutes } from "./documentation.ts";
 import * as operations from "./operations.ts";
 import * as packages from "./packages/index.ts";

@@ -11,10 +11,9 @@ import { type PackageRight, type Permission, permitsBy } from "../../domain/acco
 import { refusal } from "../../domain/errors.ts";
 import { digest, flag, id, json, moment, serial, text } from "../columns.ts";
 import { type Database, inTransaction } from "../database.ts";
-import { type Audit, recordAudit } from "../operations.ts";
-
-/** Where a change came from: what an audit entry says beside the change. */
-export type Origin = Pick<Audit, "actor" | "address" | "requestId">;
+import { recordAudit } from "../operations.ts";
+import type { Origin } from "./audit.ts";
+import { Account } from "./tables.ts";
 
 /** A program's way in, by the sha256 of what it holds; it may do what its scopes say and its maker may do. */
 export class ApiKey extends Model<InferAttributes<ApiKey>, InferCreationAttributes<ApiKey>> {
@@ -191,6 +190,16 @@ export async function keysThatMay(
   const where = { id: able.map(({ keyId }) => keyId), ...stillAlive() };
   const alive = await ApiKey.findAll({ attributes: ["id"], where, transaction });
   return new Set(alive.map((key) => key.id));
+}
+
+/** The key with this prefix and its maker, while both may act; whether the secret is right is for the caller to see. */
+export async function findLiveApiKey(
+  prefix: string,
+  now = new Date(),
+): Promise<{ key: ApiKey; account: Account } | undefined> {
+  const key = await ApiKey.findOne({ where: { prefix, ...stillAlive(now) } });
+  const account = key && (await Account.findByPk(key.accountId));
+  return key && account?.isActive ? { key, account } : undefined;
 }
 
 /** The condition of a key that may act. */

@@ -14,7 +14,9 @@ import { indexLists } from "./20261121T1130-index-lists.ts";
 import { addRetention } from "./20261121T1140-add-retention.ts";
 import { createSchedules } from "./20261121T1141-create-schedules.ts";
 import { restrictApiKeys } from "./20261121T1150-restrict-api-keys.ts";
+import { addVerification } from "./20261121T1200-add-verification.ts";
 import { createLedger } from "./20261121T1300-create-ledger.ts";
+import { createRoles } from "./20261121T1400-create-roles.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, oldest first: a list and not a folder, so that compiled and uncompiled programs agree. */
@@ -35,5 +37,7 @@ export const MIGRATIONS: readonly Migration[] = [
   addRetention,
   createSchedules,
   restrictApiKeys,
+  addVerification,
   createLedger,
+  createRoles,
 ];

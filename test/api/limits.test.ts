@@ -7,7 +7,7 @@ import { route } from "../../api/route.ts";
 const once = doing(() => "done");
 const always = route({ ...once, path: "/always", unlimited: true });
 const routes = { once, always };
-const env = { LIMIT_REQUESTS: "2/60" };
+const env = { LIMIT_REQUESTS: "2/60", LIMIT_ADDRESS: "2/60" };
 
 describe("requests", () => {
   test("are counted, and every answer says what is left", async () => {
@@ -50,6 +50,16 @@ describe("requests", () => {
     expect((await api.call(NOBODY, "GET", "/doing")).status).toBe(429);
   });
 
+  test("of nobody are not counted unless the configuration says so", async () => {
+    const api = await startApi({ routes, env: { LIMIT_REQUESTS: "1/60" } });
+    const ask = () => api.call(NOBODY, "GET", "/doing");
+
+    const answers = [await ask(), await ask()];
+
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    expect(answers[1]!.headers.get("RateLimit")).toBeNull();
+  });
+
   test("from one IPv6 network count together", async () => {
     const api = await startApi({ routes, env: { ...env, TRUST_PROXY: "1" } });
     const from = async (address: string) => {
@@ -78,6 +88,7 @@ describe("requests", () => {
     const away = () => Promise.reject(new Error("no limiter today"));
     const api = await startApi({
       routes,
+      env,
       services: { limiter: { take: away, peek: away, reset: away } },
     });
 

@@ -11,7 +11,7 @@ const KERNEL: Readonly<Record<string, readonly string[]>> = {
   models: ["columns", "database", "index", "migrations", "paging", "questions", "schema"],
   "api/routes": ["documentation", "index", "platform"],
   "api/schemas": [],
-  "api/policies": ["sign-in-limit"],
+  "api/policies": [],
 };
 
 /** Words that say nothing. */

@@ -1,6 +1,7 @@
 import { readdir, readFile, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { QueryTypes } from "sequelize";
+import { packageKeys } from "../../domain/packages.ts";
 import { type Database, openDatabase } from "../../models/database.ts";
 import { MODELS } from "../../models/index.ts";
 import { openDiskStore } from "../../platform/objects/disk.ts";
@@ -88,28 +89,26 @@ async function compareObjects(
   stored: readonly string[],
   database: Database,
 ): Promise<{ unexplained: string[]; missing: string[] }> {
-  const versions = await ask<{ original_key: string; artefact_key: string | null }>(
+  const keys = await ask<{ key: string }>(
     database,
-    "SELECT original_key, artefact_key FROM package_versions",
+    ["original_key", "artefact_key", "first_artefact_key"]
+      .map((column) => `SELECT ${column} AS \`key\` FROM package_versions`)
+      .concat("SELECT log_key FROM package_runs", "SELECT artefact_key FROM package_runs")
+      .join(" UNION "),
   );
-  const logs = await ask<{ log_key: string }>(
+  const live = await ask<{ package_id: string; name: string }>(
     database,
-    "SELECT log_key FROM package_runs WHERE log_key IS NOT NULL",
-  );
-  const live = await ask<{ id: string }>(
-    database,
-    "SELECT id FROM packages WHERE live_version_id IS NOT NULL",
+    "SELECT package_id, name FROM package_channels WHERE live_version_id IS NOT NULL",
   );
   const runs = await ask<{ id: string; package_id: string }>(
     database,
     "SELECT id, package_id FROM package_runs",
   );
   const needed = [
-    ...versions.flatMap(({ original_key, artefact_key }) => [original_key, artefact_key]),
-    ...logs.map(({ log_key }) => log_key),
-    ...live.map(({ id }) => `packages/${id}/live`),
-  ].filter((key) => key !== null);
-  const outputs = runs.map(({ id, package_id }) => `packages/${package_id}/runs/${id}/`);
+    ...keys.map(({ key }) => key).filter((key) => key !== null),
+    ...live.map(({ package_id, name }) => packageKeys.live(package_id, name)),
+  ];
+  const outputs = runs.map(({ id, package_id }) => packageKeys.runFolder(package_id, id));
   const explained = new Set(needed);
   return {
     unexplained: stored.filter(

@@ -6,29 +6,21 @@ import {
   type PackageRight,
   type Permission,
   permitsBy,
-} from "../../domain/accounts.ts";
-import { type Issue, refusal } from "../../domain/errors.ts";
+} from "../../../domain/accounts.ts";
+import { type Issue, refusal } from "../../../domain/errors.ts";
 import {
   ApiKey,
   changeGrants,
-  consumeRefreshToken,
-  findByLogin,
   grantsOf,
   issueApiKey,
-  openSession,
   type PackageGrant,
-  type Refreshed,
-  rehashPassword,
   revokeApiKey,
-  signOut,
-} from "../../models/accounts.ts";
-import { page } from "../../models/paging.ts";
-import { createAccessTokens } from "../../platform/access-tokens.ts";
-import { makeSecret, newId, secretPrefix, sha256 } from "../../platform/crypto.ts";
-import { actorOf } from "../policies/accounts.ts";
-import { findPackages } from "../policies/packages.ts";
-import { limitSignIn } from "../policies/sign-in-limit.ts";
-import { route } from "../route.ts";
+} from "../../../models/accounts.ts";
+import { page } from "../../../models/paging.ts";
+import { makeSecret, newId } from "../../../platform/crypto.ts";
+import { assertPerson } from "../../policies/accounts.ts";
+import { findPackages } from "../../policies/packages.ts";
+import { route } from "../../route.ts";
 import {
   ApiKeyBody,
   ApiKeyOut,
@@ -36,107 +28,10 @@ import {
   Done,
   GrantsBody,
   KeyId,
-  LoginBody,
-  LoginOut,
   NewApiKeyOut,
   PageQuery,
   presentApiKey,
-  presentUser,
-  RefreshBody,
-  RefreshOut,
-} from "../schemas/accounts.ts";
-import type { Services } from "../services.ts";
-
-export const signIn = route({
-  method: "post",
-  path: "/api/v1/auth/login",
-  summary: "Sign in with a name and a password",
-  access: "public",
-  secret: true,
-  body: LoginBody,
-  returns: [200, LoginOut],
-  async handle(call) {
-    const { body, services, address, requestId } = call;
-    const { database, passwords, env } = services;
-    const limit = limitSignIn(services, address, body.username);
-    const account = await findByLogin(body.username);
-    const known = account?.isActive ? account : undefined;
-    const right = await passwords.verify(known?.passwordHash, body.password, limit.admit);
-    if (!known || !right) {
-      await limit.countFailure();
-      throw badCredentials();
-    }
-    const session = { id: newId(), accountId: known.id };
-    const refresh = makeSecret("refresh");
-    const expiresAt = new Date(Date.now() + env.REFRESH_TTL * 1000);
-    const userAgent = (call.requestHeader("user-agent") ?? "").slice(0, 255);
-    const signedIn = await openSession(
-      database,
-      known,
-      { id: session.id, refreshHash: refresh.hash, userAgent, expiresAt },
-      { actor: actorOf(known), address, requestId },
-    );
-    if (!signedIn) throw badCredentials();
-    await limit.forget();
-    if (passwords.isOutdated(known.passwordHash)) {
-      await rehashPassword(database, known, await passwords.hash(body.password));
-    }
-    const tokens = await bearerTokens(services, { ...session, expiresAt }, refresh.secret);
-    return { user: presentUser(signedIn), ...tokens };
-  },
-});
-
-/** The sentences of the client contract. */
-const NOT_REFRESHED: Record<Exclude<Refreshed["outcome"], "refreshed">, string> = {
-  unknown: "Refresh token not found",
-  reused: "Invalid refresh token",
-  ended: "Invalid refresh token",
-  expired: "Refresh token expired",
-  inactive: "User not found or inactive",
-};
-
-export const refreshSignIn = route({
-  method: "post",
-  path: "/api/v1/auth/refresh",
-  summary: "Trade a refresh token for new tokens; it is good for one use",
-  access: "public",
-  secret: true,
-  body: RefreshBody,
-  returns: [200, RefreshOut],
-  async handle({ body, services }) {
-    const given = body.refresh_token;
-    if (!secretPrefix("refresh", given)) {
-      const isJwt = /^[\w-]+\.[\w-]+\.[\w-]*$/.test(given);
-      const message = isJwt ? "Invalid token type" : "Invalid refresh token";
-      throw refusal("accounts/refresh-invalid", message);
-    }
-    const next = makeSecret("refresh");
-    const refreshed = await consumeRefreshToken(services.database, {
-      hash: sha256(given),
-      nextHash: next.hash,
-    });
-    if (refreshed.outcome !== "refreshed") {
-      throw refusal("accounts/refresh-invalid", NOT_REFRESHED[refreshed.outcome]);
-    }
-    return bearerTokens(services, refreshed.session, next.secret);
-  },
-});
-
-export const endSignIn = route({
-  method: "post",
-  path: "/api/v1/auth/logout",
-  summary: "Sign out: the session and all its tokens end at once",
-  access: "public",
-  body: RefreshBody,
-  returns: [200, Done],
-  async handle({ body, services, address, requestId }) {
-    const hash = sha256(body.refresh_token);
-    if (!(await signOut(services.database, hash, { address, requestId }))) {
-      throw refusal("accounts/refresh-not-found", "Refresh token not found");
-    }
-    return { message: "Successfully logged out", success: true as const };
-  },
-});
+} from "../../schemas/accounts.ts";
 
 export const createApiKey = route({
   method: "post",
@@ -238,17 +133,6 @@ export const deleteApiKey = route({
   },
 });
 
-function badCredentials(): Error {
-  return refusal("accounts/bad-credentials", "Incorrect email or password");
-}
-
-/** A key that could make keys would outlive its own end. */
-function assertPerson(actor: Actor): void {
-  if (actor.keyId) {
-    throw refusal("accounts/not-allowed", "API keys are managed by people: sign in first.");
-  }
-}
-
 /** A scope is for all packages: a key for single ones must have none that undoes that. */
 function assertNarrow(scopes: Permission[]): void {
   const wide = scopes.filter((scope) => !NARROW_SCOPES.includes(scope));
@@ -282,20 +166,4 @@ async function grantsFor(
   });
   if (issues.length === 0) return grants;
   throw refusal("request/invalid", "Some of these packages are not there.", { issues });
-}
-
-async function bearerTokens(
-  { secretKey, env }: Services,
-  session: { id: string; accountId: string; expiresAt: Date },
-  refreshToken: string,
-) {
-  const secondsLeft = Math.ceil((session.expiresAt.getTime() - Date.now()) / 1000);
-  const ttlSeconds = Math.min(env.ACCESS_TTL, secondsLeft);
-  const claims = { accountId: session.accountId, sessionId: session.id };
-  return {
-    access_token: await createAccessTokens(secretKey).issue(claims, ttlSeconds),
-    refresh_token: refreshToken,
-    token_type: "bearer" as const,
-    expires_in: ttlSeconds,
-  };
 }

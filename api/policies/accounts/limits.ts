@@ -1,0 +1,72 @@
+import { refusal, refusalIn } from "../../../domain/errors.ts";
+import type { Budget } from "../../../platform/limiter.ts";
+import { network } from "../../middleware/limits.ts";
+import type { Services } from "../../services.ts";
+
+type Limited = Pick<Services, "limiter" | "env">;
+
+/** The sentences of the client contract, and one of our own for what it does not know. */
+const TOO_MANY = {
+  "sign-in": (seconds: number) => `登录请求过于频繁,请在 ${seconds} 秒后重试`,
+  register: (seconds: number) => `注册请求过于频繁,请在 ${seconds} 秒后重试`,
+  codes: (seconds: number) => `验证码请求过于频繁,请在 ${seconds} 秒后重试`,
+  tokens: (seconds: number) => `Too many failed tries. Try again in ${seconds} seconds.`,
+};
+type Sentence = keyof typeof TOO_MANY;
+
+/** Guards one check of a secret against guessing. */
+export interface GuessLimit {
+  /** Refuses `request/too-many` when failures have used up the budget; call it right before the secret is checked. */
+  admit: () => Promise<void>;
+  /** Counts a failure; refuses `request/too-many` when others used up the budget meanwhile. */
+  countFailure: () => Promise<void>;
+  /** Admits, does `check`, and counts a failure when it refuses. */
+  around: <T>(check: () => Promise<T>) => Promise<T>;
+}
+
+/**
+ * Failures are counted per address, whatever was guessed; successes neither count nor forgive, or a guesser would sign
+ * in as himself in between. `sign-in` is for passwords and codes, `tokens` for what is too long to be guessed.
+ */
+export function limitGuesses(
+  { limiter, env }: Limited,
+  kind: "sign-in" | "tokens",
+  address: string,
+): GuessLimit {
+  const rule = { name: kind, ...(kind === "sign-in" ? env.LIMIT_SIGN_IN : env.LIMIT_TOKENS) };
+  const key = network(address);
+  const admit = async () => {
+    const budget = await limiter.peek(rule, key);
+    if (!budget.allowed) throw tooMany(kind, budget);
+  };
+  const countFailure = async () => {
+    const budget = await limiter.take(rule, key);
+    if (!budget.allowed) throw tooMany(kind, budget);
+  };
+  return {
+    admit,
+    countFailure,
+    async around(check) {
+      await admit();
+      try {
+        return await check();
+      } catch (error) {
+        if (refusalIn(error)) await countFailure();
+        throw error;
+      }
+    },
+  };
+}
+
+/** The headers of the client contract. */
+function tooMany(sentence: Sentence, { limit, resetSeconds }: Budget): Error {
+  const seconds = Math.max(1, resetSeconds);
+  return refusal("request/too-many", TOO_MANY[sentence](seconds), {
+    headers: {
+      "Retry-After": `${seconds}`,
+      "X-RateLimit-Limit": `${limit}`,
+      "X-RateLimit-Remaining": "0",
+      "X-RateLimit-Reset": `${Math.floor(Date.now() / 1000) + seconds}`,
+    },
+  });
+}

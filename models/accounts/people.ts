@@ -1,0 +1,60 @@
+import { type Database, inTransaction } from "../database.ts";
+import { isFirst } from "../operations.ts";
+import { auditAccount, type Origin } from "./audit.ts";
+import { Account, Session } from "./tables.ts";
+
+/** Makes the first administrator of the platform. False when there has ever been one: then nothing changes. */
+export async function createFirstAdministrator(
+  database: Database,
+  account: { id: string; username: string; passwordHash: string },
+): Promise<boolean> {
+  return inTransaction(database, async (transaction) => {
+    if (!(await isFirst("administrator", transaction))) return false;
+    await Account.create({ ...account, role: "admin" }, { transaction });
+    await auditAccount(null, "accounts.created", account.id, transaction, {
+      after: { username: account.username, role: "admin" },
+    });
+    return true;
+  });
+}
+
+/** Sets a new password and ends every session of the account. Answers false when there is no such account. */
+export async function setPassword(
+  database: Database,
+  accountId: string,
+  passwordHash: string,
+  origin: Origin | null,
+): Promise<boolean> {
+  return inTransaction(database, async (transaction) => {
+    const [changed] = await Account.update(
+      { passwordHash },
+      { where: { id: accountId }, transaction },
+    );
+    if (changed !== 1) return false;
+    const open = { accountId, revokedAt: null };
+    await Session.update({ revokedAt: new Date() }, { where: open, transaction });
+    await auditAccount(origin, "accounts.password-set", accountId, transaction);
+    return true;
+  });
+}
+
+/** Stores a better hash of the same password; nothing when the password has changed meanwhile. */
+export async function rehashPassword(
+  database: Database,
+  account: Pick<Account, "id" | "passwordHash">,
+  passwordHash: string,
+): Promise<void> {
+  await inTransaction(database, (transaction) =>
+    Account.update(
+      { passwordHash },
+      { where: { id: account.id, passwordHash: account.passwordHash }, transaction },
+    ),
+  );
+}
+
+/** The account that a person means by what they sign in with: 11 digits are a phone number, an address has an @. */
+export async function findByLogin(login: string): Promise<Account | null> {
+  if (/^\d{11}$/.test(login)) return Account.findOne({ where: { phone: login } });
+  if (login.includes("@")) return Account.findOne({ where: { email: login.toLowerCase() } });
+  return Account.findOne({ where: { username: login } });
+}
