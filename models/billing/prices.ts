@@ -1,8 +1,8 @@
 import { chargeFor, type PriceTerms, type Usage } from "../../domain/billing.ts";
 import { refusal } from "../../domain/errors.ts";
 import type { Fen } from "../../domain/money.ts";
-import type { Origin } from "../accounts.ts";
-import { type Database } from "../database.ts";
+import type { Origin } from "../accounts/audit.ts";
+import type { Database } from "../database.ts";
 import { recordAudit } from "../operations.ts";
 import { inLedger } from "./posting.ts";
 import { Price } from "./tables.ts";

@@ -2,7 +2,7 @@ import type { Transaction } from "sequelize";
 import type { EntryKind, RechargeMethod } from "../../domain/billing.ts";
 import { refusal } from "../../domain/errors.ts";
 import type { Fen } from "../../domain/money.ts";
-import type { Origin } from "../accounts.ts";
+import type { Origin } from "../accounts/audit.ts";
 import { type Database, inTransaction } from "../database.ts";
 import { recordAudit } from "../operations.ts";
 import { findOperation, inLedger, insufficientBalance, operationTaken, post } from "./posting.ts";
