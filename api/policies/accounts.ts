@@ -6,11 +6,13 @@ import {
   findLiveApiKey,
   findSignedIn,
   grantsOf,
+  totpOn,
   touchApiKey,
 } from "../../models/accounts.ts";
 import type { Database } from "../../models/database.ts";
 import { createAccessTokens } from "../../platform/access-tokens.ts";
 import { sameDigest, secretPrefix, sha256 } from "../../platform/crypto.ts";
+import type { Env } from "../../platform/env.ts";
 import type { Authenticate } from "../middleware/sign-in.ts";
 
 /**
@@ -20,9 +22,11 @@ import type { Authenticate } from "../middleware/sign-in.ts";
 export function createAuthenticator({
   database,
   secretKey,
+  env,
 }: {
   database: Database;
   secretKey: string;
+  env: Pick<Env, "ADMIN_TOTP_REQUIRED">;
 }): Authenticate {
   const accessTokens = createAccessTokens(secretKey);
 
@@ -31,7 +35,9 @@ export function createAuthenticator({
     const claims = await accessTokens.verify(token);
     const account = claims && (await findSignedIn(claims));
     if (!account) throw notSignedIn("Could not validate credentials");
-    return { ...actorOf(account), sessionId: claims.sessionId };
+    const actor = { ...actorOf(account), sessionId: claims.sessionId };
+    const lacksTotp = needsTotp(env, account) && !(await totpOn(account.id));
+    return lacksTotp ? { ...actor, permissions: [], lacksTotp } : actor;
   }
 
   async function keyHolder(secret: string): Promise<Actor> {
@@ -60,6 +66,11 @@ export function createAuthenticator({
     if (apiKey) return keyHolder(apiKey);
     throw notSignedIn("Not authenticated");
   };
+}
+
+/** Whether this account must have a second proof to do what its role permits. */
+export function needsTotp(env: Pick<Env, "ADMIN_TOTP_REQUIRED">, { role }: Account): boolean {
+  return env.ADMIN_TOTP_REQUIRED === "on" && role === "admin";
 }
 
 /** What an account may do, by the role that it has now. */

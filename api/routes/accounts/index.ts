@@ -1,2 +1,3 @@
 export * from "./api-keys.ts";
+export * from "./totp.ts";
 export { endSignIn, refreshSignIn, signIn } from "./sign-in.ts";
