@@ -1,4 +1,4 @@
-import { type Actor, type Permission, permitsBy, ROLES } from "../../domain/accounts.ts";
+import { type Actor, type Permission, permitsBy } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
 import {
   type Account,
@@ -6,6 +6,7 @@ import {
   findLiveApiKey,
   findSignedIn,
   grantsOf,
+  permissionsOf,
   totpOn,
   touchApiKey,
 } from "../../models/accounts.ts";
@@ -35,9 +36,10 @@ export function createAuthenticator({
     const claims = await accessTokens.verify(token);
     const account = claims && (await findSignedIn(claims));
     if (!account) throw notSignedIn("Could not validate credentials");
-    const actor = { ...actorOf(account), sessionId: claims.sessionId };
     const lacksTotp = needsTotp(env, account) && !(await totpOn(account.id));
-    return lacksTotp ? { ...actor, permissions: [], lacksTotp } : actor;
+    const permissions = lacksTotp ? [] : await permissionsOf(account.role);
+    const actor = { ...actorOf(account), permissions, sessionId: claims.sessionId };
+    return lacksTotp ? { ...actor, lacksTotp } : actor;
   }
 
   async function keyHolder(secret: string): Promise<Actor> {
@@ -48,7 +50,7 @@ export function createAuthenticator({
     }
     const { key, account } = found;
     await touchApiKey(database, key);
-    const { permissions } = actorOf(account);
+    const permissions = await permissionsOf(account.role);
     const held = (some: Permission[]) => permissions.filter((one) => some.includes(one));
     const grants = key.isRestricted ? await grantsOf([key.id]) : undefined;
     const packages = grants?.map(({ packageId, rights }) => [packageId, held(permitsBy(rights))]);
@@ -73,10 +75,9 @@ export function needsTotp(env: Pick<Env, "ADMIN_TOTP_REQUIRED">, { role }: Accou
   return env.ADMIN_TOTP_REQUIRED === "on" && role === "admin";
 }
 
-/** What an account may do, by the role that it has now. */
-export function actorOf({ id, username, role }: Account): Actor {
-  const permissions: readonly Permission[] = ROLES[role] ?? [];
-  return { accountId: id, name: username, permissions };
+/** Who an account is, for the audit. */
+export function actorOf({ id, username }: Account): Pick<Actor, "accountId" | "name"> {
+  return { accountId: id, name: username };
 }
 
 /** Refuses programs: a key that could make keys, or change its person, would outlive its own end. */

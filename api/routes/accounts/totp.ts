@@ -164,7 +164,7 @@ async function provenOwner({ actor, services, address, body }: OwnCall<{ passwor
   const { passwords } = services;
   if (await passwords.verify(account.passwordHash, body.password, guesses.admit)) return account;
   await guesses.countFailure();
-  throw refusal("accounts/password-wrong", "This is not your password.");
+  throw refusal("accounts/wrong-password", "This is not your password.");
 }
 
 async function twiceProvenOwner(call: OwnCall<{ password: string; totp: string }>) {

@@ -69,8 +69,8 @@ describe("POST /api/v1/auth/totp", () => {
 
     const answers = [await begin(), await begin(), await begin()];
 
-    expect(answers.map(({ status }) => status)).toEqual([403, 403, 429]);
-    expect(answers[0]!.body.code).toBe("accounts/password-wrong");
+    expect(answers.map(({ status }) => status)).toEqual([400, 400, 429]);
+    expect(answers[0]!.body.code).toBe("accounts/wrong-password");
   });
 
   test("keeps the secret sealed", async () => {
@@ -262,7 +262,7 @@ describe("POST /api/v1/auth/totp/disable", () => {
     const wrongDigits = await off(PASSWORD, digitsOf(secret, 40));
     const right = await off(PASSWORD, codes[0]!);
 
-    expect([wrongPassword.status, wrongDigits.status, right.status]).toEqual([403, 401, 200]);
+    expect([wrongPassword.status, wrongDigits.status, right.status]).toEqual([400, 401, 200]);
     expect((await signIn(api)).status).toBe(200);
     expect([await TotpSecret.count(), await RecoveryCode.count()]).toEqual([0, 0]);
   });
