@@ -57,6 +57,11 @@ function base32(bytes: Buffer): string {
 }
 
 function bytesOf(secret: string): Buffer {
-  const bits = [...secret].map((one) => BASE32.indexOf(one).toString(2).padStart(5, "0")).join("");
-  return Buffer.from(bits.match(/.{8}/g)!.map((eight) => Number.parseInt(eight, 2)));
+  const fives = Array.from(secret, (one) => BASE32.indexOf(one).toString(2).padStart(5, "0"));
+  return Buffer.from(
+    fives
+      .join("")
+      .match(/.{8}/g)!
+      .map((eight) => Number.parseInt(eight, 2)),
+  );
 }

@@ -176,7 +176,8 @@ describe("a sign-in where the second proof is on", () => {
     const answers = await Promise.all(Array.from({ length: 6 }, () => signInWith(api, wrong)));
 
     // The digits that turned it on were the first try.
-    expect(answers.map(({ status }) => status).sort()).toEqual([401, 401, 429, 429, 429, 429]);
+    const of = (status: number) => answers.filter((one) => one.status === status).length;
+    expect([of(401), of(429)]).toEqual([2, 4]);
   });
 });
 
