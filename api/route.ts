@@ -46,8 +46,9 @@ export class Forecast<T> {
   }
 }
 
-/** A finished body of any type, sent with 200. */
+/** A finished body of any type, sent with 200 when not said otherwise. */
 export interface Page {
+  status?: number;
   contentType: string;
   body: string | Buffer;
   headers?: Record<string, string>;

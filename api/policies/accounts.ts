@@ -1,4 +1,4 @@
-import { type Actor, type Permission, permitsBy, ROLES } from "../../domain/accounts.ts";
+import { type Actor, type Permission, permitsBy } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
 import {
   type Account,
@@ -6,6 +6,7 @@ import {
   findLiveApiKey,
   findSignedIn,
   grantsOf,
+  permissionsOf,
   touchApiKey,
 } from "../../models/accounts.ts";
 import type { Database } from "../../models/database.ts";
@@ -31,7 +32,8 @@ export function createAuthenticator({
     const claims = await accessTokens.verify(token);
     const account = claims && (await findSignedIn(claims));
     if (!account) throw notSignedIn("Could not validate credentials");
-    return { ...actorOf(account), sessionId: claims.sessionId };
+    const permissions = await permissionsOf(account.role);
+    return { ...actorOf(account), permissions, sessionId: claims.sessionId };
   }
 
   async function keyHolder(secret: string): Promise<Actor> {
@@ -42,7 +44,7 @@ export function createAuthenticator({
     }
     const { key, account } = found;
     await touchApiKey(database, key);
-    const { permissions } = actorOf(account);
+    const permissions = await permissionsOf(account.role);
     const held = (some: Permission[]) => permissions.filter((one) => some.includes(one));
     const grants = key.isRestricted ? await grantsOf([key.id]) : undefined;
     const packages = grants?.map(({ packageId, rights }) => [packageId, held(permitsBy(rights))]);
@@ -62,10 +64,9 @@ export function createAuthenticator({
   };
 }
 
-/** What an account may do, by the role that it has now. */
-export function actorOf({ id, username, role }: Account): Actor {
-  const permissions: readonly Permission[] = ROLES[role] ?? [];
-  return { accountId: id, name: username, permissions };
+/** Who an account is, for the audit. */
+export function actorOf({ id, username }: Account): Pick<Actor, "accountId" | "name"> {
+  return { accountId: id, name: username };
 }
 
 /** Refuses programs: a key that could make keys, or change its person, would outlive its own end. */

@@ -1,5 +1,5 @@
 import { createAuthenticator } from "../../api/policies/accounts.ts";
-import { createFirstAdministrator } from "../../models/accounts.ts";
+import { Account, createFirstAdministrator } from "../../models/accounts.ts";
 import { newId } from "../../platform/crypto.ts";
 import { openLimiter } from "../../platform/limiter.ts";
 import { type ApiGiven, startApi, type StartedApi } from "./api.ts";
@@ -37,4 +37,17 @@ export const listKeys = (api: StartedApi, token: string) =>
 export async function makeKey(api: StartedApi, token: string, given: object = {}) {
   const json = { name: "ci", scopes: ["packages:query"], ...given };
   return api.call(undefined, "POST", "/api/v1/api-keys", { json, headers: bearer(token) });
+}
+
+/** Signs an account of this role in that is made for it; answers who it is and its header. */
+export async function makePerson(api: StartedApi, role = "user", username = `u_${role}`) {
+  const passwordHash = await api.services.passwords.hash(PASSWORD);
+  const { id } = await Account.create({ id: newId(), username, passwordHash, role });
+  const { access_token: token } = (await signIn(api, PASSWORD, username)).body;
+  const call = (method: string, path: string, json?: unknown) =>
+    api.call(undefined, method, path, {
+      headers: bearer(token),
+      ...(json !== undefined && { json }),
+    });
+  return { id, username, token, call };
 }

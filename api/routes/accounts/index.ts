@@ -1,2 +1,4 @@
 export * from "./api-keys.ts";
 export { endSignIn, refreshSignIn, signIn } from "./sign-in.ts";
+export * from "./people.ts";
+export * from "./roles.ts";
