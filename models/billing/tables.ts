@@ -222,7 +222,7 @@ export function defineBilling(sequelize: Sequelize): void {
   );
   Price.init(
     {
-      version: count({ primaryKey: true }),
+      version: serial({ primaryKey: true }),
       terms: json(),
       setBy: text(100),
       createdAt: moment(),

@@ -106,7 +106,7 @@ export const createLedger: Migration = {
       [{ columns: ["created_at", "id"] }, { columns: ["state", "created_at", "id"] }],
     );
     await createTable("prices", {
-      version: count({ primaryKey: true }),
+      version: serial({ primaryKey: true }),
       terms: json(),
       set_by: text(100),
       created_at: moment(),
