@@ -1,10 +1,11 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createHash,
   createHmac,
+  hash,
   hkdfSync,
   randomBytes,
+  randomFillSync,
   timingSafeEqual,
 } from "node:crypto";
 import { v7 } from "uuid";
@@ -14,13 +15,30 @@ export function newId(): string {
   return v7();
 }
 
+/** How many ids a helping of random bytes is enough for. */
+const HELPING = 256;
+const ID_BYTES = 16;
+
+/** Makes ids for what is not kept, many in a second: asking for randomness each time would cost more than the rest. */
+export function createIds(): () => string {
+  const random = new Uint8Array(HELPING * ID_BYTES);
+  let at = random.length;
+  return () => {
+    if (at === random.length) {
+      randomFillSync(random);
+      at = 0;
+    }
+    return v7({ random: random.subarray(at, (at += ID_BYTES)) });
+  };
+}
+
 /** The sha256 in lower-case hex. */
 export function sha256(bytes: string | Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
+  return hash("sha256", bytes);
 }
 
 /** What our keys are made for; a key for one purpose says nothing about the others. */
-export type KeyPurpose = "access-tokens" | "links" | "columns";
+export type KeyPurpose = "access-tokens" | "links" | "columns" | "challenges";
 
 /** 256 bits for one purpose out of the platform's secret key (HKDF, RFC 5869). */
 export function deriveKey(secretKey: string, purpose: KeyPurpose): Buffer {
