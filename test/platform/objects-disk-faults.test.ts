@@ -44,7 +44,7 @@ describe("a disk store on a disk in trouble", () => {
   test("shows nothing of what could not be made to survive a power cut", async () => {
     await store.put("key", "before");
     const sync = vi.spyOn(fs, "fsync");
-    sync.mockImplementationOnce((_, done) => void process.nextTick(done, failure("ENOSPC")));
+    sync.mockImplementationOnce((_, done) => process.nextTick(done, failure("ENOSPC")));
 
     const error: unknown = await store.put("key", "after").catch((refused: unknown) => refused);
 
