@@ -1,3 +1,4 @@
+import { v7 as newId } from "uuid";
 import { chargeFor, type PriceTerms, type Usage } from "../../domain/billing.ts";
 import { refusal } from "../../domain/errors.ts";
 import type { Fen } from "../../domain/money.ts";
@@ -15,7 +16,7 @@ export interface Quote {
 
 /** What a usage costs by a version of the price book; by the newest when none is named. */
 export async function quote(usage: Usage, version?: number | null): Promise<Quote> {
-  const price = version ? await Price.findByPk(version) : await newestPrice();
+  const price = version ? await Price.findOne({ where: { version } }) : await newestPrice();
   if (!price) throw refusal("billing/price-not-found", "There is no such version of the prices.");
   return { amountFen: chargeFor(usage, price.terms), priceVersion: price.version };
 }
@@ -30,7 +31,7 @@ export async function setPrices(
     const newest = await Price.findOne({ order: [["version", "DESC"]], transaction });
     const version = (newest?.version ?? 0) + 1;
     const setBy = origin.actor?.name ?? "longhaul";
-    const price = await Price.create({ version, terms, setBy }, { transaction });
+    const price = await Price.create({ id: newId(), version, terms, setBy }, { transaction });
     const about = { subjectKind: "prices", subjectId: `${version}` };
     const change = { before: newest?.terms, after: terms };
     await recordAudit(

@@ -132,6 +132,7 @@ export class Recharge extends Model<InferAttributes<Recharge>, InferCreationAttr
 
 /** One version of the price book; never changed. */
 export class Price extends Model<InferAttributes<Price>, InferCreationAttributes<Price>> {
+  declare id: string;
   declare version: number;
   declare terms: PriceTerms;
   declare setBy: string;
@@ -222,7 +223,8 @@ export function defineBilling(sequelize: Sequelize): void {
   );
   Price.init(
     {
-      version: serial({ primaryKey: true }),
+      id: id({ primaryKey: true }),
+      version: count(),
       terms: json(),
       setBy: text(100),
       createdAt: moment(),

@@ -2,6 +2,8 @@ import { FIRST_PRICES } from "../../domain/billing.ts";
 import { count, fen, id, json, moment, serial, state, text } from "../columns.ts";
 import type { Migration } from "./migration.ts";
 
+const FIRST_ID = "00000000-0000-7000-8000-000000000001";
+
 /** Money: what everybody has, every movement of it, what is held for work, what is owed, and what things cost. */
 export const createLedger: Migration = {
   name: "20261121T1300-create-ledger",
@@ -105,13 +107,23 @@ export const createLedger: Migration = {
       },
       [{ columns: ["created_at", "id"] }, { columns: ["state", "created_at", "id"] }],
     );
-    await createTable("prices", {
-      version: serial({ primaryKey: true }),
-      terms: json(),
-      set_by: text(100),
-      created_at: moment(),
-    });
-    const first = { version: 1, terms: JSON.stringify(FIRST_PRICES), set_by: "longhaul" };
+    await createTable(
+      "prices",
+      {
+        id: id({ primaryKey: true }),
+        version: count(),
+        terms: json(),
+        set_by: text(100),
+        created_at: moment(),
+      },
+      [{ columns: ["version"], unique: true }],
+    );
+    const first = {
+      id: FIRST_ID,
+      version: 1,
+      terms: JSON.stringify(FIRST_PRICES),
+      set_by: "longhaul",
+    };
     await queryInterface.bulkInsert("prices", [{ ...first, created_at: new Date() }], {
       transaction,
       ignoreDuplicates: true,
