@@ -5,6 +5,12 @@ import { z } from "zod";
 import { LIMITS } from "../domain/limits.ts";
 import { QUEUES } from "../domain/queues.ts";
 import {
+  MESSAGE_VARIABLES,
+  messageFaults,
+  type MessageSettings,
+  messageSettings,
+} from "./env-messages.ts";
+import {
   command,
   life,
   namesDatabase,
@@ -205,6 +211,11 @@ const VARIABLES = {
     rule: url.default("https://api.cloudflare.com/client/v4"),
     doc: "Address of Cloudflare's API",
   },
+  ...MESSAGE_VARIABLES,
+  BREACHED_PASSWORDS: {
+    rule: z.string().optional(),
+    doc: "Path of a file of passwords that are known from breaches, one a line, which nobody may choose",
+  },
   OUTBOUND_ALLOW: {
     rule: openedHosts.default([]),
     doc: "Hosts that webhooks may reach although they are private, as host or host:port, separated by commas",
@@ -288,6 +299,7 @@ export type Env = Readonly<Values> & {
   readonly temporalVariables: Readonly<Record<string, string>>;
   readonly s3: S3Settings | undefined;
   readonly edge: EdgeSettings | undefined;
+  readonly messages: MessageSettings;
 };
 
 /** The configuration cannot be used; `faults` names every variable that is wrong. Processes end with code 78. */
@@ -317,7 +329,7 @@ export function readEnv(source: Record<string, string | undefined> = process.env
     }),
   ) as Values;
 
-  faults.push(...storeFaults(values), ...edgeFaults(values));
+  faults.push(...storeFaults(values), ...edgeFaults(values), ...messageFaults(values));
   if (values.SIGNING_KEYSTORE && !values.SIGNING_KEYSTORE_PASSWORD) {
     faults.push("SIGNING_KEYSTORE_PASSWORD: is needed with SIGNING_KEYSTORE");
   }
@@ -357,6 +369,7 @@ export function readEnv(source: Record<string, string | undefined> = process.env
         }
       : undefined,
     edge: edgeSettings(values),
+    messages: messageSettings(values),
   };
 }
 
