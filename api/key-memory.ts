@@ -14,7 +14,7 @@ const MOST_KEYS = 10_000;
 export function rememberKeys(authenticate: Authenticate, bus: Bus): Authenticate {
   const remembered = new Map<string, { actor: Actor; until: number }>();
   bus.subscribe(({ type }) => {
-    if (type === "accounts.keys-changed") remembered.clear();
+    if (type === "accounts.keys-changed" || type === "accounts.rights-changed") remembered.clear();
   });
   return async (credentials, address) => {
     const { bearer, apiKey } = credentials;

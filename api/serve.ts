@@ -8,7 +8,7 @@ import { onBehalfOf } from "../platform/temporal.ts";
 import { type Outcome, sendExport, sendJson, sendPage, sendText } from "./answers.ts";
 import { type Form, receiveForm } from "./bodies/form.ts";
 import { readJson } from "./bodies/json.ts";
-import type { Context, Middleware } from "./context.ts";
+import type { AsyncStep, Context } from "./context.ts";
 import { type Delivery, deliver } from "./delivery.ts";
 import { DIALECTS } from "./dialects/index.ts";
 import { doOnce, fingerprintOf, idempotentCall } from "./idempotency.ts";
@@ -21,7 +21,7 @@ import { check, invalid, MISSING } from "./validation.ts";
 type AnyCall = Call<unknown, unknown, unknown, unknown, Access>;
 
 /** Answers the request by its route: guard, check everything that was declared, handle, present. */
-export function serveRoutes(services: Services): Middleware {
+export function serveRoutes(services: Services): AsyncStep {
   return async (ctx) => {
     const { route } = ctx.state.found;
     if (!route) return answerWithoutRoute(ctx);
@@ -37,6 +37,9 @@ export function serveRoutes(services: Services): Middleware {
     const form = createFormReader(ctx, route, services);
     const call: AnyCall = {
       ...aboutRequest(ctx),
+      get signal() {
+        return ctx.state.signal;
+      },
       ...checked,
       access: route.access as Access,
       services,
@@ -91,12 +94,11 @@ async function checkRequest(ctx: Context, route: Route, issues: Issue[]) {
 }
 
 function aboutRequest(ctx: Context) {
-  const { actor, requestId, address, signal } = ctx.state;
+  const { actor, requestId, address } = ctx.state;
   return {
     actor,
     requestId,
     address,
-    signal,
     requestHeader: (name: string) => ctx.get(name) || undefined,
     prefers: (header: "accept" | "accept-language", offers: string[]) =>
       (header === "accept" ? ctx.accepts(offers) : ctx.acceptsLanguages(offers)) || undefined,

@@ -4,11 +4,16 @@ export const PERMISSIONS = [
   "packages:read",
   "packages:upload",
   "packages:publish",
+  "packages:run",
+  "packages:resolve",
   "packages:administer",
   "packages:original",
   "pipelines:read",
   "pipelines:administer",
   "audit:read",
+  "audit:export",
+  "accounts:read",
+  "accounts:administer",
   "webhooks:read",
   "webhooks:administer",
   "webhooks:oversee",
@@ -25,8 +30,8 @@ const VIEW = ["packages:query", "packages:read"] as const;
 const RIGHT_PERMISSIONS: Readonly<Record<PackageRight, readonly Permission[]>> = {
   view: VIEW,
   upload: [...VIEW, "packages:upload"],
-  publish: [...VIEW, "packages:publish"],
-  administer: [...VIEW, "packages:administer", "packages:original"],
+  publish: [...VIEW, "packages:publish", "packages:run"],
+  administer: [...VIEW, "packages:administer", "packages:resolve", "packages:original"],
 };
 
 /** All that these rights to a package permit. */
@@ -47,12 +52,34 @@ export function rightFor(permission: Permission): string {
   return right ?? permission;
 }
 
-/** Roles, and what each may do. People and their further roles come with accounts. */
-export const ROLES = { admin: PERMISSIONS, user: [] } as const satisfies Record<
-  string,
-  readonly Permission[]
->;
-export type Role = keyof typeof ROLES;
+/** Everything that can be looked at in the lines of products, whoever it belongs to. */
+const READS = [
+  ...VIEW,
+  "pipelines:read",
+  "webhooks:read",
+  "webhooks:oversee",
+] as const satisfies readonly Permission[];
+
+/** The roles that there always are, and what each may do beside what everybody may do with their own things. */
+export const ROLES = {
+  admin: PERMISSIONS,
+  operator: [...READS, "packages:run", "packages:resolve"],
+  support: [...READS, "audit:read", "accounts:read"],
+  /** What it sells, and may do with that, comes with cards. */
+  seller: [],
+  user: [],
+} as const satisfies Record<string, readonly Permission[]>;
+
+/** The name of a built-in role, or of one that administrators have made. */
+export type Role = string;
+
+/** What a built-in role permits; undefined for every other name. */
+export function builtInRole(name: Role): readonly Permission[] | undefined {
+  return Object.hasOwn(ROLES, name) ? ROLES[name as keyof typeof ROLES] : undefined;
+}
+
+/** How roles are named. */
+export const ROLE_NAME = /^[a-z][a-z0-9-]{1,19}$/;
 
 /** Where codes are sent to. */
 export const CODE_CHANNELS = ["phone", "email"] as const;
@@ -65,6 +92,8 @@ export interface Actor {
   name: string;
   permissions: readonly Permission[];
   sessionId?: string;
+  /** Set when they may do nothing of their role before they have turned their second proof on. */
+  lacksTotp?: boolean;
   keyId?: string;
   /** Set when the key is for some packages alone: what it may do with each, by the package's UUID. */
   packages?: Readonly<Record<string, readonly Permission[]>>;
@@ -79,6 +108,11 @@ export const PLATFORM: Actor = {
 
 export function may(actor: Actor, permission: Permission): boolean {
   return actor.permissions.includes(permission);
+}
+
+/** Those of these permissions that an actor does not have. */
+export function missingOf(actor: Actor, permissions: readonly Permission[]): Permission[] {
+  return permissions.filter((one) => !may(actor, one));
 }
 
 /** Whether an actor may know of this package; `id` is its UUID. */

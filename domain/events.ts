@@ -23,6 +23,8 @@ export interface FindingFacts {
  */
 export interface Events {
   "accounts.keys-changed": Record<string, never>;
+  /** Somebody may do more or less than before: a role, a switched-off account, an ended session. */
+  "accounts.rights-changed": Record<string, never>;
   "outbox.filled": Record<string, never>;
   "package.run-changed": { packageId: string; runId: string };
   "package.log-grew": { runId: string };

@@ -1,11 +1,12 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createHash,
   createHmac,
+  hash,
   hkdfSync,
   randomBytes,
   randomInt,
+  randomFillSync,
   timingSafeEqual,
 } from "node:crypto";
 import { v7 } from "uuid";
@@ -15,13 +16,30 @@ export function newId(): string {
   return v7();
 }
 
+/** How many ids a helping of random bytes is enough for. */
+const HELPING = 256;
+const ID_BYTES = 16;
+
+/** Makes ids for what is not kept, many in a second: asking for randomness each time would cost more than the rest. */
+export function createIds(): () => string {
+  const random = new Uint8Array(HELPING * ID_BYTES);
+  let at = random.length;
+  return () => {
+    if (at === random.length) {
+      randomFillSync(random);
+      at = 0;
+    }
+    return v7({ random: random.subarray(at, (at += ID_BYTES)) });
+  };
+}
+
 /** The sha256 in lower-case hex. */
 export function sha256(bytes: string | Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
+  return hash("sha256", bytes);
 }
 
 /** What our keys are made for; a key for one purpose says nothing about the others. */
-export type KeyPurpose = "access-tokens" | "codes" | "links" | "columns";
+export type KeyPurpose = "access-tokens" | "challenges" | "codes" | "columns" | "links";
 
 /** 256 bits for one purpose out of the platform's secret key (HKDF, RFC 5869). */
 export function deriveKey(secretKey: string, purpose: KeyPurpose): Buffer {

@@ -1,21 +1,35 @@
+import type { ServerResponse } from "node:http";
 import { isIP } from "node:net";
 import type { Logger } from "pino";
-import { v7 as newId } from "uuid";
-import type { Context, Middleware } from "../context.ts";
+import { createIds } from "../../platform/crypto.ts";
+import type { Context, Step } from "../context.ts";
 
+const NOT_LOOKED = { params: {}, allowed: [] };
 const SANE_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
 /** Gives each request its id (the client's `X-Request-ID` when it is a sane one), its logger, address and signal. */
-export function identifyRequest(log: Logger, trustedProxies: number): Middleware {
-  return async (ctx, next) => {
+export function identifyRequest(log: Logger, trustedProxies: number): Step {
+  const newId = createIds();
+  return (ctx) => {
     const given = ctx.get("X-Request-ID");
-    ctx.state.requestId = SANE_ID.test(given) ? given : newId();
-    ctx.state.log = log.child({ requestId: ctx.state.requestId });
-    ctx.state.address = callerAddress(ctx, trustedProxies);
-    ctx.state.signal = goneSignal(ctx);
-    ctx.request.ip = ctx.state.address;
-    ctx.set("X-Request-ID", ctx.state.requestId);
-    await next();
+    const requestId = SANE_ID.test(given) ? given : newId();
+    const address = callerAddress(ctx, trustedProxies);
+    // Most requests are answered without these two.
+    let own: Logger | undefined;
+    let signal: AbortSignal | undefined;
+    ctx.state = {
+      requestId,
+      address,
+      get log() {
+        return (own ??= log.child({ requestId }));
+      },
+      get signal() {
+        return (signal ??= goneSignal(ctx.res));
+      },
+      found: NOT_LOOKED,
+    };
+    ctx.request.ip = address;
+    ctx.set("X-Request-ID", requestId);
   };
 }
 
@@ -30,10 +44,12 @@ function callerAddress(ctx: Context, trustedProxies: number): string {
   return address.replace(/^::ffff:(?=\d+\.)/, "");
 }
 
-function goneSignal(ctx: Context): AbortSignal {
+function goneSignal(res: ServerResponse): AbortSignal {
   const gone = new AbortController();
-  ctx.res.once("close", () => {
-    if (!ctx.res.writableFinished) gone.abort();
-  });
+  const look = () => {
+    if (!res.writableFinished) gone.abort();
+  };
+  if (res.closed) look();
+  else res.once("close", look);
   return gone.signal;
 }

@@ -1,4 +1,4 @@
-import { type Actor, type Permission, permitsBy, ROLES } from "../../domain/accounts.ts";
+import { type Actor, type Permission, permitsBy } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
 import {
   type Account,
@@ -6,11 +6,14 @@ import {
   findLiveApiKey,
   findSignedIn,
   grantsOf,
+  permissionsOf,
+  totpOn,
   touchApiKey,
 } from "../../models/accounts.ts";
 import type { Database } from "../../models/database.ts";
 import { createAccessTokens } from "../../platform/access-tokens.ts";
 import { sameDigest, secretPrefix, sha256 } from "../../platform/crypto.ts";
+import type { Env } from "../../platform/env.ts";
 import type { Authenticate } from "../middleware/sign-in.ts";
 
 /**
@@ -20,9 +23,11 @@ import type { Authenticate } from "../middleware/sign-in.ts";
 export function createAuthenticator({
   database,
   secretKey,
+  env,
 }: {
   database: Database;
   secretKey: string;
+  env: Pick<Env, "ADMIN_TOTP_REQUIRED">;
 }): Authenticate {
   const accessTokens = createAccessTokens(secretKey);
 
@@ -31,7 +36,10 @@ export function createAuthenticator({
     const claims = await accessTokens.verify(token);
     const account = claims && (await findSignedIn(claims));
     if (!account) throw notSignedIn("Could not validate credentials");
-    return { ...actorOf(account), sessionId: claims.sessionId };
+    const lacksTotp = needsTotp(env, account) && !(await totpOn(account.id));
+    const permissions = lacksTotp ? [] : await permissionsOf(account.role);
+    const actor = { ...actorOf(account), permissions, sessionId: claims.sessionId };
+    return lacksTotp ? { ...actor, lacksTotp } : actor;
   }
 
   async function keyHolder(secret: string): Promise<Actor> {
@@ -42,7 +50,7 @@ export function createAuthenticator({
     }
     const { key, account } = found;
     await touchApiKey(database, key);
-    const { permissions } = actorOf(account);
+    const permissions = await permissionsOf(account.role);
     const held = (some: Permission[]) => permissions.filter((one) => some.includes(one));
     const grants = key.isRestricted ? await grantsOf([key.id]) : undefined;
     const packages = grants?.map(({ packageId, rights }) => [packageId, held(permitsBy(rights))]);
@@ -62,10 +70,14 @@ export function createAuthenticator({
   };
 }
 
-/** What an account may do, by the role that it has now. */
-export function actorOf({ id, username, role }: Account): Actor {
-  const permissions: readonly Permission[] = ROLES[role] ?? [];
-  return { accountId: id, name: username, permissions };
+/** Whether this account must have a second proof to do what its role permits. */
+export function needsTotp(env: Pick<Env, "ADMIN_TOTP_REQUIRED">, { role }: Account): boolean {
+  return env.ADMIN_TOTP_REQUIRED === "on" && role === "admin";
+}
+
+/** Who an account is, for the audit. */
+export function actorOf({ id, username }: Account): Pick<Actor, "accountId" | "name"> {
+  return { accountId: id, name: username };
 }
 
 /** Refuses programs: a key that could make keys, or change its person, would outlive its own end. */

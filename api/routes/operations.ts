@@ -1,3 +1,5 @@
+import { may } from "../../domain/accounts.ts";
+import { refusal } from "../../domain/errors.ts";
 import { listAuditEntries } from "../audit-list.ts";
 import { route } from "../route.ts";
 import { AuditOut, AuditQuery } from "../schemas/operations.ts";
@@ -9,10 +11,14 @@ export const listAudit = route({
   access: "audit:read",
   query: AuditQuery,
   returns: [200, AuditOut, "export"],
-  handle: ({ query: { subject, subject_kind, ...query } }) =>
-    listAuditEntries(query, {
+  handle({ actor, query: { subject, subject_kind, ...query } }) {
+    if (query.format && !may(actor, "audit:export")) {
+      throw refusal("accounts/not-allowed", "This needs the permission audit:export.");
+    }
+    return listAuditEntries(query, {
       name: "audit",
       ...(subject !== undefined && { subjectId: subject }),
       ...(subject_kind !== undefined && { subjectKind: subject_kind }),
-    }),
+    });
+  },
 });

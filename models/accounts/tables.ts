@@ -5,10 +5,10 @@ import {
   Model,
   type Sequelize,
 } from "sequelize";
-import { type Role, ROLES } from "../../domain/accounts.ts";
-import { count, digest, flag, id, moment, state, text } from "../columns.ts";
+import type { Role } from "../../domain/accounts.ts";
+import { count, digest, flag, id, moment, text } from "../columns.ts";
 
-/** A person who signs in. */
+/** A person who signs in, or a service that acts by API keys alone. */
 export class Account extends Model<InferAttributes<Account>, InferCreationAttributes<Account>> {
   declare id: string;
   declare username: string;
@@ -24,6 +24,8 @@ export class Account extends Model<InferAttributes<Account>, InferCreationAttrib
   /** Argon2id, with its parameters. */
   declare passwordHash: string;
   declare role: Role;
+  /** Has a password that nobody knows, and keys that administrators make. */
+  declare isService: CreationOptional<boolean>;
   declare isActive: CreationOptional<boolean>;
   declare avatar: CreationOptional<string | null>;
   declare memberLevel: CreationOptional<number>;
@@ -68,7 +70,8 @@ export function definePeople(sequelize: Sequelize): void {
       phone: text(20, { allowNull: true }),
       claimedPhone: text(20, { allowNull: true }),
       passwordHash: text(255),
-      role: state(Object.keys(ROLES)),
+      role: text(20),
+      isService: flag({ defaultValue: false }),
       isActive: flag({ defaultValue: true }),
       avatar: text(255, { allowNull: true }),
       memberLevel: count({ defaultValue: 0 }),

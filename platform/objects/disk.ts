@@ -185,6 +185,14 @@ async function openObject(disk: Disk, key: string): Promise<OpenedObject | undef
         uses += 1;
         return stream.once("close", () => void release());
       },
+      async fill(block, position) {
+        uses += 1;
+        try {
+          return await fill(handle, block, position);
+        } finally {
+          await release();
+        }
+      },
       async close() {
         if (isOpen) await release();
         isOpen = false;
@@ -196,11 +204,16 @@ async function openObject(disk: Disk, key: string): Promise<OpenedObject | undef
 async function* bytesOf(handle: FileHandle, start: number, length: number): AsyncGenerator<Buffer> {
   for (let done = 0; done < length;) {
     const block = Buffer.allocUnsafe(Math.min(READ_BYTES, length - done));
-    const { bytesRead } = await handle.read(block, 0, block.length, start + done);
-    if (bytesRead === 0) throw new Error("a stored object is damaged: its file became shorter");
-    done += bytesRead;
-    yield block.subarray(0, bytesRead);
+    const bytes = await fill(handle, block, start + done);
+    done += bytes;
+    yield block.subarray(0, bytes);
   }
+}
+
+async function fill(handle: FileHandle, block: Buffer, position: number): Promise<number> {
+  const { bytesRead } = await handle.read(block, 0, block.length, position);
+  if (bytesRead === 0) throw new Error("a stored object is damaged: its file became shorter");
+  return bytesRead;
 }
 
 async function* list(disk: Disk, prefix: string): AsyncGenerator<ObjectFacts> {

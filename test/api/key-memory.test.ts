@@ -28,15 +28,18 @@ test("a key is looked up once in half a second", async () => {
   vi.useRealTimers();
 });
 
-test("a key that was ended here or in another process is forgotten at once", async () => {
-  const { bus, look, authenticate } = remembering();
-  await authenticate({ apiKey: "a" }, ADDRESS);
+test.each(["accounts.keys-changed", "accounts.rights-changed"] as const)(
+  "a key is forgotten at once on %s, here or in another process",
+  async (type) => {
+    const { bus, look, authenticate } = remembering();
+    await authenticate({ apiKey: "a" }, ADDRESS);
 
-  await bus.announce({ type: "accounts.keys-changed", data: {} });
-  look.mockRejectedValue(refusal("accounts/api-key-invalid", "Invalid API Key"));
+    await bus.announce({ type, data: {} });
+    look.mockRejectedValue(refusal("accounts/api-key-invalid", "Invalid API Key"));
 
-  await expect(authenticate({ apiKey: "a" }, ADDRESS)).rejects.toThrow("Invalid API Key");
-});
+    await expect(authenticate({ apiKey: "a" }, ADDRESS)).rejects.toThrow("Invalid API Key");
+  },
+);
 
 test("tokens of people, and keys that are no good, are looked up each time", async () => {
   const { look, authenticate } = remembering();

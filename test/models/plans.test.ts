@@ -48,6 +48,15 @@ const LISTS: Record<string, { path: string; given: Record<string, string[] | und
       channel: ["stable", "beta", "never-used"],
     },
   },
+  listUsers: {
+    path: "/api/v1/admin/users",
+    given: {
+      q: ["nobody", "n", "nobody@example.com", "13800138000"],
+      role: ["admin", "user"],
+      active: ["true", "false"],
+      service: ["true", "false"],
+    },
+  },
   listVersions: {
     path: "/api/v1/packages/:serial/versions",
     given: {

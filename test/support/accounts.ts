@@ -1,5 +1,10 @@
 import { createAuthenticator } from "../../api/policies/accounts.ts";
-import { codePlace, createFirstAdministrator, VerificationCode } from "../../models/accounts.ts";
+import {
+  Account,
+  codePlace,
+  createFirstAdministrator,
+  VerificationCode,
+} from "../../models/accounts.ts";
 import { deriveKey, newId, unseal } from "../../platform/crypto.ts";
 import { openLimiter } from "../../platform/limiter.ts";
 import { type ApiGiven, startApi, type StartedApi } from "./api.ts";
@@ -80,3 +85,16 @@ export const registerByMail = (api: StartedApi, username = "ann", given: object 
     password: PASSWORD,
     ...given,
   });
+
+/** Signs an account of this role in that is made for it; answers who it is and its header. */
+export async function makePerson(api: StartedApi, role = "user", username = `u_${role}`) {
+  const passwordHash = await api.services.passwords.hash(PASSWORD);
+  const { id } = await Account.create({ id: newId(), username, passwordHash, role });
+  const { access_token: token } = (await signIn(api, PASSWORD, username)).body;
+  const call = (method: string, path: string, json?: unknown) =>
+    api.call(undefined, method, path, {
+      headers: bearer(token),
+      ...(json !== undefined && { json }),
+    });
+  return { id, username, token, call };
+}

@@ -12,9 +12,9 @@ export async function findOwn(actor: Pick<Actor, "accountId">): Promise<Account>
 
 /** The words of the client contract for what no two accounts share. */
 const TAKEN = {
-  username: ["accounts/username-taken", "Username"],
-  email: ["accounts/email-taken", "Email"],
-  phone: ["accounts/phone-taken", "Phone number"],
+  username: ["accounts/username-registered", "Username"],
+  email: ["accounts/email-registered", "Email"],
+  phone: ["accounts/phone-registered", "Phone number"],
 } as const;
 
 /** Why an account was not made or changed, in a sentence of the client contract. */

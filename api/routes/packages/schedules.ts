@@ -74,7 +74,7 @@ export const runSchedule = route({
   method: "post",
   path: `${PATH}/run`,
   summary: "Build now what a tick would build, paused or not; the ticks stay as they are",
-  access: "packages:publish",
+  access: "packages:run",
   perPackage: true,
   params: PackageId,
   returns: [202, AcceptedOut],

@@ -227,7 +227,7 @@ describe("POST /api/v1/auth/register", () => {
 
     expect(await register(api, byPhone(digits, { username: "admin" }))).toMatchObject({
       status: 400,
-      body: { code: "accounts/username-taken", detail: "Username already registered" },
+      body: { code: "accounts/username-registered", detail: "Username already registered" },
     });
     expect((await register(api, byPhone(digits))).status).toBe(201);
 
@@ -235,12 +235,12 @@ describe("POST /api/v1/auth/register", () => {
     const next = await askForCode(api, { phone: PHONE });
     expect(await register(api, byPhone(next, { username: "bob" }))).toMatchObject({
       status: 400,
-      body: { code: "accounts/phone-taken", detail: "Phone number already registered" },
+      body: { code: "accounts/phone-registered", detail: "Phone number already registered" },
     });
     await registerByMail(api, "eve");
     expect(await registerByMail(api, "mallory", { email: "eve@example.com" })).toMatchObject({
       status: 400,
-      body: { code: "accounts/email-taken", detail: "Email already registered" },
+      body: { code: "accounts/email-registered", detail: "Email already registered" },
     });
   });
 
