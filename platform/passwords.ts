@@ -39,8 +39,8 @@ export async function readBreachedPasswords(file: string | undefined): Promise<S
 /** Hashes as OWASP recommends today. */
 export function createPasswords({
   slots = 2,
-  breached = new Set<string>() as ReadonlySet<string>,
-} = {}): Passwords {
+  breached = new Set(),
+}: { slots?: number; breached?: ReadonlySet<string> } = {}): Passwords {
   const inTurn = createSlots(slots);
   let nobodys: Promise<string> | undefined;
   const make = (password: string) => hash(password, COST);

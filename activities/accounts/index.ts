@@ -20,7 +20,7 @@ export interface CodeResult {
 export function createAccountActivities({ database, sendMessage, unseal }: AccountTools) {
   return {
     /** Twice: one that was noted as sent is not sent again; one that was cut off before goes out with the same digits. */
-    async sendCode({ codeId }: CodeOrder): Promise<CodeResult> {
+    async sendCode(this: void, { codeId }: CodeOrder): Promise<CodeResult> {
       const code = await findUnsentCode(codeId);
       if (!code) return { outcome: "over" };
       const digits = unseal(code.sealed, codePlace(codeId));

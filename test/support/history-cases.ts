@@ -3,7 +3,6 @@ import type { BuildPlan, YankOrder } from "../../activities/packages/contract.ts
 import type { TryResult } from "../../activities/webhooks/contract.ts";
 import type { PackageActivities } from "../../activities/packages/index.ts";
 import { QUEUES } from "../../domain/queues.ts";
-import { codeDelivery } from "../../workflows/accounts.ts";
 import { resolveParked } from "../../workflows/helpers/parking.ts";
 import {
   followSchedule,
@@ -21,7 +20,7 @@ import {
   yankVersion,
 } from "../../workflows/packages/index.ts";
 import { sendAgain, webhookDelivery } from "../../workflows/webhooks.ts";
-import { fakeAccounts } from "./fakes/account-activities.ts";
+import { accountCases } from "./account-history-cases.ts";
 import { badContent, broken, fakePackages, finding, orderOf } from "./fakes/package-activities.ts";
 import { fakeWebhooks, refused } from "./fakes/webhook-activities.ts";
 import { until } from "./until.ts";
@@ -408,26 +407,6 @@ function webhookCases(): HistoryCase[] {
         await handle.cancel();
       }),
     },
-  ];
-}
-
-function accountCases(): HistoryCase[] {
-  const live: HistoryCase["live"] = async (client, workflowId) => {
-    const args: [{ codeId: string }] = [{ codeId: workflowId }];
-    const handle = await client.workflow.start(codeDelivery, { taskQueue, workflowId, args });
-    await handle.result();
-    return handle;
-  };
-  const answered = (name: string, ...answers: Parameters<typeof fakeAccounts>): HistoryCase => ({
-    workflow: "codeDelivery",
-    name,
-    activities: () => fakeAccounts(...answers),
-    live,
-  });
-  return [
-    answered("sent", { outcome: "sent" }),
-    answered("refused", { outcome: "refused", reason: "isv.MOBILE_NUMBER_ILLEGAL" }),
-    answered("given-up", "connect ECONNREFUSED"),
   ];
 }
 

@@ -36,7 +36,7 @@ export function makeCode({ secretKey }: Pick<Services, "secretKey">, to: Recipie
 }
 
 /** What shows that these digits came back from where they were sent. */
-export function proofOf(
+function proofOf(
   { secretKey }: Pick<Services, "secretKey">,
   { channel, address }: Recipient,
   digits: string,

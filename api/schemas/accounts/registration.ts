@@ -4,17 +4,17 @@ import type { Account, Session } from "../../../models/accounts.ts";
 import { LoginOut, presentUser, UserOut } from "../accounts.ts";
 
 /** A mobile number of mainland China, the only ones that codes are sent to. */
-export const Phone = z.string().regex(/^1[3-9]\d{9}$/, "手机号格式不正确");
+const Phone = z.string().regex(/^1[3-9]\d{9}$/, "手机号格式不正确");
 /** An e-mail address; letter case does not count. */
-export const Email = z
+const Email = z
   .string()
   .trim()
   .toLowerCase()
   .pipe(z.email("must be an e-mail address").max(255));
 /** Six digits that were sent to a phone or by mail. */
-export const Digits = z.string().regex(/^\d{6}$/, "must be six digits");
+const Digits = z.string().regex(/^\d{6}$/, "must be six digits");
 /** A password as it is chosen. */
-export const NewPassword = z.string().min(LIMITS.passwordCharacters).max(100);
+const NewPassword = z.string().min(LIMITS.passwordCharacters).max(100);
 
 /** A name that a person chooses; eleven digits would be a phone number at sign-in. */
 const Username = z
@@ -51,7 +51,7 @@ function eitherForm<A extends z.ZodType, B extends z.ZodType>(
     context.issues.push(...(error.issues as never[]));
     return z.NEVER;
   });
-  return chosen.meta({ anyOf: [first, second].map(described) }) as unknown as Either<A, B>;
+  return chosen.meta({ anyOf: [first, second].map(described) });
 }
 
 function described(schema: z.ZodType): object {

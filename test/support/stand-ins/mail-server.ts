@@ -1,5 +1,4 @@
 import type { AddressInfo } from "node:net";
-import { text } from "node:stream/consumers";
 import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 import { onTestFinished } from "vitest";
 
@@ -34,9 +33,12 @@ export async function startMailServer(
       return done(Object.assign(new Error("mailbox not taken"), { responseCode: refuse }));
     },
     onData(stream, session, done) {
-      void text(stream).then((source) => {
-        const { mailFrom, rcptTo } = session.envelope;
-        const from = mailFrom ? mailFrom.address : "";
+      const { mailFrom, rcptTo } = session.envelope;
+      const from = mailFrom ? mailFrom.address : "";
+      const lines: Buffer[] = [];
+      stream.on("data", (line: Buffer) => lines.push(line));
+      stream.on("end", () => {
+        const source = Buffer.concat(lines).toString();
         mail.mails.push({ from, to: rcptTo.map(({ address }) => address), source });
         done();
       });
