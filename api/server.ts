@@ -46,7 +46,7 @@ await runProcess("api", async (onStop) => {
     readiness: watchReadiness({ ...resources, database, redis }),
   };
   const app = createApp(routes, services, {
-    authenticate: rememberKeys(createAuthenticator({ database, secretKey }), resources.bus),
+    authenticate: rememberKeys(createAuthenticator(services), resources.bus),
   });
   const listening = await listen(app, { host: env.HOST, port: env.PORT });
   onStop(() => listening.close(DRAIN_MS));

@@ -69,4 +69,7 @@ export const LIMITS = {
   unverifiedEmailSeconds: 86_400,
   idempotencyKeyCharacters: 255,
   idempotencyKeyHours: 24,
+  /** How long a sign-in waits for its second proof. */
+  challengeSeconds: 300,
+  recoveryCodes: 10,
 } as const;

@@ -3,6 +3,7 @@ import { defineCodes } from "./accounts/codes.ts";
 import { defineKeys } from "./accounts/keys.ts";
 import { defineRoles } from "./accounts/roles.ts";
 import { definePeople } from "./accounts/tables.ts";
+import { defineTotp } from "./accounts/totp.ts";
 
 export * from "./accounts/administration.ts";
 export * from "./accounts/codes.ts";
@@ -11,9 +12,12 @@ export * from "./accounts/people.ts";
 export * from "./accounts/registration.ts";
 export * from "./accounts/roles.ts";
 export * from "./accounts/sessions.ts";
+export * from "./accounts/totp.ts";
 export { Account, RefreshToken, Session } from "./accounts/tables.ts";
 
 /** Binds this domain's tables. */
 export function defineAccounts(sequelize: Sequelize): void {
-  for (const define of [definePeople, defineKeys, defineCodes, defineRoles]) define(sequelize);
+  for (const define of [definePeople, defineKeys, defineCodes, defineRoles, defineTotp]) {
+    define(sequelize);
+  }
 }

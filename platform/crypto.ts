@@ -38,7 +38,7 @@ export function sha256(bytes: string | Uint8Array): string {
 }
 
 /** What our keys are made for; a key for one purpose says nothing about the others. */
-export type KeyPurpose = "access-tokens" | "links" | "columns";
+export type KeyPurpose = "access-tokens" | "links" | "columns" | "challenges";
 
 /** 256 bits for one purpose out of the platform's secret key (HKDF, RFC 5869). */
 export function deriveKey(secretKey: string, purpose: KeyPurpose): Buffer {

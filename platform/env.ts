@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { LIMITS } from "../domain/limits.ts";
 import { QUEUES } from "../domain/queues.ts";
+import { FEDERATION_VARIABLES } from "./env-federation.ts";
 import {
   command,
   life,
@@ -213,6 +214,7 @@ const VARIABLES = {
     rule: z.string().optional(),
     doc: "For tests: file that names the point at which a worker kills itself. Refused in production",
   },
+  ...FEDERATION_VARIABLES,
   LIMIT_SIGN_IN: {
     rule: rate.default({ points: 5, seconds: 60 }),
     doc: "Failed sign-ins and wrong codes per address: COUNT/SECONDS (default 5/60)",

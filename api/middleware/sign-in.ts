@@ -38,6 +38,10 @@ export function guard(ctx: Context, { access, perPackage }: Route): void {
   if (signInFault) throw signInFault;
   if (!actor) throw refusal("accounts/not-signed-in", "Sign in first: this needs a valid token.");
   if (perPackage && actor.packages) return;
+  if (access !== "signed-in" && actor.lacksTotp) {
+    const todo = "Administrators need a second proof here. Turn it on: POST /api/v1/auth/totp.";
+    throw refusal("auth/totp-setup-required", todo);
+  }
   if (access !== "signed-in" && !may(actor, access)) {
     throw refusal("accounts/not-allowed", `This needs the permission ${access}.`);
   }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { PACKAGE_RIGHTS, PERMISSIONS } from "../../domain/accounts.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import type { Account, ApiKey, ApiKeyPackage } from "../../models/accounts.ts";
+import { Totp } from "./accounts/totp.ts";
 import { PackageId } from "./packages.ts";
 
 /** A moment on the wire. */
@@ -10,6 +11,8 @@ const Moment = z.iso.datetime({ offset: true });
 export const LoginBody = z.strictObject({
   username: z.string().min(3).max(50),
   password: z.string().min(6).max(200),
+  /** Where the account has a second proof. */
+  totp: Totp.optional(),
 });
 
 export const RefreshBody = z.strictObject({ refresh_token: z.string().min(1).max(4096) });

@@ -30,6 +30,7 @@ const PUBLIC = [
   "GET /ready",
   "GET /update/:id/:channel/:version",
   "GET /version",
+  "POST /api/v1/auth/challenge",
   "POST /api/v1/auth/login",
   "POST /api/v1/auth/logout",
   "POST /api/v1/auth/refresh",
@@ -39,6 +40,10 @@ const PUBLIC = [
 const OWN = [
   "DELETE /api/v1/api-keys/:id",
   "POST /api/v1/api-keys",
+  "POST /api/v1/auth/totp",
+  "POST /api/v1/auth/totp/confirm",
+  "POST /api/v1/auth/totp/disable",
+  "POST /api/v1/auth/totp/recovery-codes",
   "PUT /api/v1/api-keys/:id/packages",
 ];
 

@@ -9,6 +9,8 @@ type Limited = Pick<Services, "limiter" | "env">;
 const TOO_MANY = {
   "sign-in": (seconds: number) => `登录请求过于频繁,请在 ${seconds} 秒后重试`,
   register: (seconds: number) => `注册请求过于频繁,请在 ${seconds} 秒后重试`,
+  totp: (seconds: number) =>
+    `Too many tries of your second proof. Try again in ${seconds} seconds.`,
   codes: (seconds: number) => `验证码请求过于频繁,请在 ${seconds} 秒后重试`,
   tokens: (seconds: number) => `Too many failed tries. Try again in ${seconds} seconds.`,
 };
@@ -56,6 +58,12 @@ export function limitGuesses(
       }
     },
   };
+}
+
+/** Takes a try from the budget of an account's second proof, before it is known to be right, or refuses `request/too-many`. */
+export async function limitTotp({ limiter, env }: Limited, accountId: string): Promise<void> {
+  const budget = await limiter.take({ name: "totp", ...env.LIMIT_SIGN_IN }, accountId);
+  if (!budget.allowed) throw tooMany("totp", budget);
 }
 
 /** The headers of the client contract. */
