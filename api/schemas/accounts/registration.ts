@@ -6,11 +6,7 @@ import { LoginOut, presentUser, UserOut } from "../accounts.ts";
 /** A mobile number of mainland China, the only ones that codes are sent to. */
 const Phone = z.string().regex(/^1[3-9]\d{9}$/, "手机号格式不正确");
 /** An e-mail address; letter case does not count. */
-const Email = z
-  .string()
-  .trim()
-  .toLowerCase()
-  .pipe(z.email("must be an e-mail address").max(255));
+const Email = z.string().trim().toLowerCase().pipe(z.email("must be an e-mail address").max(255));
 /** Six digits that were sent to a phone or by mail. */
 const Digits = z.string().regex(/^\d{6}$/, "must be six digits");
 /** A password as it is chosen. */
