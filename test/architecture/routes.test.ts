@@ -34,17 +34,25 @@ const PUBLIC = [
   "POST /api/v1/auth/login",
   "POST /api/v1/auth/logout",
   "POST /api/v1/auth/refresh",
+  "POST /api/v1/auth/register",
+  "POST /api/v1/auth/reset-password",
+  "POST /api/v1/auth/send-code",
+  "POST /api/v1/auth/verify-email",
 ];
 
 /** What changes something and needs no permission but being signed in: a caller's own things. */
 const OWN = [
   "DELETE /api/v1/api-keys/:id",
+  "DELETE /api/v1/auth/sessions",
+  "DELETE /api/v1/auth/sessions/:id",
   "POST /api/v1/api-keys",
   "POST /api/v1/auth/totp",
   "POST /api/v1/auth/totp/confirm",
   "POST /api/v1/auth/totp/disable",
   "POST /api/v1/auth/totp/recovery-codes",
   "PUT /api/v1/api-keys/:id/packages",
+  "PUT /api/v1/users/me",
+  "PUT /api/v1/users/me/password",
 ];
 
 test("the public routes are these and no others", () => {
