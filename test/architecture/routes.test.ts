@@ -50,6 +50,7 @@ const OWN = [
   "POST /api/v1/auth/totp/confirm",
   "POST /api/v1/auth/totp/disable",
   "POST /api/v1/auth/totp/recovery-codes",
+  "POST /api/v1/users/recharge",
   "PUT /api/v1/api-keys/:id/packages",
   "PUT /api/v1/users/me",
   "PUT /api/v1/users/me/password",
