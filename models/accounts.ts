@@ -4,6 +4,7 @@ import { defineKeys } from "./accounts/keys.ts";
 import { defineRoles } from "./accounts/roles.ts";
 import { definePeople } from "./accounts/tables.ts";
 import { defineTotp } from "./accounts/totp.ts";
+import { defineWechat } from "./accounts/wechat.ts";
 
 export * from "./accounts/administration.ts";
 export * from "./accounts/codes.ts";
@@ -13,11 +14,19 @@ export * from "./accounts/registration.ts";
 export * from "./accounts/roles.ts";
 export * from "./accounts/sessions.ts";
 export * from "./accounts/totp.ts";
+export * from "./accounts/wechat.ts";
 export { Account, RefreshToken, Session } from "./accounts/tables.ts";
 
 /** Binds this domain's tables. */
 export function defineAccounts(sequelize: Sequelize): void {
-  for (const define of [definePeople, defineKeys, defineCodes, defineRoles, defineTotp]) {
+  for (const define of [
+    definePeople,
+    defineKeys,
+    defineCodes,
+    defineRoles,
+    defineTotp,
+    defineWechat,
+  ]) {
     define(sequelize);
   }
 }

@@ -4,7 +4,12 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { LIMITS } from "../domain/limits.ts";
 import { QUEUES } from "../domain/queues.ts";
-import { FEDERATION_VARIABLES } from "./env-federation.ts";
+import {
+  FEDERATION_VARIABLES,
+  federationFaults,
+  type FederationSettings,
+  federationSettings,
+} from "./env-federation.ts";
 import {
   command,
   life,
@@ -290,6 +295,7 @@ export type Env = Readonly<Values> & {
   readonly temporalVariables: Readonly<Record<string, string>>;
   readonly s3: S3Settings | undefined;
   readonly edge: EdgeSettings | undefined;
+  readonly federation: FederationSettings;
 };
 
 /** The configuration cannot be used; `faults` names every variable that is wrong. Processes end with code 78. */
@@ -319,7 +325,7 @@ export function readEnv(source: Record<string, string | undefined> = process.env
     }),
   ) as Values;
 
-  faults.push(...storeFaults(values), ...edgeFaults(values));
+  faults.push(...storeFaults(values), ...edgeFaults(values), ...federationFaults(values));
   if (values.SIGNING_KEYSTORE && !values.SIGNING_KEYSTORE_PASSWORD) {
     faults.push("SIGNING_KEYSTORE_PASSWORD: is needed with SIGNING_KEYSTORE");
   }
@@ -359,6 +365,7 @@ export function readEnv(source: Record<string, string | undefined> = process.env
         }
       : undefined,
     edge: edgeSettings(values),
+    federation: federationSettings(values),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { LIMITS } from "../domain/limits.ts";
-import { forgetEndedSessions } from "../models/accounts.ts";
+import { forgetEndedSessions, forgetScenes } from "../models/accounts.ts";
 import type { Database } from "../models/database.ts";
 import {
   claimExpired,
@@ -55,5 +55,6 @@ async function tidy({ database, objects }: ChoreTools): Promise<void> {
   }
   await forgetExpiredKeys(database);
   await forgetEndedSessions(database, new Date(Date.now() - DAY_MS));
+  await forgetScenes(database, new Date(Date.now() - DAY_MS));
   await forgetDeliveries(database, new Date(Date.now() - LIMITS.webhookDeliveryDays * DAY_MS));
 }

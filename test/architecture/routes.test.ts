@@ -19,6 +19,7 @@ const PUBLIC = [
   "GET /api/v1/packages/:id/qr.svg",
   "GET /api/v1/packages/:id/versions/:version/icon",
   "GET /api/v1/packages/:id/versions/:version/original",
+  "GET /api/v1/wechat/poll/:scene_str",
   "GET /dist/:id/:file",
   "GET /dist/:id/v/:version/:file",
   "GET /docs",
@@ -34,16 +35,21 @@ const PUBLIC = [
   "POST /api/v1/auth/login",
   "POST /api/v1/auth/logout",
   "POST /api/v1/auth/refresh",
+  "POST /api/v1/wechat/callback",
+  "POST /api/v1/wechat/link-account",
+  "POST /api/v1/wechat/qrcode",
 ];
 
 /** What changes something and needs no permission but being signed in: a caller's own things. */
 const OWN = [
   "DELETE /api/v1/api-keys/:id",
+  "DELETE /api/v1/wechat/unbind",
   "POST /api/v1/api-keys",
   "POST /api/v1/auth/totp",
   "POST /api/v1/auth/totp/confirm",
   "POST /api/v1/auth/totp/disable",
   "POST /api/v1/auth/totp/recovery-codes",
+  "POST /api/v1/wechat/bind",
   "PUT /api/v1/api-keys/:id/packages",
 ];
 

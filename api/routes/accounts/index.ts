@@ -1,5 +1,13 @@
 export * from "./api-keys.ts";
 export * from "./totp.ts";
+export * from "./wechat-accounts.ts";
+export {
+  bindOwnWechat,
+  callBackFromWechat,
+  pollWechat,
+  showWechatQr,
+  unbindOwnWechat,
+} from "./wechat.ts";
 export { endSignIn, refreshSignIn, signIn } from "./sign-in.ts";
 export * from "./people.ts";
 export * from "./roles.ts";
