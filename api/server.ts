@@ -6,7 +6,7 @@ import { databasePlace } from "../platform/database-place.ts";
 import { readEnv } from "../platform/env.ts";
 import { openFederation } from "../platform/federation/index.ts";
 import { openLimiter } from "../platform/limiter.ts";
-import { createPasswords } from "../platform/passwords.ts";
+import { createPasswords, readBreachedPasswords } from "../platform/passwords.ts";
 import { closeRedis, openRedis } from "../platform/redis.ts";
 import { openResources } from "../platform/resources.ts";
 import { runProcess } from "../platform/shutdown.ts";
@@ -47,7 +47,7 @@ await runProcess("api", async (onStop) => {
     version: readVersion(),
     limiter: openLimiter(redis, `${env.TEMPORAL_NAMESPACE}:`),
     secretKey,
-    passwords: createPasswords(),
+    passwords: createPasswords({ breached: await readBreachedPasswords(env.BREACHED_PASSWORDS) }),
     readiness: watchReadiness({ ...resources, database, redis }),
   };
   const app = createApp(routes, services, {

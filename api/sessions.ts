@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { type Account, openSession } from "../models/accounts.ts";
 import { createAccessTokens } from "../platform/access-tokens.ts";
 import { makeSecret, newId } from "../platform/crypto.ts";
+import { balanceFen } from "./balance.ts";
 import { actorOf } from "./policies/accounts.ts";
 import { assertSecondProof } from "./policies/accounts/second-proof.ts";
 import type { Call } from "./route.ts";
@@ -41,7 +42,7 @@ export async function startSession(
     { id, accountId: account.id, expiresAt },
     refresh.secret,
   );
-  return { user: presentUser(signedIn), ...tokens };
+  return { user: presentUser(signedIn, await balanceFen(signedIn)), ...tokens };
 }
 
 /** The tokens of a session as the client gets them; the access token never outlives the session. */

@@ -65,6 +65,8 @@ export const LIMITS = {
   codeSeconds: 1800,
   codeGapSeconds: 60,
   codeTries: 5,
+  /** The shortest password that may be chosen. */
+  passwordCharacters: 6,
   /** How long an e-mail address is kept for whoever registered with it and has not proven it. */
   unverifiedEmailSeconds: 86_400,
   idempotencyKeyCharacters: 255,

@@ -24,7 +24,9 @@ const DEPARTURES = new Set([
 
 /** True for the errors by which streams and the HTTP parser (HPE_…) say that the other side has left. */
 export function isDeparture(error: unknown): boolean {
-  const { code = "", name } = error as NodeJS.ErrnoException;
+  const { code: given, name } = error as NodeJS.ErrnoException;
+  // That of a DOMException is a number.
+  const code = String(given);
   return DEPARTURES.has(code) || code.startsWith("HPE_") || name === "AbortError";
 }
 

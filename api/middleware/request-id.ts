@@ -1,10 +1,11 @@
 import type { ServerResponse } from "node:http";
 import { isIP } from "node:net";
 import type { Logger } from "pino";
+import type { Actor } from "../../domain/accounts.ts";
 import { createIds } from "../../platform/crypto.ts";
-import type { Context, Step } from "../context.ts";
+import type { Context, FoundRoute, RequestState, Step } from "../context.ts";
 
-const NOT_LOOKED = { params: {}, allowed: [] };
+const NOT_LOOKED_FOR: FoundRoute = { params: {}, allowed: [] };
 const SANE_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
 /** Gives each request its id (the client's `X-Request-ID` when it is a sane one), its logger, address and signal. */
@@ -14,23 +15,38 @@ export function identifyRequest(log: Logger, trustedProxies: number): Step {
     const given = ctx.get("X-Request-ID");
     const requestId = SANE_ID.test(given) ? given : newId();
     const address = callerAddress(ctx, trustedProxies);
-    // Most requests are answered without these two.
-    let own: Logger | undefined;
-    let signal: AbortSignal | undefined;
-    ctx.state = {
-      requestId,
-      address,
-      get log() {
-        return (own ??= log.child({ requestId }));
-      },
-      get signal() {
-        return (signal ??= goneSignal(ctx.res));
-      },
-      found: NOT_LOOKED,
-    };
+    ctx.state = new KnownRequest(ctx.res, log, requestId, address);
     ctx.request.ip = address;
     ctx.set("X-Request-ID", requestId);
   };
+}
+
+/** Its logger and its signal are made when they are asked for: most requests are answered without them. */
+class KnownRequest implements RequestState {
+  readonly requestId: string;
+  readonly address: string;
+  found: FoundRoute = NOT_LOOKED_FOR;
+  actor?: Actor;
+  signInFault?: Error;
+  readonly #res: ServerResponse;
+  readonly #parent: Logger;
+  #log?: Logger;
+  #signal?: AbortSignal;
+
+  constructor(res: ServerResponse, parent: Logger, requestId: string, address: string) {
+    this.#res = res;
+    this.#parent = parent;
+    this.requestId = requestId;
+    this.address = address;
+  }
+
+  get log(): Logger {
+    return (this.#log ??= this.#parent.child({ requestId: this.requestId }));
+  }
+
+  get signal(): AbortSignal {
+    return (this.#signal ??= goneSignal(this.#res));
+  }
 }
 
 /**

@@ -1,17 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { createReadStream } from "node:fs";
-import {
-  type FileHandle,
-  link,
-  mkdir,
-  open,
-  readFile,
-  rename,
-  rm,
-  writeFile,
-} from "node:fs/promises";
+import { createReadStream, createWriteStream } from "node:fs";
+import { type FileHandle, link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { refusal } from "../../domain/errors.ts";
 import {
   type DiskFolders,
@@ -34,7 +26,7 @@ import {
   unstageAll,
 } from "./disk-staging.ts";
 import { placeVersion, removeVersions, withVersion } from "./disk-versions.ts";
-import { inBlocks, takeIn } from "./intake.ts";
+import { takeIn } from "./intake.ts";
 import { assertKey, inKeyOrder, toByteText } from "./keys.ts";
 import {
   type CopyOptions,
@@ -338,14 +330,10 @@ async function readFacts(version: string): Promise<ObjectFacts> {
 
 /** Writes a new file that survives a power cut once its folder is synced; answers its length. */
 async function writeBytes(path: string, chunks: AsyncIterable<Buffer>): Promise<number> {
-  const handle = await open(path, "wx");
-  try {
-    await writeFile(handle, inBlocks(chunks, WRITE_BYTES));
-    await handle.sync();
-    return (await handle.stat()).size;
-  } finally {
-    await handle.close();
-  }
+  // Its buffers go to the disk as they came, many in one call, while the next are hashed.
+  const file = createWriteStream(path, { flags: "wx", highWaterMark: WRITE_BYTES, flush: true });
+  await pipeline(chunks, file);
+  return file.bytesWritten;
 }
 
 /** A second name for the same bytes; where the file system has none to give, a second copy of them. */

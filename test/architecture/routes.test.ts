@@ -35,6 +35,10 @@ const PUBLIC = [
   "POST /api/v1/auth/login",
   "POST /api/v1/auth/logout",
   "POST /api/v1/auth/refresh",
+  "POST /api/v1/auth/register",
+  "POST /api/v1/auth/reset-password",
+  "POST /api/v1/auth/send-code",
+  "POST /api/v1/auth/verify-email",
   "POST /api/v1/wechat/callback",
   "POST /api/v1/wechat/link-account",
   "POST /api/v1/wechat/qrcode",
@@ -43,6 +47,8 @@ const PUBLIC = [
 /** What changes something and needs no permission but being signed in: a caller's own things. */
 const OWN = [
   "DELETE /api/v1/api-keys/:id",
+  "DELETE /api/v1/auth/sessions",
+  "DELETE /api/v1/auth/sessions/:id",
   "DELETE /api/v1/wechat/unbind",
   "POST /api/v1/api-keys",
   "POST /api/v1/auth/totp",
@@ -51,6 +57,8 @@ const OWN = [
   "POST /api/v1/auth/totp/recovery-codes",
   "POST /api/v1/wechat/bind",
   "PUT /api/v1/api-keys/:id/packages",
+  "PUT /api/v1/users/me",
+  "PUT /api/v1/users/me/password",
 ];
 
 test("the public routes are these and no others", () => {

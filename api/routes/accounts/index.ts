@@ -1,4 +1,8 @@
 export * from "./api-keys.ts";
+export * from "./passwords.ts";
+export { confirmEmail, registerPerson, sendCode } from "./registration.ts";
+export * from "./sessions.ts";
+export { changeMe, readMe } from "./users.ts";
 export * from "./totp.ts";
 export * from "./wechat-accounts.ts";
 export {
