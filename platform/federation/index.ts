@@ -14,6 +14,8 @@ export function openFederation(settings: FederationSettings): Federation {
   const wechat = settings.wechat && openWechat(settings.wechat);
   return {
     wechat,
-    close: async () => void (await wechat?.close()),
+    async close() {
+      await wechat?.close();
+    },
   };
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { WechatSettings } from "../env-federation.ts";
-import { openOutbound } from "../outbound.ts";
+import { openOutbound, type Outbound } from "../outbound.ts";
 
 /** Whom WeChat says that somebody is. `openid` is for this app alone, `unionid` for all apps of its owner. */
 export interface WechatPerson {
@@ -45,65 +45,37 @@ const Person = z.object({
 });
 
 /** Opens the way to WeChat. Its secret goes by the query, as its API wants it: no address is ever told or logged. */
-export function openWechat({
-  appId,
-  appSecret,
-  redirectUrl,
-  apiUrl,
-  qrUrl,
-}: WechatSettings): Wechat {
+export function openWechat(settings: WechatSettings): Wechat {
+  const { appId, appSecret, redirectUrl, apiUrl, qrUrl } = settings;
   // The operator's own choice of an address, which may be private.
   const outbound = openOutbound([{ host: new URL(apiUrl).hostname }]);
 
-  async function ask<S extends z.ZodType>(
-    path: string,
-    query: Record<string, string>,
-    { shape, fault }: { shape: S; fault: string },
-  ): Promise<z.output<S>> {
-    const answer = await outbound
-      .request({
-        url: `${apiUrl}${path}?${new URLSearchParams(query)}`,
-        method: "GET",
-        timeoutMs: TIMEOUT_MS,
-        limitBytes: LIMIT_BYTES,
-      })
-      .catch((cause: unknown) => {
-        throw new WechatFailure(`${fault}: 无法连接微信`, { isAway: true, cause });
-      });
-    const said = parse(answer.bytes);
-    const refused = Fault.safeParse(said).data;
-    if (refused) {
-      const reason = `${fault}: ${refused.errcode} ${refused.errmsg}`;
-      throw new WechatFailure(reason, { isAway: refused.errcode === BUSY });
-    }
-    const read = shape.safeParse(said);
-    if (read.success) return read.data;
-    throw new WechatFailure(`${fault}: HTTP ${answer.status}`, { isAway: true });
-  }
-
   return {
     qrAddress(state) {
-      const query = new URLSearchParams({
+      const address = new URL(qrUrl);
+      address.search = new URLSearchParams({
         appid: appId,
         redirect_uri: redirectUrl,
         response_type: "code",
         scope: "snsapi_login",
         state,
-      });
-      return `${qrUrl}?${query}#wechat_redirect`;
+      }).toString();
+      address.hash = "wechat_redirect";
+      return address.href;
     },
 
     async identify(code) {
       const grant = { appid: appId, secret: appSecret, code, grant_type: "authorization_code" };
-      const { access_token, openid } = await ask("/sns/oauth2/access_token", grant, {
+      const { access_token, openid } = await ask(outbound, `${apiUrl}/sns/oauth2/access_token`, {
+        query: grant,
         shape: Token,
         fault: "获取微信access_token失败",
       });
-      const person = await ask(
-        "/sns/userinfo",
-        { access_token, openid, lang: "zh_CN" },
-        { shape: Person, fault: "获取微信用户信息失败" },
-      );
+      const person = await ask(outbound, `${apiUrl}/sns/userinfo`, {
+        query: { access_token, openid, lang: "zh_CN" },
+        shape: Person,
+        fault: "获取微信用户信息失败",
+      });
       return {
         openid: person.openid,
         unionid: person.unionid ?? null,
@@ -114,6 +86,39 @@ export function openWechat({
 
     close: () => outbound.close(),
   };
+}
+
+interface Question<S> {
+  query: Record<string, string>;
+  shape: S;
+  /** How the sentence begins that says why there is no answer. */
+  fault: string;
+}
+
+async function ask<S extends z.ZodType>(
+  outbound: Outbound,
+  address: string,
+  { query, shape, fault }: Question<S>,
+): Promise<z.output<S>> {
+  const answer = await outbound
+    .request({
+      url: `${address}?${new URLSearchParams(query).toString()}`,
+      method: "GET",
+      timeoutMs: TIMEOUT_MS,
+      limitBytes: LIMIT_BYTES,
+    })
+    .catch((cause: unknown) => {
+      throw new WechatFailure(`${fault}: 无法连接微信`, { isAway: true, cause });
+    });
+  const said = parse(answer.bytes);
+  const refused = Fault.safeParse(said).data;
+  if (refused) {
+    const reason = `${fault}: ${refused.errcode} ${refused.errmsg}`;
+    throw new WechatFailure(reason, { isAway: refused.errcode === BUSY });
+  }
+  const read = shape.safeParse(said);
+  if (read.success) return read.data;
+  throw new WechatFailure(`${fault}: HTTP ${answer.status}`, { isAway: true });
 }
 
 /** "System busy". */

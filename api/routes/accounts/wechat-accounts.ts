@@ -1,15 +1,61 @@
+import { randomBytes } from "node:crypto";
 import { refusal } from "../../../domain/errors.ts";
-import { Account, bindWechat, findScanned } from "../../../models/accounts.ts";
-import { sha256 } from "../../../platform/crypto.ts";
+import {
+  Account,
+  bindWechat,
+  bindWithin,
+  findScanned,
+  register,
+} from "../../../models/accounts.ts";
+import { newId, sha256 } from "../../../platform/crypto.ts";
+import { checkCode, codeInvalid } from "../../policies/accounts/codes.ts";
 import { actorOf } from "../../policies/accounts.ts";
-import { limitGuesses } from "../../policies/accounts/limits.ts";
+import { limitGuesses, limitRegistrations } from "../../policies/accounts/limits.ts";
 import { assertSecondProof } from "../../policies/accounts/second-proof.ts";
 import { notBound, sessionEnded } from "../../policies/accounts/wechat.ts";
 import { route } from "../../route.ts";
-import { LinkAccountBody, LinkedOut } from "../../schemas/accounts/wechat.ts";
+import { BindPhoneBody, LinkAccountBody, LinkedOut } from "../../schemas/accounts/wechat.ts";
 import type { Services } from "../../services.ts";
 import { startSession } from "../../sessions.ts";
 import { wechatTokens } from "./wechat.ts";
+
+export const registerByWechat = route({
+  method: "post",
+  path: "/api/v1/wechat/bind-phone",
+  summary: "Register with a scanned WeChat and a phone number, by the code that was sent to it",
+  access: "public",
+  secret: true,
+  body: BindPhoneBody,
+  returns: [201, LinkedOut],
+  async handle(call) {
+    const { body, services, address, requestId } = call;
+    const scanned = await scannedOf(services, address, body.session_token);
+    await limitRegistrations(services, address);
+    const to = { channel: "phone", address: body.phone } as const;
+    const proof = await checkCode(call, to, body.verification_code);
+    // Nobody knows it: whoever wants a password sets one by a code to the phone.
+    const passwordHash = await services.passwords.hash(randomBytes(32).toString("base64url"));
+    const person = { id: newId(), username: body.phone, phone: body.phone, passwordHash };
+    const made = await register(
+      services.database,
+      person,
+      proof,
+      { address, requestId },
+      async ({ id }, transaction) => {
+        const bound = await bindWithin(id, scanned, transaction);
+        if ("refused" in bound) throw notBound(bound.refused);
+      },
+    );
+    if ("taken" in made) {
+      if (made.taken === "code") throw codeInvalid();
+      throw refusal("accounts/phone-registered", "该手机号已被注册");
+    }
+    const signedIn = await startSession(call, made.account);
+    if (!signedIn) throw sessionEnded();
+    const tokens = await wechatTokens(made.account, signedIn);
+    return { success: true as const, message: "注册成功", ...tokens };
+  },
+});
 
 export const linkWechat = route({
   method: "post",

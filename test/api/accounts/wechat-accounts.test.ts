@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { WechatIdentity, WechatScene } from "../../../models/accounts.ts";
-import { PASSWORD, signIn } from "../../support/accounts.ts";
+import { Account, WechatIdentity, WechatScene } from "../../../models/accounts.ts";
+import { askForCode, PASSWORD, signIn } from "../../support/accounts.ts";
 import type { StartedApi } from "../../support/api.ts";
 import { makePerson, poll, post, scanNew, startWithWechat } from "../../support/federation.ts";
 import { makeWechatUser } from "../../support/stand-ins/wechat.ts";
@@ -19,6 +19,100 @@ async function scanned(env: Record<string, string> = {}) {
   const { scene, sessionToken } = await scanNew(api, wechat, user);
   return { api, wechat, person, user, scene, sessionToken };
 }
+
+/** A WeChat that was scanned, and the code that was sent to a phone. */
+async function ready() {
+  const env = { DEV_MESSAGES: "on", LIMIT_SMS_PHONE: "100/60", LIMIT_REGISTER: "100/60" };
+  const { api, wechat } = await startWithWechat({ env });
+  const user = makeWechatUser();
+  const { scene, sessionToken: session_token } = await scanNew(api, wechat, user);
+  const verification_code = await askForCode(api, { phone: PHONE });
+  const register = (given: object = {}) =>
+    post(api, "bind-phone", { session_token, phone: PHONE, verification_code, ...given });
+  return { api, wechat, user, scene, register };
+}
+
+describe("POST /api/v1/wechat/bind-phone", () => {
+  test("registers with the phone as name, and signs in here and where it is polled", async () => {
+    const { api, wechat, user, scene, register } = await ready();
+
+    const { status, body } = await register();
+
+    expect(status).toBe(201);
+    expect(body).toEqual({
+      success: true,
+      message: "注册成功",
+      user: {
+        id: expect.any(String) as string,
+        username: PHONE,
+        phone: PHONE,
+        email: null,
+        avatar: user.headimgurl,
+      },
+      access_token: expect.any(String) as string,
+      refresh_token: expect.any(String) as string,
+      expires_in: 1800,
+    });
+    expect((await poll(api, scene)).body).toMatchObject({ user: { id: body.user.id } });
+    const { answer } = await scanNew(api, wechat, user);
+    expect(answer.body).toMatchObject({ user_exists: true, user: { id: body.user.id } });
+  });
+
+  test("refuses a wrong code, and one that was used", async () => {
+    const { api, wechat, register } = await ready();
+
+    const wrong = await register({ verification_code: "000000" });
+    const right = await register();
+    const { sessionToken } = await scanNew(api, wechat, makeWechatUser());
+    const used = await register({ session_token: sessionToken });
+
+    expect(wrong).toMatchObject({ status: 400, body: { detail: "验证码无效或已过期" } });
+    expect(right.status).toBe(201);
+    expect(used).toMatchObject({ status: 400, body: { detail: "验证码无效或已过期" } });
+  });
+
+  test("refuses a number that is somebody's, and burns neither the code nor the session", async () => {
+    const { api, register } = await ready();
+    const holder = await makePerson(api, { phone: PHONE });
+
+    const taken = await register();
+    await holder.update({ phone: null });
+    const free = await register();
+
+    expect(taken).toMatchObject({ status: 400, body: { detail: "该手机号已被注册" } });
+    expect(free.status).toBe(201);
+  });
+
+  test("refuses a session that is none, or over", async () => {
+    const { register } = await ready();
+
+    const unknown = await register({ session_token: "lh_wechat_none" });
+    await WechatScene.update({ expiresAt: new Date() }, { where: {} });
+    const over = await register();
+
+    for (const answer of [unknown, over]) {
+      expect(answer).toMatchObject({ status: 400, body: { detail: "会话无效" } });
+    }
+  });
+
+  test("makes one account when it is sent many times at once", async () => {
+    const { register } = await ready();
+
+    const answers = await Promise.all(Array.from({ length: 4 }, () => register()));
+
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(1);
+    expect([await Account.count(), await WechatIdentity.count()]).toEqual([1, 1]);
+  });
+
+  test("says in the contract's words what is no phone number", async () => {
+    const { register } = await ready();
+
+    const { status, body } = await register({ phone: "12345678901" });
+
+    expect(status).toBe(422);
+    expect(body.issues).toMatchObject([{ path: "phone", message: "手机号格式不正确" }]);
+  });
+});
 
 describe("POST /api/v1/wechat/link-account", () => {
   test("binds the scanned WeChat and signs in, here and where it is polled", async () => {

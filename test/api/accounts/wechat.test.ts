@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Account, WechatIdentity, WechatScene } from "../../../models/accounts.ts";
+import { type Account, WechatIdentity, WechatScene } from "../../../models/accounts.ts";
 import { AuditEntry } from "../../../models/operations.ts";
 import { bearer, makeKey, PASSWORD, signIn, startWithAdmin } from "../../support/accounts.ts";
 import { NOBODY, startApi, type StartedApi } from "../../support/api.ts";
