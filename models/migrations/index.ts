@@ -16,6 +16,7 @@ import { createSchedules } from "./20261121T1141-create-schedules.ts";
 import { restrictApiKeys } from "./20261121T1150-restrict-api-keys.ts";
 import { addVerification } from "./20261121T1200-add-verification.ts";
 import { createRoles } from "./20261121T1400-create-roles.ts";
+import { createTeams } from "./20261121T1410-create-teams.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, oldest first: a list and not a folder, so that compiled and uncompiled programs agree. */
@@ -38,4 +39,5 @@ export const MIGRATIONS: readonly Migration[] = [
   restrictApiKeys,
   addVerification,
   createRoles,
+  createTeams,
 ];

@@ -38,7 +38,18 @@ const PUBLIC = [
 /** What changes something and needs no permission but being signed in: a caller's own things. */
 const OWN = [
   "DELETE /api/v1/api-keys/:id",
+  "DELETE /api/v1/teams/:id",
+  "DELETE /api/v1/teams/:id/invitations/:invitation",
+  "DELETE /api/v1/teams/:id/members/:member",
+  "PATCH /api/v1/teams/:id",
+  "PATCH /api/v1/teams/:id/members/:member",
   "POST /api/v1/api-keys",
+  "POST /api/v1/invitations/:id/accept",
+  "POST /api/v1/invitations/:id/decline",
+  "POST /api/v1/teams",
+  "POST /api/v1/teams/:id/invitations",
+  "POST /api/v1/teams/:id/leave",
+  "POST /api/v1/teams/:id/transfer",
   "PUT /api/v1/api-keys/:id/packages",
 ];
 
