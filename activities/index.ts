@@ -1,9 +1,15 @@
+import { createAccountActivities } from "./accounts/index.ts";
+import type { AccountTools } from "./accounts/tools.ts";
 import { createPackageActivities } from "./packages/index.ts";
 import type { PackageTools } from "./packages/tools.ts";
 import { createWebhookActivities } from "./webhooks/index.ts";
 import type { WebhookTools } from "./webhooks/tools.ts";
 
 /** Hands each domain the tools it asks for. */
-export function createActivities(tools: PackageTools & WebhookTools) {
-  return { ...createPackageActivities(tools), ...createWebhookActivities(tools) };
+export function createActivities(tools: AccountTools & PackageTools & WebhookTools) {
+  return {
+    ...createAccountActivities(tools),
+    ...createPackageActivities(tools),
+    ...createWebhookActivities(tools),
+  };
 }

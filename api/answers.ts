@@ -35,9 +35,10 @@ function notModified(ctx: Context): void {
 }
 
 /** Sends a finished page, as JSON is sent. */
-export function sendPage(ctx: Context, { contentType, body, headers = {} }: Page): void {
+export function sendPage(ctx: Context, page: Page): void {
+  const { status = 200, contentType, body, headers = {} } = page;
   ctx.set({ "Cache-Control": "no-store", ...headers });
-  ctx.status = 200;
+  ctx.status = status;
   if (isKept(ctx)) return notModified(ctx);
   ctx.body = body;
   ctx.type = contentType;

@@ -1,44 +1,85 @@
+import type { RequestListener } from "node:http";
 import Koa from "koa";
 import { answerBeforeBodyEnds } from "./bodies/arrival.ts";
 import { logAccess } from "./middleware/access-log.ts";
 import { countRequests } from "./middleware/count-requests.ts";
-import { answerErrors, isDeparture } from "./middleware/errors.ts";
+import { answerError, isDeparture } from "./middleware/errors.ts";
 import { findRoute } from "./middleware/find-route.ts";
 import { limitRequests } from "./middleware/limits.ts";
 import { identifyRequest } from "./middleware/request-id.ts";
 import { allowOrigins, secureHeaders } from "./middleware/security-headers.ts";
 import { type Authenticate, signIn } from "./middleware/sign-in.ts";
-import type { RequestState } from "./context.ts";
+import type { AsyncStep, Middleware, RequestState, Step } from "./context.ts";
+import { createFastLane } from "./fast-lane.ts";
 import type { Routes } from "./route.ts";
 import { serveRoutes } from "./serve.ts";
 import type { Services } from "./services.ts";
-
-export type App = Koa<RequestState>;
 
 /** What the kernel asks of the domain of accounts. */
 export interface AppParts {
   authenticate: Authenticate;
 }
 
-/** The API: all middleware, in the order a request meets them. */
-export function createApp(routes: Routes, services: Services, { authenticate }: AppParts): App {
-  const { env, log, metrics, limiter } = services;
-  const app: App = new Koa<RequestState>();
-  app
-    .use(identifyRequest(log, env.TRUST_PROXY))
-    .use(findRoute(routes))
-    .use(logAccess())
-    .use(countRequests(metrics))
-    .use(answerBeforeBodyEnds())
-    .use(secureHeaders(env.publicUrl))
-    .use(allowOrigins(env.CORS_ORIGINS))
-    .use(answerErrors())
-    .use(signIn(authenticate))
-    .use(limitRequests(limiter, env))
-    .use(serveRoutes(services));
+/** The API: all that is done with a request, in this order, whichever way it goes. */
+export function createApp(
+  routes: Routes,
+  services: Services,
+  { authenticate }: AppParts,
+): RequestListener {
+  const { env, log } = services;
+  const receive = receiveRequests(routes, services);
+  const allow = allowOrigins(env.CORS_ORIGINS);
+  const answer = answerRequests(services, authenticate);
+  const app = new Koa<RequestState>();
   // What comes here happened to the connection, after or beside the answer.
   app.on("error", (error: unknown) => {
     if (!isDeparture(error)) log.error({ err: error }, "connection failed");
   });
-  return app;
+  const received: Middleware = (ctx, next) => {
+    receive(ctx);
+    return next();
+  };
+  const listener = app.use(received).use(answerBeforeBodyEnds()).use(allow).use(answer).callback();
+  const fastLane = createFastLane(app, routes, async (ctx) => {
+    receive(ctx);
+    await allow(ctx, () => answer(ctx));
+  });
+  return (req, res) => void (fastLane(req, res) ?? listener(req, res));
+}
+
+/** What is known of a request at once, and what happens however it ends. */
+function receiveRequests(routes: Routes, { env, log, metrics }: Services): Step {
+  const identify = identifyRequest(log, env.TRUST_PROXY);
+  const find = findRoute(routes);
+  const logEnd = logAccess(log);
+  const count = countRequests(metrics);
+  const secure = secureHeaders(env.publicUrl);
+  return (ctx) => {
+    const began = performance.now();
+    count.begin();
+    identify(ctx);
+    ctx.res.once("close", () => {
+      const tookMs = performance.now() - began;
+      logEnd(ctx, tookMs);
+      count.end(ctx, tookMs);
+    });
+    find(ctx);
+    secure(ctx);
+  };
+}
+
+/** From who is asking to the answer, or the "no". */
+function answerRequests(services: Services, authenticate: Authenticate): AsyncStep {
+  const identifyCaller = signIn(authenticate);
+  const limit = limitRequests(services.limiter, services.env);
+  const serve = serveRoutes(services);
+  return async (ctx) => {
+    try {
+      await identifyCaller(ctx);
+      await limit(ctx);
+      await serve(ctx);
+    } catch (error) {
+      answerError(ctx, error);
+    }
+  };
 }

@@ -15,11 +15,11 @@ export interface FoundRoute {
 /** What the middleware know of a request; filled from the outside in, in the order of api/app.ts. */
 export interface RequestState {
   requestId: string;
-  log: Logger;
+  readonly log: Logger;
   /** The caller's network address. */
   address: string;
   /** Aborted when the client is gone before it had its answer. */
-  signal: AbortSignal;
+  readonly signal: AbortSignal;
   found: FoundRoute;
   /** Who signed in, if anybody did. */
   actor?: Actor;
@@ -29,3 +29,7 @@ export interface RequestState {
 
 export type Context = ParameterizedContext<RequestState>;
 export type Middleware = KoaMiddleware<RequestState>;
+
+/** One of the things that are done with every request. */
+export type Step = (ctx: Context) => void;
+export type AsyncStep = (ctx: Context) => Promise<void>;

@@ -16,6 +16,8 @@ import { evaluateConditions, rangeApplies } from "./preconditions.ts";
 /** An opened object on its way to a client (RFC 9110 ranges and conditions). */
 export interface Delivery {
   object: OpenedObject;
+  /** The addresses that edges are told to forget. Asked for under another one, nobody may keep it. */
+  purgeable?: readonly string[];
   /** The strong entity tag, without quotes. */
   etag: string;
   /** The name a browser saves it under (RFC 6266, 8187). */
@@ -26,6 +28,9 @@ export interface Delivery {
   /** Opens the object anew when the store says that it was replaced before the first byte was sent. */
   reopen?: () => Promise<Delivery>;
 }
+
+/** How much is read at once into memory of our own: each client that is slow holds as much. */
+const BLOCK_BYTES = 512 * 1024;
 
 /** How often an object may be replaced under our hands before we give up. */
 const MOST_OPENINGS = 5;
@@ -58,13 +63,12 @@ export async function deliver(
 }
 
 async function send(ctx: Context, delivery: Delivery, mode: DeliveryMode): Promise<void> {
-  const { object, etag, cacheControl } = delivery;
+  const { object, etag } = delivery;
   const { bytes, modifiedAt } = object.facts;
   const validators = {
     ETag: `"${etag}"`,
     "Last-Modified": modifiedAt.toUTCString(),
-    // Nobody could purge an address that anybody can make up.
-    "Cache-Control": ctx.querystring ? NOT_KEPT : cacheControl,
+    "Cache-Control": cacheControlOf(ctx, delivery),
   };
   const verdict = evaluateConditions(ctx.req.headers, { etag, modifiedAt });
   if (verdict === "failed") {
@@ -99,6 +103,11 @@ async function send(ctx: Context, delivery: Delivery, mode: DeliveryMode): Promi
   ctx.body = "";
 }
 
+/** Nobody could purge an address that anybody can make up: with a query, a slash behind it, or escapes in it. */
+function cacheControlOf(ctx: Context, { purgeable = [ctx.path], cacheControl }: Delivery): string {
+  return purgeable.includes(ctx.url) ? cacheControl : NOT_KEPT;
+}
+
 /** The ranges to send, undefined for the whole. A Range means something in a GET alone. */
 function rangesOf(ctx: Context, { object, etag }: Delivery): ByteRange[] | undefined {
   const { range } = ctx.req.headers;
@@ -117,7 +126,7 @@ async function sendBytes(
 ): Promise<void> {
   const { length, headers, open } = bodyOf(object, ranges);
   const isSilent = ctx.method === "HEAD" || length === 0;
-  const source = isSilent ? undefined : await open(ctx.state.signal);
+  const pour = isSilent ? undefined : await open(ctx.state.signal);
   ctx.respond = false;
   ctx.status = ranges ? 206 : 200;
   ctx.set({
@@ -126,7 +135,13 @@ async function sendBytes(
     "Content-Length": `${length}`,
     "Accept-Ranges": "bytes",
   });
-  if (source) await pour(source, ctx.res, length, ranges ? undefined : counting(ctx, count));
+  const counted = ranges ? undefined : counting(ctx, count);
+  try {
+    await pour?.(ctx.res, counted);
+  } catch (error) {
+    await counted?.takeBack();
+    throw error;
+  }
   ctx.res.end();
 }
 
@@ -159,42 +174,18 @@ function counting({ state }: Context, count: Delivery["count"]): Counting | unde
   };
 }
 
-/**
- * Sends `source` with back-pressure. One that ends before its time breaks the answer off instead of completing it. A
- * count is in the database before the last bytes leave: no crash loses a download that its client has seen the end of.
- */
-async function pour(
-  source: Readable,
-  res: ServerResponse,
-  length: number,
-  count?: Counting,
-): Promise<void> {
-  let sent = 0;
-  const toClient = new Writable({
-    highWaterMark: source.readableHighWaterMark,
-    write(chunk: Buffer, _encoding, done) {
-      sent += chunk.length;
-      const pass = () => (res.write(chunk) ? done() : res.once("drain", done));
-      if (count && sent === length) count.begin().then(pass, done);
-      else pass();
-    },
-  });
-  res.once("close", () => toClient.destroy());
-  try {
-    await pipeline(source, toClient);
-    if (sent !== length) throw new Error(`the store gave ${sent} of ${length} bytes`);
-  } catch (error) {
-    await count?.takeBack();
-    throw error;
-  }
-}
-
 /** A body that is opened when it is wanted. */
 interface Body {
   length: number;
   headers: Record<string, string>;
-  open: (signal: AbortSignal) => Promise<Readable>;
+  open: (signal: AbortSignal) => Promise<Pour>;
 }
+
+/**
+ * Sends what was opened with back-pressure, or throws: what ends before its time never completes an answer. A count is
+ * in the database before the last bytes leave: no crash loses a download that its client has seen the end of.
+ */
+type Pour = (res: ServerResponse, count?: Counting) => Promise<void>;
 
 function bodyOf(object: OpenedObject, ranges: ByteRange[] | undefined): Body {
   if (ranges && ranges.length > 1) return multipart(object, ranges);
@@ -206,7 +197,63 @@ function bodyOf(object: OpenedObject, ranges: ByteRange[] | undefined): Body {
       "Content-Type": contentType,
       ...(ranges && { "Content-Range": contentRange(range, bytes) }),
     },
-    open: async (signal) => started(await object.read(range), signal),
+    open: async (signal) =>
+      object.fill
+        ? openBlocks(object.fill, range, signal)
+        : pourStream(await started(await object.read(range), signal), lengthOf(range)),
+  };
+}
+
+/** One block of memory serves the whole answer: it is sent, and only then filled again. */
+async function openBlocks(
+  fill: NonNullable<OpenedObject["fill"]>,
+  { start, end }: ByteRange,
+  signal: AbortSignal,
+): Promise<Pour> {
+  const block = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, end + 1 - start));
+  let bytes = await fill(block, start);
+  return async (res, count) => {
+    for (let next = start + bytes; ; next += bytes) {
+      const isLast = next > end;
+      if (isLast) await count?.begin();
+      await write(res, block.subarray(0, bytes), signal);
+      if (isLast) return;
+      bytes = await fill(block.subarray(0, end + 1 - next), next);
+    }
+  };
+}
+
+/** Ends when the system has taken the bytes, and throws when the client has left. */
+function write(res: ServerResponse, bytes: Buffer, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const leave = () =>
+      reject(Object.assign(new Error("the client left"), { code: "ERR_STREAM_PREMATURE_CLOSE" }));
+    if (signal.aborted) return leave();
+    signal.addEventListener("abort", leave, { once: true });
+    res.write(bytes, (error) => {
+      // A connection that broke calls back as if all were well; the signal is about to tell.
+      if (error || res.socket?.destroyed) return;
+      signal.removeEventListener("abort", leave);
+      resolve();
+    });
+  });
+}
+
+function pourStream(source: Readable, length: number): Pour {
+  return async (res, count) => {
+    let sent = 0;
+    const toClient = new Writable({
+      highWaterMark: source.readableHighWaterMark,
+      write(chunk: Buffer, _encoding, done) {
+        sent += chunk.length;
+        const pass = () => (res.write(chunk) ? done() : res.once("drain", done));
+        if (count && sent === length) count.begin().then(pass, done);
+        else pass();
+      },
+    });
+    res.once("close", () => toClient.destroy());
+    await pipeline(source, toClient);
+    if (sent !== length) throw new Error(`the store gave ${sent} of ${length} bytes`);
   };
 }
 
@@ -228,14 +275,19 @@ function multipart(object: OpenedObject, ranges: ByteRange[]): Body {
     }
     yield end;
   }
+  const length = ranges.reduce(
+    (sum, range) => sum + headOf(range).length + lengthOf(range),
+    end.length,
+  );
   return {
-    length: ranges.reduce((sum, range) => sum + headOf(range).length + lengthOf(range), end.length),
+    length,
     headers: { "Content-Type": `multipart/byteranges; boundary=${boundary}` },
     open: async (signal) => {
       const opened = await started(await object.read(first), signal);
       const parts = Readable.from(write(opened), { objectMode: false });
       // A generator that nobody began runs no `finally`.
-      return parts.once("close", () => opened.destroy());
+      parts.once("close", () => opened.destroy());
+      return pourStream(parts, length);
     },
   };
 }

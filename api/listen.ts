@@ -1,8 +1,13 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { BadConfiguration } from "../platform/env.ts";
-import type { App } from "./app.ts";
 
 /** An API that accepts connections. */
 export interface Listening {
@@ -17,10 +22,9 @@ const TIMEOUTS = { headers: 30_000, idle: 120_000, keepAlive: 75_000 };
 
 /** Starts to listen. Throws `BadConfiguration` naming the port when it cannot be had. */
 export async function listen(
-  app: App,
+  answer: RequestListener,
   { host, port, idleMs = TIMEOUTS.idle }: { host: string; port: number; idleMs?: number },
 ): Promise<Listening> {
-  const answer = app.callback();
   // No limit for a whole request: an upload may last for days.
   const server = createServer({
     requestTimeout: 0,
@@ -33,7 +37,7 @@ export async function listen(
     res.on("timeout", (socket: Socket) => {
       if (waitsForClient(req, res)) socket.destroy();
     });
-    void answer(req, res);
+    answer(req, res);
   };
   server.on("request", serve);
   // A body that will be refused need not be sent: reading it is what asks for it (api/bodies/arrival.ts).

@@ -46,8 +46,9 @@ export class Forecast<T> {
   }
 }
 
-/** A finished body of any type, sent with 200. */
+/** A finished body of any type, sent with 200 when not said otherwise. */
 export interface Page {
+  status?: number;
   contentType: string;
   body: string | Buffer;
   headers?: Record<string, string>;
@@ -135,6 +136,8 @@ interface Declaration<P, Q, B, F, A extends Access, R extends Returns> {
    * them, which a test asks of every door there is.
    */
   door?: true;
+  /** True for what is asked in crowds: a GET of one address that answers JSON, which then costs a fraction. */
+  hot?: true;
   /** True when the answer holds a secret: it is never kept, so an Idempotency-Key is not honoured. */
   secret?: true;
   params?: P;

@@ -2,13 +2,14 @@ import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
+import type { Actor } from "../domain/accounts.ts";
 import { type Issue, refusal } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import { onBehalfOf } from "../platform/temporal.ts";
 import { type Outcome, sendExport, sendJson, sendPage, sendText } from "./answers.ts";
 import { type Form, receiveForm } from "./bodies/form.ts";
 import { readJson } from "./bodies/json.ts";
-import type { Context, Middleware } from "./context.ts";
+import type { AsyncStep, Context } from "./context.ts";
 import { type Delivery, deliver } from "./delivery.ts";
 import { DIALECTS } from "./dialects/index.ts";
 import { doOnce, fingerprintOf, idempotentCall } from "./idempotency.ts";
@@ -21,7 +22,7 @@ import { check, invalid, MISSING } from "./validation.ts";
 type AnyCall = Call<unknown, unknown, unknown, unknown, Access>;
 
 /** Answers the request by its route: guard, check everything that was declared, handle, present. */
-export function serveRoutes(services: Services): Middleware {
+export function serveRoutes(services: Services): AsyncStep {
   return async (ctx) => {
     const { route } = ctx.state.found;
     if (!route) return answerWithoutRoute(ctx);
@@ -35,14 +36,13 @@ export function serveRoutes(services: Services): Middleware {
 
     const headers: Record<string, string> = {};
     const form = createFormReader(ctx, route, services);
-    const call: AnyCall = {
-      ...aboutRequest(ctx),
+    const call: AnyCall = Object.assign(new AboutRequest(ctx), {
       ...checked,
       access: route.access as Access,
       services,
       receive: form.receive,
-      header: (name, value) => void (headers[name] = value),
-    };
+      header: (name: string, value: string) => void (headers[name] = value),
+    });
     const caller = { actor: ctx.state.actor?.name ?? "anonymous", requestId: ctx.state.requestId };
     const handle = async (): Promise<unknown> => onBehalfOf(caller, () => route.handle(call));
     if (!Array.isArray(route.returns))
@@ -56,8 +56,8 @@ export function serveRoutes(services: Services): Middleware {
     const work = async () => present(ctx, route, await handle(), headers, services);
     const fingerprint = async () =>
       fingerprintOf({ url: ctx.url, body: route.form ? await form.content() : given });
-    const keeping = { database: services.database, log: ctx.state.log, fingerprint };
-    sendJson(ctx, await (once ? doOnce(once, keeping, work) : work()));
+    const keeping = () => ({ database: services.database, log: ctx.state.log, fingerprint });
+    sendJson(ctx, await (once ? doOnce(once, keeping(), work) : work()));
   };
 }
 
@@ -90,17 +90,31 @@ async function checkRequest(ctx: Context, route: Route, issues: Issue[]) {
   };
 }
 
-function aboutRequest(ctx: Context) {
-  const { actor, requestId, address, signal } = ctx.state;
-  return {
-    actor,
-    requestId,
-    address,
-    signal,
-    requestHeader: (name: string) => ctx.get(name) || undefined,
-    prefers: (header: "accept" | "accept-language", offers: string[]) =>
-      (header === "accept" ? ctx.accepts(offers) : ctx.acceptsLanguages(offers)) || undefined,
-  };
+/** What a handler is told of the request itself. */
+class AboutRequest {
+  readonly #ctx: Context;
+  readonly actor: Actor | undefined;
+  readonly requestId: string;
+  readonly address: string;
+
+  constructor(ctx: Context) {
+    const { actor, requestId, address } = ctx.state;
+    this.#ctx = ctx;
+    this.actor = actor;
+    this.requestId = requestId;
+    this.address = address;
+  }
+
+  /** Made when it is asked for, which few do. */
+  get signal(): AbortSignal {
+    return this.#ctx.state.signal;
+  }
+
+  readonly requestHeader = (name: string) => this.#ctx.get(name) || undefined;
+
+  readonly prefers = (header: "accept" | "accept-language", offers: string[]) =>
+    (header === "accept" ? this.#ctx.accepts(offers) : this.#ctx.acceptsLanguages(offers)) ||
+    undefined;
 }
 
 /** Reads the form once: for the handler, or, when an outcome is replayed, only to compare it. */

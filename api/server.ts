@@ -5,7 +5,7 @@ import { openDownloadCounter } from "../models/packages/index.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { readEnv } from "../platform/env.ts";
 import { openLimiter } from "../platform/limiter.ts";
-import { createPasswords } from "../platform/passwords.ts";
+import { createPasswords, readBreachedPasswords } from "../platform/passwords.ts";
 import { closeRedis, openRedis } from "../platform/redis.ts";
 import { openResources } from "../platform/resources.ts";
 import { runProcess } from "../platform/shutdown.ts";
@@ -42,11 +42,11 @@ await runProcess("api", async (onStop) => {
     version: readVersion(),
     limiter: openLimiter(redis, `${env.TEMPORAL_NAMESPACE}:`),
     secretKey,
-    passwords: createPasswords(),
+    passwords: createPasswords({ breached: await readBreachedPasswords(env.BREACHED_PASSWORDS) }),
     readiness: watchReadiness({ ...resources, database, redis }),
   };
   const app = createApp(routes, services, {
-    authenticate: rememberKeys(createAuthenticator({ database, secretKey }), resources.bus),
+    authenticate: rememberKeys(createAuthenticator(services), resources.bus),
   });
   const listening = await listen(app, { host: env.HOST, port: env.PORT });
   onStop(() => listening.close(DRAIN_MS));

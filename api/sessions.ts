@@ -2,7 +2,9 @@ import type { z } from "zod";
 import { type Account, openSession } from "../models/accounts.ts";
 import { createAccessTokens } from "../platform/access-tokens.ts";
 import { makeSecret, newId } from "../platform/crypto.ts";
+import { balanceFen } from "./balance.ts";
 import { actorOf } from "./policies/accounts.ts";
+import { assertSecondProof } from "./policies/accounts/second-proof.ts";
 import type { Call } from "./route.ts";
 import { type LoginOut, presentUser, type RefreshOut } from "./schemas/accounts.ts";
 import type { Services } from "./services.ts";
@@ -15,12 +17,17 @@ export type SignInCall = Pick<
 
 /**
  * Opens a session of the account for whoever has just proven to be its holder, by whatever proof; answers its tokens.
+ * Where the account
+ * has a second proof it must be in `second`, or have been given before: else `auth/totp-required` is refused.
  * Undefined when the account was switched off or got a new password since it was read: then nobody is signed in.
  */
 export async function startSession(
-  { services, address, requestId, requestHeader }: SignInCall,
+  call: SignInCall,
   account: Account,
+  second: { totp?: string | undefined } | "given" = {},
 ): Promise<z.input<typeof LoginOut> | undefined> {
+  if (second !== "given") await assertSecondProof(call, account, second.totp);
+  const { services, address, requestId, requestHeader } = call;
   const { database, env } = services;
   const refresh = makeSecret("refresh");
   const expiresAt = new Date(Date.now() + env.REFRESH_TTL * 1000);
@@ -35,7 +42,7 @@ export async function startSession(
     { id, accountId: account.id, expiresAt },
     refresh.secret,
   );
-  return { user: presentUser(signedIn), ...tokens };
+  return { user: presentUser(signedIn, await balanceFen(signedIn)), ...tokens };
 }
 
 /** The tokens of a session as the client gets them; the access token never outlives the session. */

@@ -80,7 +80,10 @@ async function app(): Promise<void> {
       return { text: String(text) };
     },
   });
-  const authenticate = rememberKeys(createAuthenticator({ database, secretKey }), resources.bus);
+  const authenticate = rememberKeys(
+    createAuthenticator({ database, secretKey, env }),
+    resources.bus,
+  );
   const listening = await listen(createApp({ startEcho }, services, { authenticate }), {
     host: env.HOST,
     port: 0,

@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { provideProgram } from "../test/support/services/programs.ts";
@@ -22,7 +22,7 @@ export const nginxBeforeApi = (address: string, objects: string): Promise<Peer> 
       etag off;
     }`);
 
-/** An nginx of our own, as one process: no service of the machine, and nothing outside its folder. */
+/** An nginx of our own, as one process: no service of the machine, and nothing outside a folder that goes with it. */
 async function startNginx(locations: string): Promise<Peer> {
   const program = await provideProgram({ names: ["nginx"], debian: "nginx-light" });
   const folder = await mkdtemp(join(tmpdir(), "longhaul-nginx-"));
@@ -30,7 +30,24 @@ async function startNginx(locations: string): Promise<Peer> {
   const path = join(folder, "nginx.conf");
   await writeFile(path, configuration(folder, locations, port));
   const words = [program, "-p", folder, "-c", path, "-e", "stderr"];
-  return { ...(await startServing(words, /()getrlimit/)), address: `http://127.0.0.1:${port}` };
+  try {
+    const nginx = await startServing(words, /()getrlimit/);
+    return {
+      ...nginx,
+      address: `http://127.0.0.1:${port}`,
+      async stop() {
+        await nginx.stop();
+        await remove();
+      },
+    };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+
+  function remove(): Promise<void> {
+    return rm(folder, { recursive: true, force: true });
+  }
 }
 
 function configuration(folder: string, locations: string, port: number): string {

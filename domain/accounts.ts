@@ -92,6 +92,8 @@ export interface Actor {
   name: string;
   permissions: readonly Permission[];
   sessionId?: string;
+  /** Set when they may do nothing of their role before they have turned their second proof on. */
+  lacksTotp?: boolean;
   keyId?: string;
   /** Set when the key is for some packages alone: what it may do with each, by the package's UUID. */
   packages?: Readonly<Record<string, readonly Permission[]>>;

@@ -65,6 +65,8 @@ export const LIMITS = {
   codeSeconds: 1800,
   codeGapSeconds: 60,
   codeTries: 5,
+  /** The shortest password that may be chosen. */
+  passwordCharacters: 6,
   /** How long an e-mail address is kept for whoever registered with it and has not proven it. */
   unverifiedEmailSeconds: 86_400,
   /** How many teams one person may own, and how many people one team may have. */
@@ -75,4 +77,7 @@ export const LIMITS = {
   invitationDays: 14,
   idempotencyKeyCharacters: 255,
   idempotencyKeyHours: 24,
+  /** How long a sign-in waits for its second proof. */
+  challengeSeconds: 300,
+  recoveryCodes: 10,
 } as const;

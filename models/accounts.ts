@@ -4,6 +4,7 @@ import { defineKeys } from "./accounts/keys.ts";
 import { defineRoles } from "./accounts/roles.ts";
 import { definePeople } from "./accounts/tables.ts";
 import { defineTeams } from "./accounts/team-tables.ts";
+import { defineTotp } from "./accounts/totp.ts";
 
 export * from "./accounts/administration.ts";
 export * from "./accounts/codes.ts";
@@ -13,12 +14,21 @@ export * from "./accounts/people.ts";
 export * from "./accounts/registration.ts";
 export * from "./accounts/roles.ts";
 export * from "./accounts/sessions.ts";
+export * from "./accounts/totp.ts";
 export { Account, RefreshToken, Session } from "./accounts/tables.ts";
 export * from "./accounts/teams.ts";
 export { Team, TeamInvitation, TeamMember } from "./accounts/team-tables.ts";
 
 /** Binds this domain's tables. */
 export function defineAccounts(sequelize: Sequelize): void {
-  for (const define of [definePeople, defineKeys, defineCodes, defineRoles, defineTeams])
+  for (const define of [
+    definePeople,
+    defineKeys,
+    defineCodes,
+    defineRoles,
+    defineTeams,
+    defineTotp,
+  ]) {
     define(sequelize);
+  }
 }

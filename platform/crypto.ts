@@ -1,10 +1,12 @@
 import {
   createCipheriv,
   createDecipheriv,
-  createHash,
   createHmac,
+  hash,
   hkdfSync,
   randomBytes,
+  randomInt,
+  randomFillSync,
   timingSafeEqual,
 } from "node:crypto";
 import { v7 } from "uuid";
@@ -14,13 +16,30 @@ export function newId(): string {
   return v7();
 }
 
+/** How many ids a helping of random bytes is enough for. */
+const HELPING = 256;
+const ID_BYTES = 16;
+
+/** Makes ids for what is not kept, many in a second: asking for randomness each time would cost more than the rest. */
+export function createIds(): () => string {
+  const random = new Uint8Array(HELPING * ID_BYTES);
+  let at = random.length;
+  return () => {
+    if (at === random.length) {
+      randomFillSync(random);
+      at = 0;
+    }
+    return v7({ random: random.subarray(at, (at += ID_BYTES)) });
+  };
+}
+
 /** The sha256 in lower-case hex. */
 export function sha256(bytes: string | Uint8Array): string {
-  return createHash("sha256").update(bytes).digest("hex");
+  return hash("sha256", bytes);
 }
 
 /** What our keys are made for; a key for one purpose says nothing about the others. */
-export type KeyPurpose = "access-tokens" | "links" | "columns";
+export type KeyPurpose = "access-tokens" | "challenges" | "codes" | "columns" | "links";
 
 /** 256 bits for one purpose out of the platform's secret key (HKDF, RFC 5869). */
 export function deriveKey(secretKey: string, purpose: KeyPurpose): Buffer {
@@ -45,6 +64,18 @@ export function makeSecret(kind: SecretKind): MadeSecret {
   const prefix = `lh_${kind}_${randomBytes(8).toString("hex")}`;
   const secret = `${prefix}_${randomBytes(32).toString("base64url")}`;
   return { secret, prefix, lastFour: secret.slice(-4), hash: sha256(secret) };
+}
+
+/** Six random digits. */
+export function makeDigits(): string {
+  return String(randomInt(1_000_000)).padStart(6, "0");
+}
+
+/** What is kept of digits that were sent somewhere: without the key of the purpose `codes` nobody can try them all. */
+export function digitsHash(key: Buffer, place: string, digits: string): string {
+  return createHmac("sha256", key)
+    .update(JSON.stringify([place, digits]))
+    .digest("hex");
 }
 
 /** A secret that signs messages to one address, as Standard Webhooks 1.0.0 spells it: 256 random bits. */

@@ -4,6 +4,14 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { LIMITS } from "../domain/limits.ts";
 import { QUEUES } from "../domain/queues.ts";
+import { FEDERATION_VARIABLES } from "./env-federation.ts";
+import { LIMIT_VARIABLES } from "./env-limits.ts";
+import {
+  MESSAGE_VARIABLES,
+  messageFaults,
+  type MessageSettings,
+  messageSettings,
+} from "./env-messages.ts";
 import {
   command,
   life,
@@ -11,8 +19,6 @@ import {
   openedHosts,
   origin,
   port,
-  rate,
-  rates,
   seconds,
   url,
   words,
@@ -205,6 +211,11 @@ const VARIABLES = {
     rule: url.default("https://api.cloudflare.com/client/v4"),
     doc: "Address of Cloudflare's API",
   },
+  ...MESSAGE_VARIABLES,
+  BREACHED_PASSWORDS: {
+    rule: z.string().optional(),
+    doc: "Path of a file of passwords that are known from breaches, one a line, which nobody may choose",
+  },
   OUTBOUND_ALLOW: {
     rule: openedHosts.default([]),
     doc: "Hosts that webhooks may reach although they are private, as host or host:port, separated by commas",
@@ -213,37 +224,8 @@ const VARIABLES = {
     rule: z.string().optional(),
     doc: "For tests: file that names the point at which a worker kills itself. Refused in production",
   },
-  LIMIT_SIGN_IN: {
-    rule: rate.default({ points: 5, seconds: 60 }),
-    doc: "Failed sign-ins and wrong codes per address: COUNT/SECONDS (default 5/60)",
-  },
-  LIMIT_REGISTER: {
-    rule: rate.default({ points: 20, seconds: 3600 }),
-    doc: "Registrations per address: COUNT/SECONDS (default 20/3600)",
-  },
-  LIMIT_SMS_PHONE: {
-    rule: rates.default([
-      { points: 1, seconds: 60 },
-      { points: 5, seconds: 3600 },
-    ]),
-    doc: "Codes sent to one phone number or mail address: COUNT/SECONDS, several separated by commas (default 1/60,5/3600)",
-  },
-  LIMIT_SMS_ADDRESS: {
-    rule: rate.default({ points: 10, seconds: 3600 }),
-    doc: "Codes asked for from one network address: COUNT/SECONDS (default 10/3600)",
-  },
-  LIMIT_TOKENS: {
-    rule: rate.default({ points: 60, seconds: 60 }),
-    doc: "Refresh tokens and other long secrets that prove wrong, per address: COUNT/SECONDS (default 60/60)",
-  },
-  LIMIT_REQUESTS: {
-    rule: rate.default({ points: 1200, seconds: 60 }),
-    doc: "Requests per account or API key: COUNT/SECONDS (default 1200/60)",
-  },
-  LIMIT_ADDRESS: {
-    rule: rate.optional(),
-    doc: "Requests per address of whoever is not signed in: COUNT/SECONDS; not counted when not given",
-  },
+  ...FEDERATION_VARIABLES,
+  ...LIMIT_VARIABLES,
   ACCESS_TTL: { rule: life.default(1800), doc: "Life of an access token" },
   REFRESH_TTL: { rule: life.default(604_800), doc: "Life of a sign-in" },
 } as const satisfies Record<string, { rule: z.ZodType; doc: string; secret?: boolean }>;
@@ -288,6 +270,7 @@ export type Env = Readonly<Values> & {
   readonly temporalVariables: Readonly<Record<string, string>>;
   readonly s3: S3Settings | undefined;
   readonly edge: EdgeSettings | undefined;
+  readonly messages: MessageSettings;
 };
 
 /** The configuration cannot be used; `faults` names every variable that is wrong. Processes end with code 78. */
@@ -317,7 +300,7 @@ export function readEnv(source: Record<string, string | undefined> = process.env
     }),
   ) as Values;
 
-  faults.push(...storeFaults(values), ...edgeFaults(values));
+  faults.push(...storeFaults(values), ...edgeFaults(values), ...messageFaults(values));
   if (values.SIGNING_KEYSTORE && !values.SIGNING_KEYSTORE_PASSWORD) {
     faults.push("SIGNING_KEYSTORE_PASSWORD: is needed with SIGNING_KEYSTORE");
   }
@@ -357,6 +340,7 @@ export function readEnv(source: Record<string, string | undefined> = process.env
         }
       : undefined,
     edge: edgeSettings(values),
+    messages: messageSettings(values),
   };
 }
 

@@ -1,5 +1,7 @@
 import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { hash, parseOptions, verify } from "@node-rs/argon2";
+import { BadConfiguration } from "./env.ts";
 
 /** Argon2id with 19 MiB, two passes, one lane: OWASP's first recommendation. */
 const COST = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
@@ -16,11 +18,29 @@ export interface Passwords {
     password: string,
     admit?: () => Promise<void>,
   ) => Promise<boolean>;
+  /** True when the password is on the list of those that are known from breaches; letter case does not count. */
+  isBreached: (password: string) => boolean;
   /** True when the hash was made with other parameters than today's. */
   isOutdated: (kept: string) => boolean;
 }
 
-export function createPasswords({ slots = 2 } = {}): Passwords {
+/** The passwords of a file, one a line; none without a file. A file that cannot be read is `BadConfiguration`. */
+export async function readBreachedPasswords(file: string | undefined): Promise<Set<string>> {
+  if (file === undefined) return new Set();
+  try {
+    const lines = (await readFile(file, "utf8")).toLowerCase().split(/\r?\n/);
+    return new Set(lines.filter(Boolean));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new BadConfiguration([`BREACHED_PASSWORDS: cannot be read (${code})`]);
+  }
+}
+
+/** Hashes as OWASP recommends today. */
+export function createPasswords({
+  slots = 2,
+  breached = new Set(),
+}: { slots?: number; breached?: ReadonlySet<string> } = {}): Passwords {
   const inTurn = createSlots(slots);
   let nobodys: Promise<string> | undefined;
   const make = (password: string) => hash(password, COST);
@@ -33,6 +53,7 @@ export function createPasswords({ slots = 2 } = {}): Passwords {
         const matches = await verify(kept ?? (await nobodys), password);
         return matches && kept !== undefined;
       }),
+    isBreached: (password) => breached.has(password.toLowerCase()),
     isOutdated: (kept) => {
       const { memoryCost, timeCost, parallelism } = parseOptions(kept);
       return (

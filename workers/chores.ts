@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { LIMITS } from "../domain/limits.ts";
-import { forgetEndedSessions } from "../models/accounts.ts";
+import { forgetCodes, forgetEndedSessions } from "../models/accounts.ts";
 import type { Database } from "../models/database.ts";
 import {
   claimExpired,
@@ -54,6 +54,7 @@ async function tidy({ database, objects }: ChoreTools): Promise<void> {
     await forgetStaged(database, key);
   }
   await forgetExpiredKeys(database);
+  await forgetCodes(database, new Date());
   await forgetEndedSessions(database, new Date(Date.now() - DAY_MS));
   await forgetDeliveries(database, new Date(Date.now() - LIMITS.webhookDeliveryDays * DAY_MS));
 }

@@ -4,12 +4,14 @@ import { fileURLToPath } from "node:url";
 import { NativeConnection, Runtime, Worker, type RuntimeOptions } from "@temporalio/worker";
 import { createActivities } from "../activities/index.ts";
 import { QUEUES, type Queue } from "../domain/queues.ts";
+import type { AccountTools } from "../activities/accounts/tools.ts";
 import type { PackageTools } from "../activities/packages/tools.ts";
 import type { WebhookTools } from "../activities/webhooks/tools.ts";
 import { openDatabase, type Database } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
 import { readArchive } from "../platform/archive.ts";
 import { readEntries } from "../platform/archive-entries.ts";
+import { openMessages } from "../platform/messages/index.ts";
 import { readPlist } from "../platform/plist.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { deriveKey, unseal } from "../platform/crypto.ts";
@@ -64,7 +66,10 @@ await runProcess("worker", async (onStop) => {
   installRuntime(env, resources);
   const connection = await NativeConnection.connect(connectionOptions(env));
   onStop(() => connection.close());
+  const messages = await openMessages(env.messages, env.dataFolder);
+  onStop(() => messages.close());
   const activities = createActivities({
+    ...accountTools(resources, database, messages.send),
     ...packageTools(env, resources, database, shell),
     ...webhookTools(resources, database),
   });
@@ -124,11 +129,23 @@ function packageTools(
   };
 }
 
+/** What the activities of accounts work with. */
+function accountTools(
+  { keys }: Resources,
+  database: Database,
+  sendMessage: AccountTools["sendMessage"],
+): AccountTools {
+  return { database, sendMessage, unseal: unsealer(keys.secretKey) };
+}
+
 /** What the activities of webhooks work with. */
 function webhookTools({ keys, outbound }: Resources, database: Database): WebhookTools {
-  const key = deriveKey(keys.secretKey, "columns");
-  const open: WebhookTools["unseal"] = (sealed, place) => unseal(key, sealed, place);
-  return { database, outbound, unseal: open, version: readVersion() };
+  return { database, outbound, unseal: unsealer(keys.secretKey), version: readVersion() };
+}
+
+function unsealer(secretKey: string): WebhookTools["unseal"] {
+  const key = deriveKey(secretKey, "columns");
+  return (sealed, place) => unseal(key, sealed, place);
 }
 
 /** One queue: workflows run on the orchestrator alone, activities on the others. */
@@ -217,6 +234,8 @@ function secretsOf(env: Env, { keys }: Resources): string[] {
     keys.signing?.password,
     env.S3_SECRET_ACCESS_KEY,
     env.CLOUDFLARE_API_TOKEN,
+    env.ALIYUN_SMS_ACCESS_KEY_SECRET,
+    env.SMTP_URL,
     env.ADMIN_PASSWORD,
     env.DATABASE_URL,
     env.REDIS_URL,

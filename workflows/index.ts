@@ -1,4 +1,5 @@
 /** The one list of what a worker serves. */
+export { codeDelivery } from "./accounts.ts";
 export {
   packageBuild,
   packageLine,

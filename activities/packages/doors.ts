@@ -13,6 +13,7 @@ import {
 } from "../../models/packages/index.ts";
 import { lasting, stepFailureIn } from "./attempt.ts";
 import type { DoorOrder } from "./contract.ts";
+import { purgeAudited } from "./purging.ts";
 import type { PackageTools } from "./tools.ts";
 
 const DELETIONS_AT_ONCE = 16;
@@ -24,7 +25,7 @@ export function createDoorActivities(tools: PackageTools) {
   return {
     /**
      * Twice: purging what is purged does nothing. Failing is no end: it is tried until the edges were told, and the
-     * run, if there is one, says why they were not yet.
+     * run, or the audit where there is none, says why they were not yet.
      */
     async purgeDoors(order: DoorOrder): Promise<void> {
       const { runId } = order;
@@ -34,11 +35,12 @@ export function createDoorActivities(tools: PackageTools) {
         );
       }
       return lasting(async (signal) => {
+        const urls = (await pathsOf(order)).map((path) => settings.publicUrl + path);
+        if (!runId) return purgeAudited(tools, order.packageId, { urls, signal });
         try {
-          const urls = (await pathsOf(order)).map((path) => settings.publicUrl + path);
           await edge.purge(urls, { signal });
         } catch (error) {
-          if (runId && !signal.aborted) await tellTrouble(runId, error);
+          if (!signal.aborted) await tellTrouble(runId, error);
           throw error;
         }
       });

@@ -12,10 +12,13 @@ import {
 } from "../../models/packages/index.ts";
 import { lasting } from "./attempt.ts";
 import type { DoorOrder } from "./contract.ts";
+import { purgeAudited } from "./purging.ts";
 import type { PackageTools } from "./tools.ts";
 
 /** What keeps a package from growing for ever. */
-export function createRetentionActivities({ database, objects, edge, settings }: PackageTools) {
+export function createRetentionActivities(tools: PackageTools) {
+  const { database, objects, settings } = tools;
+
   return {
     /** Twice: what was removed is answered again until its objects are gone, and nothing is removed twice. */
     async retireVersions({ packageId }: DoorOrder): Promise<Retirement> {
@@ -36,7 +39,7 @@ export function createRetentionActivities({ database, objects, edge, settings }:
         const urls = versions.map(
           ({ version, fileName }) => settings.publicUrl + versionPath(serial, version, fileName),
         );
-        await edge.purge(urls, { signal });
+        await purgeAudited(tools, packageId, { urls, signal });
         const ids = versions.map(({ id }) => id);
         const runs = await PackageRun.findAll({ where: { versionId: ids }, attributes: ["id"] });
         const folders = [

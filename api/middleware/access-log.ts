@@ -1,26 +1,26 @@
-import type { Middleware } from "../context.ts";
+import type { Logger } from "pino";
+import type { Context } from "../context.ts";
 
-/** One line per request, when its answer has gone or the client has. No query: tickets and signatures stand there. */
-export function logAccess(): Middleware {
-  return async (ctx, next) => {
-    const startedAt = performance.now();
-    ctx.res.once("close", () => {
-      const { log, address, found, actor, signal } = ctx.state;
-      log.info(
-        {
-          method: ctx.method,
-          path: ctx.path,
-          operation: found?.operationId,
-          status: ctx.res.statusCode,
-          durationMs: Math.round(performance.now() - startedAt),
-          address,
-          accountId: actor?.accountId,
-          keyId: actor?.keyId,
-          aborted: signal.aborted || undefined,
-        },
-        "request answered",
-      );
-    });
-    await next();
+/** Writes one line per request, when its answer has gone or the client has. No query: tickets and signatures stand there. */
+export function logAccess(log: Logger): (ctx: Context, tookMs: number) => void {
+  // Every field is named here and none is a secret: there is nothing to look for and blank out in each line.
+  const lines = log.child({}, { redact: [] });
+  return (ctx, tookMs) => {
+    const { requestId, address, found, actor } = ctx.state;
+    lines.info(
+      {
+        requestId,
+        method: ctx.method,
+        path: ctx.path,
+        operation: found.operationId,
+        status: ctx.res.statusCode,
+        durationMs: Math.round(tookMs),
+        address,
+        accountId: actor?.accountId,
+        keyId: actor?.keyId,
+        aborted: !ctx.res.writableFinished || undefined,
+      },
+      "request answered",
+    );
   };
 }

@@ -1,8 +1,14 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import type { Middleware } from "../context.ts";
+import type { Context } from "../context.ts";
+
+/** What is counted of a request, at its beginning and at its end. */
+export interface RequestCount {
+  begin(): void;
+  end(ctx: Context, tookMs: number): void;
+}
 
 /** Counts and times requests by route; paths that no route has count as one. */
-export function countRequests(registry: Registry): Middleware {
+export function countRequests(registry: Registry): RequestCount {
   const registers = [registry];
   const seconds = new Histogram({
     name: "longhaul_http_request_seconds",
@@ -22,18 +28,13 @@ export function countRequests(registry: Registry): Middleware {
     help: "Requests that are being answered",
     registers,
   });
-  return async (ctx, next) => {
-    const startedAt = performance.now();
-    inFlight.inc();
-    ctx.res.once("close", () => {
-      const operation = ctx.state.found.operationId ?? "none";
+  return {
+    begin: () => inFlight.inc(),
+    end({ method, res, state }, tookMs) {
+      const operation = state.found.operationId ?? "none";
       inFlight.dec();
-      if (ctx.state.signal.aborted) aborted.inc({ operation });
-      seconds.observe(
-        { operation, method: ctx.method, status: ctx.res.statusCode },
-        (performance.now() - startedAt) / 1000,
-      );
-    });
-    await next();
+      if (!res.writableFinished) aborted.inc({ operation });
+      seconds.observe({ operation, method, status: res.statusCode }, tookMs / 1000);
+    },
   };
 }

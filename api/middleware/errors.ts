@@ -1,19 +1,13 @@
 import { REFUSALS, type RefusalCode, refusalIn } from "../../domain/errors.ts";
-import type { Context, Middleware } from "../context.ts";
+import type { Context } from "../context.ts";
 import { DIALECTS, type Refused } from "../dialects/index.ts";
 import { isOutage } from "../outages.ts";
 
 /** Turns whatever is thrown into an answer in the client's dialect; what nobody expected is logged, here and once. */
-export function answerErrors(): Middleware {
-  return async (ctx, next) => {
-    try {
-      await next();
-    } catch (error) {
-      if (isGone(error, ctx)) ctx.respond = false;
-      else if (ctx.res.headersSent) breakOff(ctx, error);
-      else answerRefusal(ctx, refusedBy(error, ctx));
-    }
-  };
+export function answerError(ctx: Context, error: unknown): void {
+  if (isGone(error, ctx)) ctx.respond = false;
+  else if (ctx.res.headersSent) breakOff(ctx, error);
+  else answerRefusal(ctx, refusedBy(error, ctx));
 }
 
 /** A client that leaves is no error: what it left is closed, and it is counted as aborted. */
@@ -30,7 +24,9 @@ const DEPARTURES = new Set([
 
 /** True for the errors by which streams and the HTTP parser (HPE_…) say that the other side has left. */
 export function isDeparture(error: unknown): boolean {
-  const { code = "", name } = error as NodeJS.ErrnoException;
+  const { code: given, name } = error as NodeJS.ErrnoException;
+  // That of a DOMException is a number.
+  const code = String(given);
   return DEPARTURES.has(code) || code.startsWith("HPE_") || name === "AbortError";
 }
 

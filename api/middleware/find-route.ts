@@ -1,21 +1,20 @@
 import { Router } from "@koa/router";
-import type { Middleware } from "../context.ts";
+import type { FoundRoute, Step } from "../context.ts";
 import type { Route, Routes } from "../route.ts";
 
 /** Finds the route that a request means, before anything else can refuse it: its dialect shapes every answer. */
-export function findRoute(routes: Routes): Middleware {
+export function findRoute(routes: Routes): Step {
   const router = new Router({ sensitive: true });
   for (const [operationId, { method, path }] of literalFirst(routes)) {
     router.register(path, [method], () => {}, { name: operationId });
   }
   const literal = literalPaths(routes);
-  return async (ctx, next) => {
+  return (ctx) => {
     // What apps ask most has no parameters: it need not be compared with every pattern.
     const named = literal.get(`${ctx.method} ${ctx.path}`);
     if (named) {
-      const [operationId, route] = named;
-      ctx.state.found = { operationId, route, params: {}, allowed: [ctx.method] };
-      return next();
+      ctx.state.found = named;
+      return;
     }
     const { path: onPath, pathAndMethod } = router.match(ctx.path, ctx.method);
     const [layer] = pathAndMethod;
@@ -25,15 +24,17 @@ export function findRoute(routes: Routes): Middleware {
       params: layer?.params(ctx.path, layer.captures(ctx.path)) ?? {},
       allowed: [...new Set(onPath.flatMap(({ methods }) => methods))],
     };
-    await next();
   };
 }
 
 /** The routes whose path is always the same, by method and path. */
-function literalPaths(routes: Routes): Map<string, [string, Route]> {
+function literalPaths(routes: Routes): Map<string, FoundRoute> {
   const literal = Object.entries(routes).filter(([, { path }]) => !path.includes(":"));
   return new Map(
-    literal.map(([id, route]) => [`${route.method.toUpperCase()} ${route.path}`, [id, route]]),
+    literal.map(([operationId, route]) => {
+      const method = route.method.toUpperCase();
+      return [`${method} ${route.path}`, { operationId, route, params: {}, allowed: [method] }];
+    }),
   );
 }
 

@@ -2,34 +2,29 @@ import { isIPv6 } from "node:net";
 import type { Env } from "../../platform/env.ts";
 import type { Limiter } from "../../platform/limiter.ts";
 import { refusal } from "../../domain/errors.ts";
-import type { Context, Middleware } from "../context.ts";
+import type { AsyncStep, Context } from "../context.ts";
 
 /**
  * Counts requests per key or account, and per address when that is configured (draft-ietf-httpapi-ratelimit-headers),
  * and refuses those beyond.
  */
-export function limitRequests(
-  limiter: Limiter,
-  { LIMIT_REQUESTS, LIMIT_ADDRESS }: Env,
-): Middleware {
-  return async (ctx, next) => {
-    const rate = ctx.state.actor ? LIMIT_REQUESTS : LIMIT_ADDRESS;
-    if (!rate || ctx.state.found.route?.unlimited) return next();
-    const rule = { name: "requests", ...rate };
+export function limitRequests(limiter: Limiter, { LIMIT_REQUESTS, LIMIT_ADDRESS }: Env): AsyncStep {
+  const known = { name: "requests", ...LIMIT_REQUESTS };
+  const unknown = LIMIT_ADDRESS && { name: "requests", ...LIMIT_ADDRESS };
+  return async (ctx) => {
+    const rule = ctx.state.actor ? known : unknown;
+    if (!rule || ctx.state.found.route?.unlimited) return;
     const budget = await limiter.take(rule, caller(ctx)).catch((error: unknown) => {
       // Better uncounted than unanswered: the limiter protects the API, it is no reason to stop it.
       ctx.state.log.warn({ err: error }, "requests are not being counted");
     });
-    if (budget) {
-      ctx.set("RateLimit-Policy", `"requests";q=${rule.points};w=${rule.seconds}`);
-      ctx.set("RateLimit", `"requests";r=${budget.remaining};t=${budget.resetSeconds}`);
-      if (!budget.allowed) {
-        throw refusal("request/too-many", `Try again in ${budget.resetSeconds} seconds.`, {
-          headers: { "Retry-After": `${Math.max(1, budget.resetSeconds)}` },
-        });
-      }
-    }
-    return next();
+    if (!budget) return;
+    ctx.set("RateLimit-Policy", `"requests";q=${rule.points};w=${rule.seconds}`);
+    ctx.set("RateLimit", `"requests";r=${budget.remaining};t=${budget.resetSeconds}`);
+    if (budget.allowed) return;
+    throw refusal("request/too-many", `Try again in ${budget.resetSeconds} seconds.`, {
+      headers: { "Retry-After": `${Math.max(1, budget.resetSeconds)}` },
+    });
   };
 }
 

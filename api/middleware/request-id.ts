@@ -1,22 +1,52 @@
+import type { ServerResponse } from "node:http";
 import { isIP } from "node:net";
 import type { Logger } from "pino";
-import { v7 as newId } from "uuid";
-import type { Context, Middleware } from "../context.ts";
+import type { Actor } from "../../domain/accounts.ts";
+import { createIds } from "../../platform/crypto.ts";
+import type { Context, FoundRoute, RequestState, Step } from "../context.ts";
 
+const NOT_LOOKED_FOR: FoundRoute = { params: {}, allowed: [] };
 const SANE_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
 /** Gives each request its id (the client's `X-Request-ID` when it is a sane one), its logger, address and signal. */
-export function identifyRequest(log: Logger, trustedProxies: number): Middleware {
-  return async (ctx, next) => {
+export function identifyRequest(log: Logger, trustedProxies: number): Step {
+  const newId = createIds();
+  return (ctx) => {
     const given = ctx.get("X-Request-ID");
-    ctx.state.requestId = SANE_ID.test(given) ? given : newId();
-    ctx.state.log = log.child({ requestId: ctx.state.requestId });
-    ctx.state.address = callerAddress(ctx, trustedProxies);
-    ctx.state.signal = goneSignal(ctx);
-    ctx.request.ip = ctx.state.address;
-    ctx.set("X-Request-ID", ctx.state.requestId);
-    await next();
+    const requestId = SANE_ID.test(given) ? given : newId();
+    const address = callerAddress(ctx, trustedProxies);
+    ctx.state = new KnownRequest(ctx.res, log, requestId, address);
+    ctx.request.ip = address;
+    ctx.set("X-Request-ID", requestId);
   };
+}
+
+/** Its logger and its signal are made when they are asked for: most requests are answered without them. */
+class KnownRequest implements RequestState {
+  readonly requestId: string;
+  readonly address: string;
+  found: FoundRoute = NOT_LOOKED_FOR;
+  actor?: Actor;
+  signInFault?: Error;
+  readonly #res: ServerResponse;
+  readonly #parent: Logger;
+  #log?: Logger;
+  #signal?: AbortSignal;
+
+  constructor(res: ServerResponse, parent: Logger, requestId: string, address: string) {
+    this.#res = res;
+    this.#parent = parent;
+    this.requestId = requestId;
+    this.address = address;
+  }
+
+  get log(): Logger {
+    return (this.#log ??= this.#parent.child({ requestId: this.requestId }));
+  }
+
+  get signal(): AbortSignal {
+    return (this.#signal ??= goneSignal(this.#res));
+  }
 }
 
 /**
@@ -30,10 +60,12 @@ function callerAddress(ctx: Context, trustedProxies: number): string {
   return address.replace(/^::ffff:(?=\d+\.)/, "");
 }
 
-function goneSignal(ctx: Context): AbortSignal {
+function goneSignal(res: ServerResponse): AbortSignal {
   const gone = new AbortController();
-  ctx.res.once("close", () => {
-    if (!ctx.res.writableFinished) gone.abort();
-  });
+  const look = () => {
+    if (!res.writableFinished) gone.abort();
+  };
+  if (res.closed) look();
+  else res.once("close", look);
   return gone.signal;
 }

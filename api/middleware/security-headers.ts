@@ -1,9 +1,10 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
 import cors from "@koa/cors";
 import helmet from "helmet";
-import type { Middleware } from "../context.ts";
+import type { Middleware, Step } from "../context.ts";
 
 /** What a browser may do with our answers. Pages that show something set a policy of their own. */
-export function secureHeaders(publicUrl: string): Middleware {
+export function secureHeaders(publicUrl: string): Step {
   const set = helmet({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -13,11 +14,15 @@ export function secureHeaders(publicUrl: string): Middleware {
     strictTransportSecurity: publicUrl.startsWith("https:") && { includeSubDomains: false },
     xFrameOptions: { action: "deny" },
   });
-  return async (ctx, next) => {
-    await new Promise<void>((resolve, reject) => {
-      set(ctx.req, ctx.res, (error?: unknown) => (error ? reject(error) : resolve()));
-    });
-    await next();
+  // They are the same for every answer: found once.
+  const headers: [string, string][] = [];
+  const sample = {
+    setHeader: (name: string, value: string) => headers.push([name, value]),
+    removeHeader: () => undefined,
+  };
+  set({} as IncomingMessage, sample as unknown as ServerResponse, () => undefined);
+  return ({ res }) => {
+    for (const [name, value] of headers) res.setHeader(name, value);
   };
 }
 

@@ -1,6 +1,6 @@
 import { type Actor, may } from "../../domain/accounts.ts";
 import { refusal, refusalIn } from "../../domain/errors.ts";
-import type { Context, Middleware } from "../context.ts";
+import type { AsyncStep, Context } from "../context.ts";
 import type { Route } from "../route.ts";
 
 /** What a client shows to say who it is: one of both. */
@@ -13,18 +13,16 @@ export interface Credentials {
 export type Authenticate = (credentials: Credentials, address: string) => Promise<Actor>;
 
 /** Finds out who is asking. Nobody is refused here: whether somebody must be there is for the guard to say. */
-export function signIn(authenticate: Authenticate): Middleware {
-  return async (ctx, next) => {
+export function signIn(authenticate: Authenticate): AsyncStep {
+  return async (ctx) => {
     const credentials = credentialsOf(ctx);
-    if (credentials) {
-      try {
-        ctx.state.actor = await authenticate(credentials, ctx.state.address);
-      } catch (error) {
-        if (!refusalIn(error)) throw error;
-        ctx.state.signInFault = error as Error;
-      }
+    if (!credentials) return;
+    try {
+      ctx.state.actor = await authenticate(credentials, ctx.state.address);
+    } catch (error) {
+      if (!refusalIn(error)) throw error;
+      ctx.state.signInFault = error as Error;
     }
-    await next();
   };
 }
 
@@ -40,6 +38,10 @@ export function guard(ctx: Context, { access, perPackage }: Route): void {
   if (signInFault) throw signInFault;
   if (!actor) throw refusal("accounts/not-signed-in", "Sign in first: this needs a valid token.");
   if (perPackage && actor.packages) return;
+  if (access !== "signed-in" && actor.lacksTotp) {
+    const todo = "Administrators need a second proof here. Turn it on: POST /api/v1/auth/totp.";
+    throw refusal("auth/totp-setup-required", todo);
+  }
   if (access !== "signed-in" && !may(actor, access)) {
     throw refusal("accounts/not-allowed", `This needs the permission ${access}.`);
   }

@@ -27,6 +27,26 @@ export const INSTALL_TEXTS = {
     permissions: (count: number) => `Permissions (${count})`,
     qr: "QR code of this page",
     scan: "Scan to open this page on a phone",
+    shut: {
+      "packages/not-found": ["Nothing is here", "Check the address, or ask for a new one."],
+      "packages/not-published": ["Nothing is here yet", "Come back later, or check the address."],
+      "packages/version-not-found": ["Nothing is here", "Check the address, or ask for a new one."],
+      "packages/not-distributing": [
+        "Not available now",
+        "Distribution is switched off for the time being. Come back later.",
+      ],
+      "packages/version-held": [
+        "Being checked",
+        "This version waits for somebody to look at it. Come back later.",
+      ],
+      "packages/version-rejected": [
+        "Not available",
+        "This version did not pass its check, and is given to nobody.",
+      ],
+      "packages/version-yanked": ["Withdrawn", "This version was withdrawn. Do not install it."],
+      "packages/version-removed": ["No longer kept", "This version is too old to be kept."],
+    },
+    newest: "See what is current",
     other: { name: "简体中文", language: "zh-CN" },
   },
   "zh-CN": {
@@ -50,6 +70,17 @@ export const INSTALL_TEXTS = {
     permissions: (count: number) => `权限（${count}）`,
     qr: "本页面的二维码",
     scan: "用手机扫码打开本页面",
+    shut: {
+      "packages/not-found": ["这里没有内容", "请检查地址是否正确，或索取新的地址。"],
+      "packages/not-published": ["尚未发布", "请稍后再来，或检查地址是否正确。"],
+      "packages/version-not-found": ["这里没有内容", "请检查地址是否正确，或索取新的地址。"],
+      "packages/not-distributing": ["暂时无法下载", "该应用暂停分发，请稍后再来。"],
+      "packages/version-held": ["正在审核", "该版本正在等待人工审核，请稍后再来。"],
+      "packages/version-rejected": ["无法下载", "该版本未通过审核，不再提供。"],
+      "packages/version-yanked": ["已撤回", "该版本已被撤回，请勿安装。"],
+      "packages/version-removed": ["不再保留", "该版本过旧，已不再保留。"],
+    },
+    newest: "查看当前版本",
     other: { name: "English", language: "en" },
   },
 } as const;

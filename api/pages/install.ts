@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { REFUSALS } from "../../domain/errors.ts";
 import type { PackageType } from "../../domain/packages.ts";
 import type { Page } from "../route.ts";
 import { INSTALL_STYLE } from "./install-style.ts";
@@ -32,18 +33,7 @@ export interface InstallView {
 /** The page on which somebody with a phone gets a package. All it needs comes from this server. */
 export function installPage(view: InstallView, language: InstallLanguage): Page {
   const texts = INSTALL_TEXTS[language];
-  const { text } = markup`<!doctype html>
-<html lang="${language}">
-  <head>
-    <meta charset="utf-8">
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta name="robots" content="noindex">
-    <meta name="color-scheme" content="light dark">
-    <title>${view.name} ${view.version}</title>
-    <style>${STYLE}</style>
-  </head>
-  <body>
-    <main>
+  const body = markup`<main>
       ${introduction(view, language)}
       ${actions(view, language)}
       ${view.notes ? markup`<section><h2>${texts.notes}</h2><p class="notes" dir="auto">${view.notes}</p></section>` : undefined}
@@ -53,15 +43,63 @@ export function installPage(view: InstallView, language: InstallLanguage): Page 
     <aside>
       <img src="${view.qrPath}" alt="${texts.qr}" width="220" height="220">
       <p>${texts.scan}</p>
-    </aside>
-    <footer><a href="${view.otherPath}" hreflang="${texts.other.language}">${texts.other.name}</a></footer>
+    </aside>`;
+  return frame(
+    { title: `${view.name} ${view.version}`, body, otherPath: view.otherPath },
+    language,
+  );
+}
+
+/** Why there is nothing to install: for people. All other refusals are for programs. */
+export type ShutCode = keyof (typeof INSTALL_TEXTS)["en"]["shut"];
+
+export function isShutCode(code: string): code is ShutCode {
+  return code in INSTALL_TEXTS.en.shut;
+}
+
+/** The page in the place of the install page while its door is shut; `newestPath` leads to what can be had instead. */
+export function shutPage(
+  view: { code: ShutCode; newestPath: string | undefined; otherPath: string },
+  language: InstallLanguage,
+): Page {
+  const { shut, newest } = INSTALL_TEXTS[language];
+  const [title, advice] = shut[view.code];
+  const way = view.newestPath && markup`<a class="button" href="${view.newestPath}">${newest}</a>`;
+  const body = markup`<main>
+      <header><h1>${title}</h1></header>
+      <p class="warning">${advice}</p>
+      ${way || undefined}
+    </main>`;
+  const page = frame({ title, body, otherPath: view.otherPath }, language);
+  return { ...page, status: REFUSALS[view.code] };
+}
+
+/** All that is the same around whatever these pages say. */
+function frame(
+  { title, body, otherPath }: { title: string; body: Markup; otherPath: string },
+  language: InstallLanguage,
+): Page {
+  const { other } = INSTALL_TEXTS[language];
+  const { text } = markup`<!doctype html>
+<html lang="${language}">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <meta name="robots" content="noindex">
+    <meta name="color-scheme" content="light dark">
+    <title>${title}</title>
+    <style>${STYLE}</style>
+  </head>
+  <body>
+    ${body}
+    <footer><a href="${otherPath}" hreflang="${other.language}">${other.name}</a></footer>
   </body>
 </html>
 `;
   return {
     contentType: "text/html; charset=utf-8",
     headers: {
-      Vary: "Accept-Language",
+      Vary: "Accept, Accept-Language",
       "Content-Language": language,
       "Content-Security-Policy": POLICY,
     },

@@ -10,11 +10,13 @@ import {
   permissionsOf,
   teamOf,
   type TeamSeen,
+  totpOn,
   touchApiKey,
 } from "../../models/accounts.ts";
 import type { Database } from "../../models/database.ts";
 import { createAccessTokens } from "../../platform/access-tokens.ts";
 import { sameDigest, secretPrefix, sha256 } from "../../platform/crypto.ts";
+import type { Env } from "../../platform/env.ts";
 import type { Authenticate } from "../middleware/sign-in.ts";
 
 /**
@@ -24,9 +26,11 @@ import type { Authenticate } from "../middleware/sign-in.ts";
 export function createAuthenticator({
   database,
   secretKey,
+  env,
 }: {
   database: Database;
   secretKey: string;
+  env: Pick<Env, "ADMIN_TOTP_REQUIRED">;
 }): Authenticate {
   const accessTokens = createAccessTokens(secretKey);
 
@@ -35,8 +39,10 @@ export function createAuthenticator({
     const claims = await accessTokens.verify(token);
     const account = claims && (await findSignedIn(claims));
     if (!account) throw notSignedIn("Could not validate credentials");
-    const permissions = await permissionsOf(account.role);
-    return { ...actorOf(account), permissions, sessionId: claims.sessionId };
+    const lacksTotp = needsTotp(env, account) && !(await totpOn(account.id));
+    const permissions = lacksTotp ? [] : await permissionsOf(account.role);
+    const actor = { ...actorOf(account), permissions, sessionId: claims.sessionId };
+    return lacksTotp ? { ...actor, lacksTotp } : actor;
   }
 
   async function keyHolder(secret: string): Promise<Actor> {
@@ -65,6 +71,11 @@ export function createAuthenticator({
     if (apiKey) return keyHolder(apiKey);
     throw notSignedIn("Not authenticated");
   };
+}
+
+/** Whether this account must have a second proof to do what its role permits. */
+export function needsTotp(env: Pick<Env, "ADMIN_TOTP_REQUIRED">, { role }: Account): boolean {
+  return env.ADMIN_TOTP_REQUIRED === "on" && role === "admin";
 }
 
 /** Who an account is, for the audit. */

@@ -2,14 +2,17 @@ import { z } from "zod";
 import { PACKAGE_RIGHTS, PERMISSIONS } from "../../domain/accounts.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import type { Account, ApiKey, ApiKeyPackage } from "../../models/accounts.ts";
+import { Totp } from "./accounts/totp.ts";
 import { PackageId } from "./packages.ts";
 
 /** A moment on the wire. */
 const Moment = z.iso.datetime({ offset: true });
 
 export const LoginBody = z.strictObject({
-  username: z.string().min(3).max(50),
+  username: z.string().min(3).max(255),
   password: z.string().min(6).max(200),
+  /** Where the account has a second proof. */
+  totp: Totp.optional(),
 });
 
 export const RefreshBody = z.strictObject({ refresh_token: z.string().min(1).max(4096) });
@@ -19,7 +22,10 @@ export const UserOut = z.strictObject({
   id: z.uuid(),
   username: z.string(),
   email: z.string().nullable(),
+  email_verified: z.boolean(),
   phone: z.string().nullable(),
+  /** Whether a code proved the number, so that it counts. */
+  phone_verified: z.boolean(),
   avatar: z.string().nullable(),
   balance: z.number(),
   member_level: z.int(),
@@ -93,15 +99,17 @@ export const ApiKeysOut = z.strictObject({
 
 const wire = (moment: Date | null | undefined) => moment?.toISOString() ?? null;
 
-/** Without a ledger everybody's balance is nothing. */
-export function presentUser(account: Account): z.input<typeof UserOut> {
+/** An account as its owner sees it; `balance` is in fen. */
+export function presentUser(account: Account, balance: number): z.input<typeof UserOut> {
   return {
     id: account.id,
     username: account.username,
     email: account.email,
-    phone: account.phone,
+    email_verified: account.emailVerifiedAt !== null,
+    phone: account.claimedPhone ?? account.phone,
+    phone_verified: account.phone !== null && account.claimedPhone === null,
     avatar: account.avatar,
-    balance: 0,
+    balance: balance / 100,
     member_level: account.memberLevel,
     is_active: account.isActive,
     created_at: account.createdAt.toISOString(),

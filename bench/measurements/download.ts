@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { nginxBeforeApi, nginxOfFolder } from "../nginx.ts";
 import { GiB, warm, writeZip } from "../files.ts";
 import type { Finding, Measurement, Size } from "../measurement.ts";
-import { cpuSeconds, runAsking, startPeer } from "../processes.ts";
+import { cpuSeconds, type Peer, runAsking, startPeer } from "../processes.ts";
 import { startProduct, untilQuiet } from "../product.ts";
 import { compare, type Contestant, plotOf, ratio, tableOf } from "../rounds.ts";
 import { uploadFile } from "./upload.ts";
@@ -20,22 +20,25 @@ export const download: Measurement = {
 
 async function run(size: Size): Promise<Finding> {
   const folder = await mkdtemp(join(tmpdir(), "longhaul-bench-"));
-  const mebibytes = size.quick ? 128 : 1024;
-  const path = join(folder, "package.zip");
-  await writeZip(path, mebibytes);
-  const product = await startProduct({ DELIVERY: "accel" });
-  const { client, platform, api } = product;
-  const peers = [
-    await startPeer("download-pipe", path),
-    await nginxOfFolder(folder),
-    await nginxBeforeApi(client.address, join(platform.folder, "objects", "objects")),
-  ] as const;
+  const ends = [() => rm(folder, { recursive: true, force: true })];
+  const ending = (peer: Peer): Peer => {
+    ends.push(() => peer.stop());
+    return peer;
+  };
   try {
+    const path = join(folder, "package.zip");
+    await writeZip(path, size.quick ? 128 : 1024);
+    const product = await startProduct({ DELIVERY: "accel" });
+    const { client, platform, api } = product;
+    ends.push(() => platform.remove());
+    const pipe = ending(await startPeer("download-pipe", path));
+    const nginx = ending(await nginxOfFolder(folder));
+    const objects = join(platform.folder, "objects", "objects");
+    const before = ending(await nginxBeforeApi(client.address, objects));
     const order = await uploadFile(product, path, { name: "Download", version: "1.0.0" });
     await client.succeeds(order, 300_000);
     await warm(path);
     await untilQuiet(product);
-    const [pipe, nginx, before] = peers;
     const link = client.link(order.id);
     const standings = await compare(
       [
@@ -63,9 +66,7 @@ async function run(size: Size): Promise<Finding> {
       plots: [plotOf(standings, "1 GiB to one client", "GiB")],
     };
   } finally {
-    for (const peer of peers) await peer.stop();
-    await platform.remove();
-    await rm(folder, { recursive: true, force: true });
+    for (const end of ends.toReversed()) await end();
   }
 }
 

@@ -21,13 +21,16 @@ export const upload: Measurement = {
 
 async function run(size: Size): Promise<Finding> {
   const folder = await mkdtemp(join(tmpdir(), "longhaul-bench-"));
-  const [small, large] = [join(folder, "small.zip"), join(folder, "large.zip")];
-  const mebibytes = size.quick ? 128 : 1024;
-  await writeZip(small, 16);
-  await writeZip(large, mebibytes);
-  const product = await startProduct();
-  const pipe = await startPeer("upload-pipe", folder);
+  const ends = [() => rm(folder, { recursive: true, force: true })];
   try {
+    const [small, large] = [join(folder, "small.zip"), join(folder, "large.zip")];
+    const mebibytes = size.quick ? 128 : 1024;
+    await writeZip(small, 16);
+    await writeZip(large, mebibytes);
+    const product = await startProduct();
+    ends.push(() => product.platform.remove());
+    const pipe = await startPeer("upload-pipe", folder);
+    ends.push(() => pipe.stop());
     const { id } = await uploadFile(product, small, { name: "Upload", version: "0.0.0" });
     const growth = [
       await growthBy(product, id, small, "0.0.1"),
@@ -71,9 +74,7 @@ async function run(size: Size): Promise<Finding> {
       plots: [plotOf(standings, "1 GiB from one client", "GiB")],
     };
   } finally {
-    await pipe.stop();
-    await product.platform.remove();
-    await rm(folder, { recursive: true, force: true });
+    for (const end of ends.toReversed()) await end();
   }
 }
 

@@ -8,10 +8,14 @@ import {
   type Sequelize,
   type Transaction,
 } from "sequelize";
+import { v7 as newId } from "uuid";
 import { CODE_CHANNELS, type CodeChannel } from "../../domain/accounts.ts";
+import { workflowId } from "../../domain/ids.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { count, digest, id, moment, secondsAfter, state, text } from "../columns.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
+import { enqueue, recordAudit } from "../operations.ts";
+import type { Origin } from "./audit.ts";
 
 /** The newest code that was made for an address; the ones before it are dead. */
 export class VerificationCode extends Model<
@@ -36,9 +40,36 @@ export class VerificationCode extends Model<
 /** Where a code was sent, and the digest of what came back. */
 export type CodeProof = Pick<VerificationCode, "channel" | "address" | "hash">;
 
+/** Where the sealed digits of a code belong. */
+export function codePlace(codeId: string): string {
+  return `verification_codes.sealed/${codeId}`;
+}
+
+/** Orders the workflow that takes a stored code to its address. */
+export async function sendStoredCode(
+  { id: codeId, channel }: Pick<VerificationCode, "id" | "channel">,
+  requestId: string,
+  transaction: Transaction,
+): Promise<void> {
+  await enqueue(
+    {
+      id: newId(),
+      workflow: "codeDelivery",
+      workflowId: workflowId("code", codeId),
+      input: { codeId },
+      command: null,
+      summary: `Send a verification code by ${channel === "phone" ? "SMS" : "mail"}`,
+      kind: "code",
+      subject: codeId,
+      headers: { requestId },
+    },
+    transaction,
+  );
+}
+
 /** Makes a code the one that counts for its address. False when the one before is too young: then nothing changes. */
 export async function storeCode(
-  code: Pick<VerificationCode, "id" | "channel" | "address" | "hash" | "sealed">,
+  code: NewCode,
   transaction: Transaction,
   now = new Date(),
 ): Promise<boolean> {
@@ -66,6 +97,32 @@ export async function storeCode(
     if (isTaken(error)) return false; // Somebody asked at the same moment.
     throw error;
   }
+}
+
+/** What is stored of a new code. */
+export type NewCode = Pick<VerificationCode, "id" | "channel" | "address" | "hash" | "sealed">;
+
+/** Stores a code and has it sent. False when the one before is too young: then nothing happens. */
+export async function orderCode(
+  database: Database,
+  code: NewCode,
+  origin: Origin & { requestId: string },
+): Promise<boolean> {
+  return inTransaction(database, async (transaction) => {
+    if (!(await storeCode(code, transaction))) return false;
+    await sendStoredCode(code, origin.requestId, transaction);
+    await recordAudit(
+      {
+        ...origin,
+        action: "accounts.code-ordered",
+        subjectKind: "code",
+        subjectId: code.id,
+        after: { channel: code.channel },
+      },
+      transaction,
+    );
+    return true;
+  });
 }
 
 /**
@@ -107,9 +164,15 @@ export async function consumeCode(
 }
 
 /** A code that is still to be sent; undefined when it was, or another one has taken its place. */
-export async function findUnsentCode(codeId: string): Promise<VerificationCode | undefined> {
-  const code = await VerificationCode.findOne({ where: { id: codeId, sentAt: null } });
-  return code?.sealed ? code : undefined;
+export async function findUnsentCode(
+  codeId: string,
+  now = new Date(),
+): Promise<(CodeProof & { sealed: string }) | undefined> {
+  const unsent = { id: codeId, sentAt: null, expiresAt: { [Op.gt]: now } };
+  const code = await VerificationCode.findOne({ where: unsent });
+  if (!code?.sealed) return undefined;
+  const { channel, address, hash, sealed } = code;
+  return { channel, address, hash, sealed };
 }
 
 /** Notes that a code was sent, and forgets its digits. Twice is harmless. */

@@ -1,3 +1,4 @@
+import { Op } from "sequelize";
 import { type Database, inTransaction } from "../database.ts";
 import { isFirst } from "../operations.ts";
 import { auditAccount, type Origin } from "./audit.ts";
@@ -18,12 +19,13 @@ export async function createFirstAdministrator(
   });
 }
 
-/** Sets a new password and ends every session of the account. Answers false when there is no such account. */
+/** Sets a new password and ends every session of the account but `keptSessionId`. Answers false when there is no such account. */
 export async function setPassword(
   database: Database,
   accountId: string,
   passwordHash: string,
   origin: Origin | null,
+  keptSessionId?: string,
 ): Promise<boolean> {
   return inTransaction(database, async (transaction) => {
     const [changed] = await Account.update(
@@ -31,7 +33,8 @@ export async function setPassword(
       { where: { id: accountId }, transaction },
     );
     if (changed !== 1) return false;
-    const open = { accountId, revokedAt: null };
+    const other = keptSessionId === undefined ? {} : { id: { [Op.ne]: keptSessionId } };
+    const open = { accountId, revokedAt: null, ...other };
     await Session.update({ revokedAt: new Date() }, { where: open, transaction });
     await auditAccount(origin, "accounts.password-set", accountId, transaction);
     return true;

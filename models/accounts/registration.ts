@@ -46,8 +46,8 @@ export async function register(
         { ...person, claimedPhone: person.claimedPhone ?? null, ...claimed, role: "user" },
         { transaction },
       );
-      await alongside(account, transaction);
       await account.reload({ transaction });
+      await alongside(account, transaction);
       const actor = { accountId: account.id, name: username };
       const after = { username, email, phone, role: "user" };
       await auditAccount({ actor, ...origin }, "accounts.registered", account.id, transaction, {

@@ -119,6 +119,23 @@ export async function revokeSession(
   );
 }
 
+/** Ends all sessions of an account at once; answers how many there were. */
+export async function endSessions(
+  database: Database,
+  accountId: string,
+  origin: Origin,
+): Promise<number> {
+  return inTransaction(database, async (transaction) => {
+    const now = new Date();
+    const open = { accountId, revokedAt: null, expiresAt: { [Op.gt]: now } };
+    const [ended] = await Session.update({ revokedAt: now }, { where: open, transaction });
+    await auditAccount(origin, "accounts.sessions-revoked", accountId, transaction, {
+      after: { ended },
+    });
+    return ended;
+  });
+}
+
 async function endSession(
   sessionId: string,
   origin: Partial<Origin> | null,

@@ -15,6 +15,7 @@ import { addRetention } from "./20261121T1140-add-retention.ts";
 import { createSchedules } from "./20261121T1141-create-schedules.ts";
 import { restrictApiKeys } from "./20261121T1150-restrict-api-keys.ts";
 import { addVerification } from "./20261121T1200-add-verification.ts";
+import { createTotp } from "./20261121T1250-create-totp.ts";
 import { createRoles } from "./20261121T1400-create-roles.ts";
 import { createTeams } from "./20261121T1410-create-teams.ts";
 import type { Migration } from "./migration.ts";
@@ -38,6 +39,7 @@ export const MIGRATIONS: readonly Migration[] = [
   createSchedules,
   restrictApiKeys,
   addVerification,
+  createTotp,
   createRoles,
   createTeams,
 ];

@@ -1,6 +1,6 @@
 import type { Transaction } from "sequelize";
 import { refusal } from "../../domain/errors.ts";
-import { assertSameType } from "../../domain/packages.ts";
+import { assertSameType, decidedAgainst } from "../../domain/packages.ts";
 import type { PackageType } from "../../domain/packages.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
 import { adoptStaged, nextSerial } from "../operations.ts";
@@ -92,6 +92,9 @@ export async function acceptRollback(
   await inTransaction(database, async (transaction) => {
     await holdPackage(owner, transaction);
     await holdVersion(version, transaction);
+    const row = await PackageVersion.findByPk(version.id, { transaction, rejectOnEmpty: true });
+    const refused = decidedAgainst(row);
+    if (refused) throw refused;
     const run = { runId, kind: "rollback", version, turn: "now" } as const;
     const argument = await addRun(owner, run, asker, transaction);
     await tellLine(owner, { update: "rollBackPackage", id: runId, argument }, asker, transaction);

@@ -128,10 +128,11 @@ export async function orderYank(
   asker: Asker,
   transaction: Transaction,
 ): Promise<PackageVersion | undefined> {
-  const channel = await findChannel(owner.id, version.channel, transaction);
-  const isLive = channel?.liveVersionId === version.id;
-  const next = fallback && isLive ? await findFallback(version, transaction) : undefined;
-  if (fallback === true && isLive && !next) {
+  const live = await findLiveVersion(version, transaction);
+  // Until its publication has ended, what takes the place of a yanked version is shown in its name.
+  const isShown = [live?.id, live?.fallbackVersionId].includes(version.id);
+  const next = fallback && isShown ? await findFallback(version, transaction) : undefined;
+  if (fallback === true && isShown && !next) {
     const advice = "No earlier version can take its place. Yank it without fallback.";
     throw refusal("packages/no-fallback", advice);
   }
@@ -148,6 +149,9 @@ export async function orderYank(
     const row = await PackageVersion.findByPk(version.id, { transaction, rejectOnEmpty: true });
     throw closedDoor(OPEN_HOUSE, row)!;
   }
+  if (next && live && live.id !== version.id) {
+    await live.update({ fallbackVersionId: next.id }, { transaction });
+  }
   const order = (id: string, kind: "yank" | "rollback", about: PackageVersion) => {
     const turn = kind === "yank" ? "later" : "now";
     return addRun(owner, { runId: id, kind, version: about, turn }, asker, transaction);
@@ -158,6 +162,17 @@ export async function orderYank(
   };
   await tellLine(owner, { update: "yankVersion", id: runId, argument }, asker, transaction);
   return next;
+}
+
+/** The version that a version's link shows, as far as is recorded. */
+async function findLiveVersion(
+  { packageId, channel: name }: PackageVersion,
+  transaction: Transaction,
+): Promise<PackageVersion | null> {
+  const channel = await findChannel(packageId, name, transaction);
+  return channel?.liveVersionId
+    ? PackageVersion.findByPk(channel.liveVersionId, { transaction })
+    : null;
 }
 
 /** The version that the link showed last before this one and may show again. */

@@ -93,7 +93,7 @@ export async function acceptScheduledRun(
     await holdPackage(owner, transaction);
     const row = await PackageSchedule.findByPk(owner.id, { transaction, rejectOnEmpty: true });
     const found = await findWork(row, transaction);
-    if ("obstacle" in found) throw refusal("packages/run-under-way", found.obstacle);
+    if ("obstacle" in found) throw found.obstacle;
     await orderRebuild(
       owner,
       { runId, version: found.version, kind: "rebuild" },
@@ -119,12 +119,10 @@ export async function takeTick(
   if (!row) return { skipped: "The schedule was removed." };
   if (row.lastTickId === tickId) return outcomeOf(row);
   const owner = await Package.findByPk(packageId, { transaction, rejectOnEmpty: true });
-  const found = row.isPaused
-    ? { obstacle: "The schedule is paused." }
-    : await findWork(row, transaction);
+  const found = row.isPaused ? PAUSED : await findWork(row, transaction);
   const tick = { lastTickId: tickId, lastTickAt: new Date() };
   if ("obstacle" in found) {
-    const [lastSkipReason, skippedTicks] = [found.obstacle, row.skippedTicks + 1];
+    const [lastSkipReason, skippedTicks] = [found.obstacle.message, row.skippedTicks + 1];
     return outcomeOf(await row.update({ ...tick, lastSkipReason, skippedTicks }, { transaction }));
   }
   const { version } = found;
@@ -152,11 +150,13 @@ function outcomeOf({ lastTickId, lastSkipReason }: PackageSchedule): Tick {
   return lastSkipReason === null ? { runId: lastTickId! } : { skipped: lastSkipReason };
 }
 
-/** What a schedule is to build again, or what is in its way. A publication that waits for its time is not. */
+const PAUSED = { obstacle: { message: "The schedule is paused." } };
+
+/** What a schedule is to build again, or the refusal that is in its way. A publication that waits for its time is not. */
 async function findWork(
   { packageId, channel }: PackageSchedule,
   transaction: Transaction,
-): Promise<{ version: PackageVersion } | { obstacle: string }> {
+): Promise<{ version: PackageVersion } | { obstacle: ReturnType<typeof refusal> }> {
   const underWay = await PackageRun.count({
     where: {
       packageId,
@@ -165,12 +165,18 @@ async function findWork(
     },
     transaction,
   });
-  if (underWay > 0) return { obstacle: "A run of the package is under way." };
+  if (underWay > 0) {
+    const advice = "A run of the package is under way. Wait for its end, or cancel it.";
+    return { obstacle: refusal("packages/run-under-way", advice) };
+  }
   const live = (await findChannel(packageId, channel, transaction))?.liveVersionId;
-  if (!live) return { obstacle: `Nothing is live on ${channel}.` };
+  if (!live) {
+    const advice = `Nothing is live on ${channel}. Publish there, or set another channel.`;
+    return { obstacle: refusal("packages/version-not-ready", advice) };
+  }
   const version = await PackageVersion.findByPk(live, { transaction, rejectOnEmpty: true });
   const shut = closedDoor({ isDistributing: true }, version);
-  return shut ? { obstacle: shut.message } : { version };
+  return shut ? { obstacle: shut } : { version };
 }
 
 /** Leaves the message that lets the package's workflow bring Temporal to what the row says. */

@@ -1,17 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { createReadStream } from "node:fs";
-import {
-  type FileHandle,
-  link,
-  mkdir,
-  open,
-  readFile,
-  rename,
-  rm,
-  writeFile,
-} from "node:fs/promises";
+import { createReadStream, createWriteStream } from "node:fs";
+import { type FileHandle, link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { refusal } from "../../domain/errors.ts";
 import {
   type DiskFolders,
@@ -34,7 +26,7 @@ import {
   unstageAll,
 } from "./disk-staging.ts";
 import { placeVersion, removeVersions, withVersion } from "./disk-versions.ts";
-import { inBlocks, takeIn } from "./intake.ts";
+import { takeIn } from "./intake.ts";
 import { assertKey, inKeyOrder, toByteText } from "./keys.ts";
 import {
   type CopyOptions,
@@ -185,6 +177,14 @@ async function openObject(disk: Disk, key: string): Promise<OpenedObject | undef
         uses += 1;
         return stream.once("close", () => void release());
       },
+      async fill(block, position) {
+        uses += 1;
+        try {
+          return await fill(handle, block, position);
+        } finally {
+          await release();
+        }
+      },
       async close() {
         if (isOpen) await release();
         isOpen = false;
@@ -196,11 +196,16 @@ async function openObject(disk: Disk, key: string): Promise<OpenedObject | undef
 async function* bytesOf(handle: FileHandle, start: number, length: number): AsyncGenerator<Buffer> {
   for (let done = 0; done < length;) {
     const block = Buffer.allocUnsafe(Math.min(READ_BYTES, length - done));
-    const { bytesRead } = await handle.read(block, 0, block.length, start + done);
-    if (bytesRead === 0) throw new Error("a stored object is damaged: its file became shorter");
-    done += bytesRead;
-    yield block.subarray(0, bytesRead);
+    const bytes = await fill(handle, block, start + done);
+    done += bytes;
+    yield block.subarray(0, bytes);
   }
+}
+
+async function fill(handle: FileHandle, block: Buffer, position: number): Promise<number> {
+  const { bytesRead } = await handle.read(block, 0, block.length, position);
+  if (bytesRead === 0) throw new Error("a stored object is damaged: its file became shorter");
+  return bytesRead;
 }
 
 async function* list(disk: Disk, prefix: string): AsyncGenerator<ObjectFacts> {
@@ -325,14 +330,10 @@ async function readFacts(version: string): Promise<ObjectFacts> {
 
 /** Writes a new file that survives a power cut once its folder is synced; answers its length. */
 async function writeBytes(path: string, chunks: AsyncIterable<Buffer>): Promise<number> {
-  const handle = await open(path, "wx");
-  try {
-    await writeFile(handle, inBlocks(chunks, WRITE_BYTES));
-    await handle.sync();
-    return (await handle.stat()).size;
-  } finally {
-    await handle.close();
-  }
+  // Its buffers go to the disk as they came, many in one call, while the next are hashed.
+  const file = createWriteStream(path, { flags: "wx", highWaterMark: WRITE_BYTES, flush: true });
+  await pipeline(chunks, file);
+  return file.bytesWritten;
 }
 
 /** A second name for the same bytes; where the file system has none to give, a second copy of them. */

@@ -18,6 +18,11 @@ export interface OpenedObject {
    * Throws `ObjectReplaced` when the store no longer has these bytes; never gives others.
    */
   read(range?: ByteRange): Promise<Readable>;
+  /**
+   * Fills memory of the caller's with the bytes from `position` on, as many as come at once: at least one. Costs less
+   * than a stream; only from this machine's disk.
+   */
+  fill?: (block: Buffer, position: number) => Promise<number>;
   /** Where the bytes lie on this machine's disk, below the store's `objects` folder; only there. */
   file?: string;
   /** An address under which anybody gets the bytes for some seconds; only from a server that gives such. */

@@ -30,20 +30,31 @@ const PUBLIC = [
   "GET /ready",
   "GET /update/:id/:channel/:version",
   "GET /version",
+  "POST /api/v1/auth/challenge",
   "POST /api/v1/auth/login",
   "POST /api/v1/auth/logout",
   "POST /api/v1/auth/refresh",
+  "POST /api/v1/auth/register",
+  "POST /api/v1/auth/reset-password",
+  "POST /api/v1/auth/send-code",
+  "POST /api/v1/auth/verify-email",
 ];
 
 /** What changes something and needs no permission but being signed in: a caller's own things. */
 const OWN = [
   "DELETE /api/v1/api-keys/:id",
+  "DELETE /api/v1/auth/sessions",
+  "DELETE /api/v1/auth/sessions/:id",
   "DELETE /api/v1/teams/:id",
   "DELETE /api/v1/teams/:id/invitations/:invitation",
   "DELETE /api/v1/teams/:id/members/:member",
   "PATCH /api/v1/teams/:id",
   "PATCH /api/v1/teams/:id/members/:member",
   "POST /api/v1/api-keys",
+  "POST /api/v1/auth/totp",
+  "POST /api/v1/auth/totp/confirm",
+  "POST /api/v1/auth/totp/disable",
+  "POST /api/v1/auth/totp/recovery-codes",
   "POST /api/v1/invitations/:id/accept",
   "POST /api/v1/invitations/:id/decline",
   "POST /api/v1/teams",
@@ -51,6 +62,8 @@ const OWN = [
   "POST /api/v1/teams/:id/leave",
   "POST /api/v1/teams/:id/transfer",
   "PUT /api/v1/api-keys/:id/packages",
+  "PUT /api/v1/users/me",
+  "PUT /api/v1/users/me/password",
 ];
 
 test("the public routes are these and no others", () => {

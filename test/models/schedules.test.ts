@@ -66,7 +66,9 @@ describeDatabases(({ open }) => {
     const skipped = await Promise.all([tick(second), tick(second)]);
 
     expect(taken).toEqual([{ runId: first }, { runId: first }]);
-    const reason = { skipped: "A run of the package is under way." };
+    const reason = {
+      skipped: "A run of the package is under way. Wait for its end, or cancel it.",
+    };
     expect(skipped).toEqual([reason, reason]);
     expect(await PackageRun.count({ where: { kind: "rebuild" } })).toBe(1);
     expect(await row()).toMatchObject({ lastRunId: first, skippedTicks: 1 });
@@ -100,7 +102,9 @@ describeDatabases(({ open }) => {
     await PackageVersion.update({ yankedAt: new Date() }, { where: { packageId } });
     expect(await tick()).toEqual({ skipped: expect.stringMatching(/was withdrawn/) });
     await PackageChannel.update({ liveVersionId: null }, { where: { packageId } });
-    expect(await tick()).toEqual({ skipped: "Nothing is live on stable." });
+    expect(await tick()).toEqual({
+      skipped: "Nothing is live on stable. Publish there, or set another channel.",
+    });
     await removeSchedule(database, owner, asker);
     expect(await tick()).toEqual({ skipped: "The schedule was removed." });
     await Package.update({ deletedAt: new Date() }, { where: { id: packageId } });

@@ -1,3 +1,4 @@
+import fs from "node:fs";
 import * as files from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,6 +40,20 @@ describe("a disk store on a disk in trouble", () => {
       expect(await files.readdir(join(folder, "trash"))).toEqual([]);
     },
   );
+
+  test("shows nothing of what could not be made to survive a power cut", async () => {
+    await store.put("key", "before");
+    const sync = vi.spyOn(fs, "fsync");
+    sync.mockImplementationOnce((_, done) => process.nextTick(done, failure("ENOSPC")));
+
+    const error: unknown = await store.put("key", "after").catch((refused: unknown) => refused);
+
+    expect(sync).toHaveBeenCalled();
+    expect(refusalIn(error)?.code).toBe("platform/storage-full");
+    expect((await readWhole(store, "key")).content.toString()).toBe("before");
+    expect(await files.readdir(join(folder, "staged"))).toEqual([]);
+    sync.mockRestore();
+  });
 
   test.each(["EXDEV", "EMLINK", "EPERM"])(
     "copies the bytes when the file system cannot link them: %s",

@@ -41,6 +41,21 @@ describe("a disk store", () => {
     await object.close();
   });
 
+  test("fills memory with the bytes from any position on, and no more than there are", async () => {
+    const store = await openDiskStore(await newFolder());
+    await store.put("key", "0123456789");
+    const object = (await store.open("key"))!;
+    const block = Buffer.alloc(4);
+
+    const filled = async (position: number) =>
+      block.subarray(0, await object.fill!(block, position)).toString();
+
+    expect([await filled(3), await filled(8)]).toEqual(["3456", "89"]);
+    const last = object.fill!(block, 0);
+    await object.close();
+    expect(await last).toBe(4);
+  });
+
   test("keeps one file of bytes per key, however often and by however many it was written", async () => {
     const folder = await newFolder();
     const stores = await Promise.all([openDiskStore(folder), openDiskStore(folder)]);
@@ -142,6 +157,7 @@ describe("a disk store", () => {
 
     await expect(store.open("key")).rejects.toThrow("damaged");
     await expect((await object.read()).toArray()).rejects.toThrow("damaged");
+    await expect(object.fill!(Buffer.alloc(5), 5)).rejects.toThrow("damaged");
     await object.close();
   });
 

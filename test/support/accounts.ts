@@ -1,6 +1,11 @@
 import { createAuthenticator } from "../../api/policies/accounts.ts";
-import { Account, createFirstAdministrator } from "../../models/accounts.ts";
-import { newId } from "../../platform/crypto.ts";
+import {
+  Account,
+  codePlace,
+  createFirstAdministrator,
+  VerificationCode,
+} from "../../models/accounts.ts";
+import { deriveKey, newId, unseal } from "../../platform/crypto.ts";
 import { openLimiter } from "../../platform/limiter.ts";
 import { type ApiGiven, startApi, type StartedApi } from "./api.ts";
 
@@ -38,6 +43,48 @@ export async function makeKey(api: StartedApi, token: string, given: object = {}
   const json = { name: "ci", scopes: ["packages:query"], ...given };
   return api.call(undefined, "POST", "/api/v1/api-keys", { json, headers: bearer(token) });
 }
+
+/** An API that has an administrator, promises messages, and lets everybody ask as often as they like. */
+export const startWithMessages = (given: ApiGiven = {}): Promise<StartedApi> =>
+  startWithAdmin({
+    ...given,
+    env: {
+      DEV_MESSAGES: "on",
+      LIMIT_SMS_PHONE: "1000/60",
+      LIMIT_SMS_ADDRESS: "1000/60",
+      LIMIT_SIGN_IN: "1000/60",
+      LIMIT_REGISTER: "1000/60",
+      ...given.env,
+    },
+  });
+
+/** Posts JSON without being signed in. */
+export const post = (api: StartedApi, path: string, json: object, headers = {}) =>
+  api.call(undefined, "POST", path, { json, headers });
+
+/** The digits that are on their way to a phone or an e-mail address. */
+export async function digitsTo(api: StartedApi, address: string): Promise<string> {
+  const { id, sealed } = await VerificationCode.findOne({
+    where: { address },
+    rejectOnEmpty: true,
+  });
+  return unseal(deriveKey(api.services.secretKey, "columns"), sealed!, codePlace(id));
+}
+
+/** Asks for a code, and answers its digits. */
+export async function askForCode(api: StartedApi, to: { phone: string } | { email: string }) {
+  await post(api, "/api/v1/auth/send-code", to);
+  return digitsTo(api, "phone" in to ? to.phone : to.email);
+}
+
+/** Registers by e-mail; answers what the API did. */
+export const registerByMail = (api: StartedApi, username = "ann", given: object = {}) =>
+  post(api, "/api/v1/auth/register", {
+    username,
+    email: `${username}@example.com`,
+    password: PASSWORD,
+    ...given,
+  });
 
 /** Signs an account of this role in that is made for it; answers who it is and its header. */
 export async function makePerson(api: StartedApi, role = "user", username = `u_${role}`) {

@@ -149,9 +149,9 @@ export async function startApi(given: ApiGiven = {}): Promise<StartedApi> {
   return { address: listening.address, services, temporal, logged, call, tokenOf, close };
 }
 
-async function real({ database, secretKey }: Services): Promise<Authenticate> {
+async function real(services: Services): Promise<Authenticate> {
   const { createAuthenticator } = await import("../../api/policies/accounts.ts");
-  return createAuthenticator({ database, secretKey });
+  return createAuthenticator(services);
 }
 
 async function openServices(

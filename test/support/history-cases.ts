@@ -20,6 +20,7 @@ import {
   yankVersion,
 } from "../../workflows/packages/index.ts";
 import { sendAgain, webhookDelivery } from "../../workflows/webhooks.ts";
+import { accountCases } from "./account-history-cases.ts";
 import { badContent, broken, fakePackages, finding, orderOf } from "./fakes/package-activities.ts";
 import { fakeWebhooks, refused } from "./fakes/webhook-activities.ts";
 import { until } from "./until.ts";
@@ -410,4 +411,8 @@ function webhookCases(): HistoryCase[] {
 }
 
 /** Every recorded life, newest workflows last. */
-export const HISTORY_CASES: readonly HistoryCase[] = [...cases(), ...webhookCases()];
+export const HISTORY_CASES: readonly HistoryCase[] = [
+  ...cases(),
+  ...webhookCases(),
+  ...accountCases(),
+];

@@ -98,11 +98,11 @@ function parseBadging(lines: readonly string[]): Record<string, unknown> {
   }
   return {
     package_name: packageName,
-    version_code: first(/^package: .*versionCode='([^']*)'/),
-    version_name: first(/^package: .*versionName='([^']*)'/),
-    min_sdk: first(/^sdkVersion:'([^']*)'/),
-    target_sdk: first(/^targetSdkVersion:'([^']*)'/),
-    label: first(/^application-label:'([^']*)'/),
+    version_code: first(/^package: .*versionCode='([^']+)'/),
+    version_name: first(/^package: .*versionName='([^']+)'/),
+    min_sdk: first(/^sdkVersion:'([^']+)'/),
+    target_sdk: first(/^targetSdkVersion:'([^']+)'/),
+    label: first(/^application-label:'([^']+)'/),
     permissions: all(/^uses-permission: name='([^']*)'/),
   };
 }

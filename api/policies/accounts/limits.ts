@@ -1,14 +1,18 @@
 import { refusal, refusalIn } from "../../../domain/errors.ts";
+import type { Env } from "../../../platform/env.ts";
 import type { Budget } from "../../../platform/limiter.ts";
 import { network } from "../../middleware/limits.ts";
 import type { Services } from "../../services.ts";
 
+type Rate = Env["LIMIT_SIGN_IN"];
 type Limited = Pick<Services, "limiter" | "env">;
 
 /** The sentences of the client contract, and one of our own for what it does not know. */
 const TOO_MANY = {
   "sign-in": (seconds: number) => `登录请求过于频繁,请在 ${seconds} 秒后重试`,
   register: (seconds: number) => `注册请求过于频繁,请在 ${seconds} 秒后重试`,
+  totp: (seconds: number) =>
+    `Too many tries of your second proof. Try again in ${seconds} seconds.`,
   codes: (seconds: number) => `验证码请求过于频繁,请在 ${seconds} 秒后重试`,
   tokens: (seconds: number) => `Too many failed tries. Try again in ${seconds} seconds.`,
 };
@@ -56,6 +60,47 @@ export function limitGuesses(
       }
     },
   };
+}
+
+/** Takes a registration from the address's budget, or refuses `request/too-many`. */
+export function limitRegistrations({ limiter, env }: Limited, address: string): Promise<void> {
+  const rates = [env.LIMIT_REGISTER];
+  return takeAll(limiter, "register", [{ name: "register", rates, key: network(address) }]);
+}
+
+/** Takes a message from the budgets of its recipient and of the address that asks for it, or refuses `request/too-many`. */
+export function limitCodes(
+  { limiter, env }: Limited,
+  recipient: string,
+  address: string,
+): Promise<void> {
+  return takeAll(limiter, "codes", [
+    { name: "code-recipient", rates: env.LIMIT_SMS_PHONE, key: recipient },
+    { name: "code-address", rates: [env.LIMIT_SMS_ADDRESS], key: network(address) },
+  ]);
+}
+
+/** All budgets are asked before one is touched: what is refused by one costs nothing of the others. */
+async function takeAll(
+  limiter: Services["limiter"],
+  sentence: Sentence,
+  budgets: { name: string; rates: readonly Rate[]; key: string }[],
+): Promise<void> {
+  const rules = budgets.flatMap(({ name, rates, key }) =>
+    rates.map((rate) => ({ rule: { name, ...rate }, key })),
+  );
+  for (const turn of ["peek", "take"] as const) {
+    for (const { rule, key } of rules) {
+      const budget = await limiter[turn](rule, key);
+      if (!budget.allowed) throw tooMany(sentence, budget);
+    }
+  }
+}
+
+/** Takes a try from the budget of an account's second proof, before it is known to be right, or refuses `request/too-many`. */
+export async function limitTotp({ limiter, env }: Limited, accountId: string): Promise<void> {
+  const budget = await limiter.take({ name: "totp", ...env.LIMIT_SIGN_IN }, accountId);
+  if (!budget.allowed) throw tooMany("totp", budget);
 }
 
 /** The headers of the client contract. */

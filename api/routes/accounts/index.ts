@@ -1,4 +1,9 @@
 export * from "./api-keys.ts";
+export * from "./passwords.ts";
+export { confirmEmail, registerPerson, sendCode } from "./registration.ts";
+export * from "./sessions.ts";
+export { changeMe, readMe } from "./users.ts";
+export * from "./totp.ts";
 export { endSignIn, refreshSignIn, signIn } from "./sign-in.ts";
 export * from "./people.ts";
 export * from "./keys-of-others.ts";

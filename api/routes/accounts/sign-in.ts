@@ -28,7 +28,7 @@ export const signIn = route({
     const account = await findByLogin(body.username);
     const known = account?.isActive ? account : undefined;
     const right = await passwords.verify(known?.passwordHash, body.password, guesses.admit);
-    const signedIn = known && right ? await startSession(call, known) : undefined;
+    const signedIn = known && right ? await startSession(call, known, body) : undefined;
     if (!known || !signedIn) {
       await guesses.countFailure();
       throw refusal("accounts/bad-credentials", "Incorrect email or password");

@@ -1,5 +1,5 @@
 import { STABLE, fixedPath, notPublished, versionPath } from "../../../domain/packages.ts";
-import { refusal } from "../../../domain/errors.ts";
+import { refusal, refusalIn } from "../../../domain/errors.ts";
 import {
   artefactOf,
   firstBuild,
@@ -8,7 +8,8 @@ import {
   publishedAt,
 } from "../../../models/packages/index.ts";
 import { qrPng, qrSvg } from "../../../platform/qr.ts";
-import { installManifest, installPage } from "../../pages/install.ts";
+import { installManifest, installPage, isShutCode, shutPage } from "../../pages/install.ts";
+import { INSTALL_TEXTS, type InstallLanguage } from "../../pages/install-texts.ts";
 import { assertOpen, findPackage, findServed, findVersion } from "../../policies/packages.ts";
 import { type Page, route } from "../../route.ts";
 import { PackageId } from "../../schemas/packages.ts";
@@ -31,42 +32,68 @@ export const showInstallPage = route({
   summary: "The page on which somebody gets what a channel's link shows, or one version",
   query: InstallQuestion,
   async handle(call): Promise<Page> {
-    const { query, services, prefers } = call;
-    const offer = await findOffer(call);
-    const { owner, version, path, build } = offer;
-    const { publicUrl } = services.env;
-    const accepted = prefers("accept-language", ["en", "zh"]) === "zh" ? "zh-CN" : "en";
-    const language = query.lang ?? accepted;
-    const facts = presentFacts(version, owner, "");
-    const here = (file: string, more: Record<string, string> = {}) =>
-      addressOf(owner, file, query, more);
-    const manifest = encodeURIComponent(publicUrl + here("install.plist"));
-    return installPage(
-      {
-        name: owner.name,
-        version: version.version,
-        channel: version.channel,
-        type: owner.type,
-        bytes: build.bytes,
-        sha256: build.sha256,
-        notes: version.description,
-        publishedAt: await publishedAt(version),
-        packageName: facts.package_name,
-        minSystem: facts.min_sdk,
-        permissions: facts.permissions,
-        iconPath: facts.icon_url ?? undefined,
-        downloadPath: path,
-        qrPath: here("qr.svg"),
-        itmsUrl: facts.package_name
-          ? `itms-services://?action=download-manifest&url=${manifest}`
-          : undefined,
-        isSecure: publicUrl.startsWith("https:"),
-        otherPath: here("install", { lang: language === "en" ? "zh-CN" : "en" }),
-      },
-      language,
-    );
+    const accepted = call.prefers("accept-language", ["en", "zh"]) === "zh" ? "zh-CN" : "en";
+    const language = call.query.lang ?? accepted;
+    try {
+      return await openPage(call, language);
+    } catch (error) {
+      return shutPageFor(call, { error, language });
+    }
   },
 });
+
+async function openPage(call: Visit, language: InstallLanguage): Promise<Page> {
+  const { query, services } = call;
+  const { owner, version, path, build } = await findOffer(call);
+  const { publicUrl } = services.env;
+  const facts = presentFacts(version, owner, "");
+  const here = (file: string) => addressOf(owner.serial, file, query);
+  const manifest = encodeURIComponent(publicUrl + here("install.plist"));
+  return installPage(
+    {
+      name: owner.name,
+      version: version.version,
+      channel: version.channel,
+      type: owner.type,
+      bytes: build.bytes,
+      sha256: build.sha256,
+      notes: version.description,
+      publishedAt: await publishedAt(version),
+      packageName: facts.package_name,
+      minSystem: facts.min_sdk,
+      permissions: facts.permissions,
+      iconPath: facts.icon_url ?? undefined,
+      downloadPath: path,
+      qrPath: here("qr.svg"),
+      itmsUrl: facts.package_name
+        ? `itms-services://?action=download-manifest&url=${manifest}`
+        : undefined,
+      isSecure: publicUrl.startsWith("https:"),
+      otherPath: inOtherLanguage(call, language),
+    },
+    language,
+  );
+}
+
+/** People get a page that says why there is nothing, everybody else the refusal. */
+function shutPageFor(
+  call: Visit,
+  { error, language }: { error: unknown; language: InstallLanguage },
+): Page {
+  const refused = refusalIn(error);
+  const isPerson = call.prefers("accept", ["application/json", "text/html"]) === "text/html";
+  if (!refused || !isPerson || !isShutCode(refused.code)) throw error;
+  const { channel } = call.query;
+  const newestPath = refused.extras.fields?.["live_version"]
+    ? addressOf(call.params.id, "install", { channel }, { lang: language })
+    : undefined;
+  const otherPath = inOtherLanguage(call, language);
+  return shutPage({ code: refused.code, newestPath, otherPath }, language);
+}
+
+function inOtherLanguage({ params, query }: Visit, language: InstallLanguage): string {
+  return addressOf(params.id, "install", query, { lang: INSTALL_TEXTS[language].other.language });
+}
 
 export const readInstallManifest = route({
   ...open,
@@ -108,7 +135,8 @@ export const readQrPng = route({
   }),
 });
 
-type Asked = Parameters<typeof showInstallPage.handle>[0] | Parameters<typeof readQrPng.handle>[0];
+type Visit = Parameters<typeof showInstallPage.handle>[0];
+type Asked = Visit | Parameters<typeof readQrPng.handle>[0];
 
 /** What is asked for, if it may be given: a version through its own address, else what a channel's link shows. */
 async function findOffer(call: Asked) {
@@ -137,12 +165,12 @@ function offer(
 
 async function installAddress(call: Asked): Promise<string> {
   const { owner } = await findOffer(call);
-  return call.services.env.publicUrl + addressOf(owner, "install", call.query);
+  return call.services.env.publicUrl + addressOf(owner.serial, "install", call.query);
 }
 
 /** The path of one of these routes for the same question. */
 function addressOf(
-  { serial }: Package,
+  serial: number | string,
   file: string,
   { version, channel }: { version?: string | undefined; channel?: string | undefined },
   more: Record<string, string> = {},

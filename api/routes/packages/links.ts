@@ -1,5 +1,11 @@
 import { refusal } from "../../../domain/errors.ts";
-import { channelInLink, notPublished, packageKeys } from "../../../domain/packages.ts";
+import {
+  channelInLink,
+  linkPaths,
+  notPublished,
+  packageKeys,
+  versionPath,
+} from "../../../domain/packages.ts";
 import {
   artefactOf,
   firstBuild,
@@ -58,7 +64,9 @@ export const fetchVersion = route({
     if (version.fileName !== params.file) throw notPublished();
     await assertOpen(owner, version, { actor });
     const cacheControl = version.isDraft ? NOT_KEPT : FOR_EVER;
-    return openBuild(services, version, firstBuild(version), cacheControl);
+    const delivery = await openBuild(services, version, firstBuild(version), cacheControl);
+    const path = versionPath(String(owner.serial), version.version, version.fileName);
+    return { ...delivery, purgeable: [path] };
   },
 });
 
@@ -120,6 +128,7 @@ export const fetchIcon = route({
 async function openLink(services: Services, owner: Package, channel: string): Promise<Delivery> {
   const object = await services.objects.open(packageKeys.live(owner.id, channel));
   if (!object) throw neverShown(owner);
+  const purgeable = linkPaths(String(owner.serial), channel, owner.type);
   try {
     const { version: name, sha256, "file-name": fileName } = object.facts.metadata;
     const version = await findVersion(owner, name!);
@@ -128,10 +137,10 @@ async function openLink(services: Services, owner: Package, channel: string): Pr
       await assertOpen(owner, fallback);
       const delivery = await openBuild(services, fallback, artefactOf(fallback), LIVE);
       await object.close();
-      return delivery;
+      return { ...delivery, purgeable };
     }
     await assertOpen(owner, version);
-    const shown = { etag: sha256!, fileName: fileName!, cacheControl: LIVE };
+    const shown = { etag: sha256!, fileName: fileName!, cacheControl: LIVE, purgeable };
     const count = countOf(services, version, object);
     const lasting = await openLasting(services, version, object);
     if (lasting) return { object: lasting, ...shown, count };

@@ -22,6 +22,7 @@ export const queryPackage = route({
   access: "packages:query",
   perPackage: true,
   door: true,
+  hot: true,
   credential: "api-key",
   dialect: "coded",
   query: PackageQuestion,

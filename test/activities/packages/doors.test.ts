@@ -2,6 +2,7 @@ import { createServer } from "node:http";
 import { type AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { randomUUID } from "node:crypto";
+import { MockActivityEnvironment } from "@temporalio/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { packageKeys } from "../../../domain/packages.ts";
 import { inTransaction } from "../../../models/database.ts";
@@ -79,6 +80,40 @@ describe("purging doors", () => {
     const log = (await bench.objects.open(packageKeys.log(packageId, runId)))!;
     expect(await text(await log.read())).toMatch(/--- purge, try 1\nEdges may still show it/);
     await log.close();
+  });
+});
+
+describe("purging doors of which no run tells", () => {
+  test("says in the audit, once, that edges were not told, and once that they were", async () => {
+    const cloudflare = await startCloudflare();
+    const settings = { publicUrl: cloudflare.url };
+    const bench = await openBench(() => ({}), settings, openEdge(cloudflare.settings));
+    const accepted = await accept(bench);
+    await build(bench, accepted);
+    const { packageId } = accepted;
+    cloudflare.instead(4, fault(403, 10000, "Authentication error"));
+
+    const purge = (attempt: number) =>
+      new MockActivityEnvironment({ attempt }).run(() =>
+        bench.activities.purgeDoors({ packageId }),
+      );
+    for (let attempt = 1; attempt <= 4; attempt++) await failureOf(purge(attempt));
+    await purge(5);
+
+    const reason = /^Edges may still show it: Cloudflare refuses CLOUDFLARE_API_TOKEN/;
+    const told = await AuditEntry.findAll({
+      where: { actorName: "longhaul" },
+      order: ["sequence"],
+    });
+    expect(told).toMatchObject([
+      {
+        action: "packages.purge-delayed",
+        subjectId: "1001",
+        after: { addresses: 3, reason: expect.stringMatching(reason) },
+      },
+      { action: "packages.purge-done", subjectId: "1001", after: { addresses: 3 } },
+    ]);
+    expect(cloudflare.purges).toHaveLength(1);
   });
 });
 

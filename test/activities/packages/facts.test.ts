@@ -58,6 +58,22 @@ async function inspect(
   return { facts, icon, contentType: object?.facts.contentType, log: await logOf(accepted.runId) };
 }
 
+test("what a manifest leaves empty is not known", async () => {
+  const bench = await openBench(({ onLine }) => {
+    onLine?.("package: name='com.example' versionCode='' versionName=''");
+    return {};
+  });
+  const accepted = await accept(bench);
+  await bench.perform("runBuildStep", { ...stepOrder(accepted, "metadata"), type: "apk" });
+
+  const { facts } = await PackageVersion.findByPk(accepted.versionId, { rejectOnEmpty: true });
+  expect(facts).toMatchObject({
+    package_name: "com.example",
+    version_code: null,
+    version_name: null,
+  });
+});
+
 describe("the icon of an APK", () => {
   const lines = (...icons: [density: number, name: string][]) => [
     ...icons.map(([density, name]) => `application-icon-${density}:'${name}'`),

@@ -30,14 +30,16 @@ describe("POST /api/v1/auth/login", () => {
       user: {
         username: "admin",
         email: null,
+        email_verified: false,
         phone: null,
+        phone_verified: false,
         avatar: null,
         balance: 0,
         member_level: 0,
         is_active: true,
       },
     });
-    expect(Object.keys(body.user)).toHaveLength(10);
+    expect(Object.keys(body.user)).toHaveLength(12);
     expect(Date.parse(body.user.last_login_at)).toBeGreaterThan(Date.now() - 60_000);
     expect(headers.get("Cache-Control")).toBe("no-store");
     expect((await listKeys(api, body.access_token)).status).toBe(200);

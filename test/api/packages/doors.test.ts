@@ -1,8 +1,12 @@
-import { describe, expect, test } from "vitest";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { Route } from "../../../api/route.ts";
 import { routes } from "../../../api/routes/index.ts";
 import { inTransaction } from "../../../models/database.ts";
 import { Package, PackageVersion } from "../../../models/packages/index.ts";
+import { type ObjectStore, openObjectStore } from "../../../platform/objects/index.ts";
 import { ADMIN, type Answer, startApi, type StartedApi } from "../../support/api.ts";
 import {
   giveIcon,
@@ -73,15 +77,51 @@ describe.each(Object.entries(DOORS))("%s", (_title, knock) => {
 
   test.each(Object.entries(STATES))("obeys %s", async (_state, given) => {
     const { api, id } = await startPublished();
-    await inTransaction(api.services.database, async (transaction) => {
-      if ("owner" in given) await Package.update(given.owner, { where: {}, transaction });
-      else await PackageVersion.update(given.version, { where: {}, transaction });
-    });
+    await shut(api, given);
 
     const answer = await knock(api, id);
 
     expect(answer.status).toBe(given.status);
   });
+});
+
+/** Who else may send the bytes, what it takes to be handed them, and how one sees that they were. */
+const HANDED_OVER = {
+  accel: { env: { DELIVERY: "accel" }, shown: "x-accel-redirect" },
+  redirect: {
+    env: {
+      DELIVERY: "redirect",
+      S3_ENDPOINT: "http://s3.invalid",
+      S3_BUCKET: "bucket",
+      S3_ACCESS_KEY_ID: "key",
+      S3_SECRET_ACCESS_KEY: "secret",
+    },
+    shown: "location",
+  },
+};
+
+describe.each(Object.entries(HANDED_OVER))("DELIVERY=%s", (_mode, { env, shown }) => {
+  const nginx = { headers: { "X-Sendfile-Type": "X-Accel-Redirect" } };
+
+  test.each(all.filter(({ returns }) => returns === "delivery").map(titleOf))(
+    "%s hands bytes over while it is open, and obeys all that shuts it",
+    async (title) => {
+      const { api, id } = await startPublished(env);
+      const call: StartedApi["call"] = (actor, method, path) =>
+        api.call(actor, method, path, nginx);
+      const behind = { ...api, call };
+      originals.set(behind, originals.get(api)!);
+      const knock = () => DOORS[title]!(behind, id);
+
+      expect((await knock()).headers.get(shown)).toBeTruthy();
+      for (const given of Object.values(STATES)) {
+        const restore = await shut(api, given);
+        const answer = await knock();
+        expect([answer.status, answer.headers.get(shown)]).toEqual([given.status, null]);
+        await restore();
+      }
+    },
+  );
 });
 
 test.each(["draft", "pending", "held", "rejected"] as const)(
@@ -130,8 +170,23 @@ test("a draft opens to those who may see packages, and is kept nowhere on the wa
   expect(answer.headers.get("cache-control")).toBe("private, no-store");
 });
 
-async function startPublished() {
-  const api = await startApi();
+/** Brings about one of the states; answers what takes it back. */
+async function shut({ services }: StartedApi, given: (typeof STATES)[keyof typeof STATES]) {
+  const open = {
+    owner: { isDistributing: true, deletedAt: null },
+    version: { isDraft: false, verdict: "clear", yankedAt: null, yankReason: null },
+  } as const;
+  const write = ({ owner, version }: { owner?: object; version?: object }) =>
+    inTransaction(services.database, async (transaction) => {
+      if (owner) await Package.update(owner, { where: {}, transaction });
+      if (version) await PackageVersion.update(version, { where: {}, transaction });
+    });
+  await write(given);
+  return () => write(open);
+}
+
+async function startPublished(env: Record<string, string> = {}) {
+  const api = await startApi({ env, services: { objects: await openSignedStore() } });
   const file = { bytes: await ipaOf("1"), fileName: "app.ipa" };
   const { body, bytes } = await uploadPackage(api, file);
   await publishByHand(api, body.id, "1.0.0");
@@ -144,3 +199,17 @@ async function startPublished() {
 
 /** Of all types the one that has every door. */
 const ipaOf = (content: string) => zipOf({ "Payload/Demo.app/Info.plist": content });
+
+/** A store on disk that gives addresses too, as an S3 server does. */
+async function openSignedStore(): Promise<ObjectStore> {
+  const folder = await mkdtemp(join(tmpdir(), "longhaul-doors-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const objects = await openObjectStore({ s3: undefined, folder });
+  return {
+    ...objects,
+    async open(key) {
+      const object = await objects.open(key);
+      return object && { ...object, presign: async () => `http://s3.invalid/${key}` };
+    },
+  };
+}

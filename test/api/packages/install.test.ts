@@ -4,7 +4,14 @@ import { inTransaction } from "../../../models/database.ts";
 import { PackageVersion } from "../../../models/packages/index.ts";
 import { qrPng, qrSvg } from "../../../platform/qr.ts";
 import { ADMIN, startApi } from "../../support/api.ts";
-import { digestOf, giveIcon, publishByHand, uploadPackage, zipOf } from "../../support/packages.ts";
+import {
+  digestOf,
+  giveIcon,
+  publishByHand,
+  uploadForm,
+  uploadPackage,
+  zipOf,
+} from "../../support/packages.ts";
 
 const PUBLIC_URL = "https://apps.example.com";
 
@@ -124,6 +131,44 @@ describe("GET /api/v1/packages/:id/install", () => {
     expect(unknown.body).toContain("does not say which app it is");
     expect(unknown.body).not.toContain("itms-services");
     expect(known.body).toContain(`href="${itms(PUBLIC_URL + path("install.plist"))}"`);
+  });
+
+  test("tells people in their language why it is shut, and programs as ever", async () => {
+    const { api, path, ask } = await startPublished();
+    const browser = { Accept: "text/html,application/xhtml+xml,*/*;q=0.8" };
+    await api.call(ADMIN, "PATCH", path("").slice(0, -1), { json: { is_distributing: false } });
+
+    const english = await ask("install", browser);
+    const chinese = await ask("install", { ...browser, "Accept-Language": "zh-CN" });
+    const program = await ask("install");
+
+    expect([english.status, english.headers.get("content-type")]).toEqual([
+      403,
+      "text/html; charset=utf-8",
+    ]);
+    expect(english.headers.get("cache-control")).toBe("no-store");
+    expect(english.headers.get("content-security-policy")).toContain("default-src 'none'");
+    expect(english.body).toContain("Not available now");
+    expect(english.body).toContain(`href="${path("install?lang=zh-CN")}"`);
+    expect(chinese.body).toContain("暂时无法下载");
+    expect(program).toMatchObject({ status: 403, body: { code: "packages/not-distributing" } });
+    const nowhere = "/api/v1/packages/999/install?lang=zh-CN";
+    const unknown = await api.call(undefined, "GET", nowhere, { headers: browser });
+    expect([unknown.status, unknown.body.includes("这里没有内容")]).toEqual([404, true]);
+  });
+
+  test("leads people from a withdrawn version to what is current", async () => {
+    const { api, id, path, ask } = await startPublished();
+    const form = uploadForm({ version: "2.0.0" }, { bytes: await zipOf({ a: "2" }) });
+    await api.call(ADMIN, "POST", path("versions"), { form });
+    await publishByHand(api, id, "2.0.0");
+    const json = { reason: "bad" };
+    await api.call(ADMIN, "POST", path("versions/1.0.0/yank"), { json });
+
+    const page = await ask("install?version=1.0.0", { Accept: "text/html" });
+
+    expect(page.status).toBe(410);
+    expect(page.body).toContain(`href="${path("install?lang=en")}"`);
   });
 
   test("says that iPhones need HTTPS when it is reached without", async () => {

@@ -62,15 +62,28 @@ describe("GET /dist/:id/v/:version/:file", () => {
     expect(other.status).toBe(404);
   });
 
-  test("is kept by nobody under an address with a query, which nobody would purge", async () => {
+  test("is kept by nobody under another spelling of its address, which nobody would purge", async () => {
     const api = await startApi();
     const { body } = await uploadPackage(api);
     const { path } = await publishByHand(api, body.id, "1.0.0");
+    const own = `/dist/${body.id}/v/1.0.0/app.zip`;
+    const spellings = (address: string) => [
+      `${address}?x=1`,
+      `${address}/`,
+      address.replace(body.id, `0${body.id}`),
+      address.replace(".zip", "%2Ezip"),
+    ];
 
-    for (const address of [path, `/dist/${body.id}/v/1.0.0/app.zip`]) {
-      const { status, headers } = await api.call(undefined, "GET", `${address}?x=1`);
-      expect([status, headers.get("cache-control")]).toEqual([200, "private, no-store"]);
+    for (const address of [...spellings(path), ...spellings(own)]) {
+      const { status, headers } = await api.call(undefined, "GET", address);
+      expect([address, status, headers.get("cache-control")]).toEqual([
+        address,
+        200,
+        "private, no-store",
+      ]);
     }
+    const stable = await api.call(undefined, "GET", `/dist/${body.id}/stable.zip`);
+    expect(stable.headers.get("cache-control")).toBe("public, max-age=60, must-revalidate");
   });
 });
 

@@ -1,6 +1,13 @@
+import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { AuditEntry, OutboxEntry } from "../../../models/operations.ts";
-import { PackageChannel, PackageRun, PackageVersion } from "../../../models/packages/index.ts";
+import {
+  acceptRollback,
+  Package,
+  PackageChannel,
+  PackageRun,
+  PackageVersion,
+} from "../../../models/packages/index.ts";
 import { ADMIN, startApi, type StartedApi } from "../../support/api.ts";
 import {
   makeReady,
@@ -97,3 +104,17 @@ async function replace(api: StartedApi, id: string, version: string, fields = {}
   const form = uploadForm({ version, ...fields }, { bytes: await zipOf({ a: version }) });
   return api.call(ADMIN, "POST", `${pathOf(id)}/versions`, { form });
 }
+
+test("a rollback that comes together with a yank is refused, once the yank has won", async () => {
+  const { api, id } = await startWithTwo();
+  const owner = await Package.findOne({ rejectOnEmpty: true });
+  const seen = await PackageVersion.findOne({ where: { version: "1.0.0" }, rejectOnEmpty: true });
+  const json = { reason: "bad" };
+  await api.call(ADMIN, "POST", `${pathOf(id)}/versions/1.0.0/yank`, { json });
+  const asker = { actor: ADMIN, address: "127.0.0.1", requestId: "r" };
+  const order = { runId: randomUUID(), version: seen };
+
+  await expect(acceptRollback(api.services.database, owner, order, asker)).rejects.toMatchObject({
+    type: "packages/version-yanked",
+  });
+});

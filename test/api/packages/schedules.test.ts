@@ -145,6 +145,19 @@ describe("POST /api/v1/packages/:id/schedule/run", () => {
   });
 });
 
+describe("POST /api/v1/packages/:id/schedule/run without anything to build", () => {
+  test("says so, instead of a run that would be under way", async () => {
+    const { ask } = await startPublished();
+    await PackageRun.update({ state: "succeeded" }, { where: {} });
+    await ask("PUT", "", { ...EVERY_HOUR, channel: "beta" });
+
+    expect(await ask("POST", "/run")).toMatchObject({
+      status: 409,
+      body: { code: "packages/version-not-ready", detail: expect.stringContaining("beta") },
+    });
+  });
+});
+
 describe("DELETE /api/v1/packages/:id/schedule", () => {
   test("removes it; there is none to be removed again", async () => {
     const { ask } = await startPublished();

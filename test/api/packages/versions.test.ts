@@ -175,6 +175,21 @@ describe("POST /api/v1/packages/:id/versions/:version/yank", () => {
     expect(query.body.data).toMatchObject({ version: "1" });
   });
 
+  test("what took a yanked version's place falls back too, before its own publication has ended", async () => {
+    const { api, act, id, bytes } = await startWith({ "1": {}, "2": {}, "3": {} });
+    for (const version of ["1", "2", "3"]) await publishByHand(api, id, version);
+    await act("POST", "3", "/yank", { reason: "crashes", fallback: true });
+
+    const answer = await act("POST", "2", "/yank", { reason: "bad too", fallback: true });
+
+    expect(await linkOf(api, id)).toEqual({ status: 200, bytes: bytes.get("1") });
+    expect(await told(answer.body.run.id)).toMatchObject({
+      argument: { fallback: { kind: "rollback", versionId: (await rowOf("1")).id } },
+    });
+    const last = await act("POST", "1", "/yank", { reason: "all bad", fallback: true });
+    expect(last).toMatchObject({ status: 409, body: { code: "packages/no-fallback" } });
+  });
+
   test("without an earlier version there is nothing to fall back to", async () => {
     const { api, act, id } = await startWith({ "1": {} });
     await publishByHand(api, id, "1");

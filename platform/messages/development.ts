@@ -1,0 +1,17 @@
+import { appendFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Send } from "./message.ts";
+
+/** Appends what would be sent to a file, one JSON object a line, for people who develop. */
+export function openDevelopmentMessages(dataFolder: string): Send {
+  const file = join(dataFolder, "dev-messages.jsonl");
+  return async ({ channel, address, digits }) => {
+    const line = JSON.stringify({
+      at: new Date().toISOString(),
+      channel,
+      to: address,
+      code: digits,
+    });
+    await appendFile(file, `${line}\n`, { mode: 0o600 });
+  };
+}

@@ -1,0 +1,124 @@
+import { describe, expect, test, vi } from "vitest";
+import { z } from "zod";
+import { type Route, route } from "../../api/route.ts";
+import type { Actor } from "../../domain/accounts.ts";
+import { refusal } from "../../domain/errors.ts";
+import { type Limiter, openLimiter } from "../../platform/limiter.ts";
+import { ADMIN, startApi, STRANGER } from "../support/api.ts";
+import { sendBytes } from "../support/http.ts";
+
+const outcomes = {
+  answers: () => ({ said: "good" }),
+  tags: ({ header }: { header: (name: string, value: string) => void }) => {
+    header("ETag", '"tag"');
+    header("Cache-Control", "no-cache");
+    return { said: "good" };
+  },
+  refuses: () => {
+    throw refusal("packages/not-found", "Package not found");
+  },
+  fails: () => {
+    throw new Error("a bug");
+  },
+  misses: () => {
+    throw Object.assign(new Error("away"), { code: "ECONNREFUSED" });
+  },
+  says: () => ({ said: 7 as unknown as string }),
+};
+
+function asking(does: keyof typeof outcomes, given: Partial<Route> = {}): Route {
+  return {
+    ...route({
+      method: "get",
+      path: "/asking",
+      summary: "What many ask",
+      access: "packages:query",
+      dialect: "coded",
+      query: z.strictObject({ size: z.coerce.number().int().optional() }),
+      returns: [200, z.strictObject({ said: z.string() })],
+      handle: outcomes[does],
+    }),
+    ...given,
+  };
+}
+
+/** All that can be seen of one request: every byte that came back, what was logged, what was counted. */
+async function seen(asked: Route, given: Seen): Promise<unknown> {
+  const { headers, actor = ADMIN, path = "/asking", env, isOver } = given;
+  const limiter = openLimiter();
+  const take: Limiter["take"] = async () => OVER;
+  const services = { limiter: isOver ? { ...limiter, take } : limiter };
+  const api = await startApi({ routes: { asked }, services, ...(env && { env }) });
+  const sent = {
+    Host: "longhaul",
+    Connection: "close",
+    "X-Request-ID": "same",
+    ...(actor && { "X-API-Key": api.tokenOf(actor) }),
+    ...headers,
+  };
+  const lines = Object.entries(sent).map(([name, value]) => `${name}: ${value}\r\n`);
+  const answer = await sendBytes(api.address, `GET ${path} HTTP/1.1\r\n${lines.join("")}\r\n`);
+  await vi.waitFor(() => {
+    expect(api.logged.at(-1)).toMatchObject({ msg: "request answered" });
+  }, 20_000);
+  const metrics = await api.services.metrics.metrics();
+  return {
+    answer: answer.replace(/^Date: .*$/m, ""),
+    logged: api.logged.map(({ err, ...line }) => ({
+      ...line,
+      time: 0,
+      durationMs: 0,
+      error: (err as Error | undefined)?.message,
+    })),
+    counted: metrics.split("\n").filter((line) => /_count|in_flight|aborted/.test(line)),
+  };
+}
+
+const OVER = { limit: 1, remaining: 0, resetSeconds: 7, allowed: false };
+
+interface Seen {
+  headers?: Record<string, string>;
+  actor?: Actor | null;
+  path?: string;
+  env?: Record<string, string>;
+  isOver?: true;
+}
+
+describe("a hot route cannot be told from another", () => {
+  const cases: Record<string, [keyof typeof outcomes, Seen?]> = {
+    "when it answers": ["answers"],
+    "when it says how long its answer may be kept": ["tags"],
+    "when the client has the answer already": ["tags", { headers: { "If-None-Match": '"tag"' } }],
+    "when it refuses": ["refuses"],
+    "when it fails": ["fails"],
+    "when something is away": ["misses"],
+    "when it answers another shape": ["says"],
+    "when the query is wrong": ["answers", { path: "/asking?size=big&more=1" }],
+    "when nobody is signed in": ["answers", { actor: null }],
+    "when the key is no good": ["answers", { headers: { "X-API-Key": "lh_key_0_0" } }],
+    "when the caller may not": ["answers", { actor: STRANGER }],
+    "when there were too many": ["answers", { isOver: true }],
+    "when pages of other origins ask": [
+      "answers",
+      { headers: { Origin: "https://a.example" }, env: { CORS_ORIGINS: "https://a.example" } },
+    ],
+    "when a proxy names the caller": [
+      "answers",
+      { headers: { "X-Forwarded-For": "203.0.113.7" }, env: { TRUST_PROXY: "1" } },
+    ],
+    "when the address is not all of it": ["answers", { path: "/asking/" }],
+  };
+
+  test.each(Object.entries(cases))("%s", async (_, [does, given = {}]) => {
+    const ordinary = await seen(asking(does), given);
+    const hot = await seen(asking(does, { hot: true }), given);
+
+    expect(hot).toEqual(ordinary);
+  });
+});
+
+test("a route that the fast lane cannot answer is not started with", async () => {
+  const asked = asking("answers", { hot: true, path: "/asking/:id" });
+
+  await expect(startApi({ routes: { asked } })).rejects.toThrow(/asked cannot be hot/);
+});

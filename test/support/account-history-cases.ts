@@ -1,0 +1,27 @@
+import { QUEUES } from "../../domain/queues.ts";
+import { codeDelivery } from "../../workflows/accounts.ts";
+import { fakeAccounts } from "./fakes/account-activities.ts";
+import type { HistoryCase } from "./history-cases.ts";
+
+const taskQueue = QUEUES.orchestrator;
+
+/** The lives of what looks after accounts. */
+export function accountCases(): HistoryCase[] {
+  const live: HistoryCase["live"] = async (client, workflowId) => {
+    const args: [{ codeId: string }] = [{ codeId: workflowId }];
+    const handle = await client.workflow.start(codeDelivery, { taskQueue, workflowId, args });
+    await handle.result();
+    return handle;
+  };
+  const answered = (name: string, ...answers: Parameters<typeof fakeAccounts>): HistoryCase => ({
+    workflow: "codeDelivery",
+    name,
+    activities: () => fakeAccounts(...answers),
+    live,
+  });
+  return [
+    answered("sent", { outcome: "sent" }),
+    answered("refused", { outcome: "refused", reason: "isv.MOBILE_NUMBER_ILLEGAL" }),
+    answered("given-up", "connect ECONNREFUSED"),
+  ];
+}
