@@ -16,6 +16,7 @@ import { createSchedules } from "./20261121T1141-create-schedules.ts";
 import { restrictApiKeys } from "./20261121T1150-restrict-api-keys.ts";
 import { addVerification } from "./20261121T1200-add-verification.ts";
 import { createTotp } from "./20261121T1250-create-totp.ts";
+import { createLedger } from "./20261121T1300-create-ledger.ts";
 import { createRoles } from "./20261121T1400-create-roles.ts";
 import { createTeams } from "./20261121T1410-create-teams.ts";
 import type { Migration } from "./migration.ts";
@@ -40,6 +41,7 @@ export const MIGRATIONS: readonly Migration[] = [
   restrictApiKeys,
   addVerification,
   createTotp,
+  createLedger,
   createRoles,
   createTeams,
 ];
