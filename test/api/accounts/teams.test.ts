@@ -57,8 +57,12 @@ describe("POST /api/v1/teams", () => {
     await inTransaction(api.services.database, (transaction) =>
       Team.bulkCreate(
         Array.from({ length: LIMITS.ownedTeams - 2 }, (_, n) => ({
-          ...{ id: newId(), name: `Team ${n}`, ownerId: anna.id },
-          ...{ description: null, avatar: null, maxMembers: null },
+          id: newId(),
+          name: `Team ${n}`,
+          ownerId: anna.id,
+          description: null,
+          avatar: null,
+          maxMembers: null,
         })),
         { transaction },
       ),
