@@ -4,7 +4,6 @@ export type TeamRole = (typeof TEAM_ROLES)[number];
 
 /** The roles that are given: a team has one owner, who hands it over. */
 export const GIVEN_ROLES = ["admin", "member", "viewer"] as const;
-export type GivenRole = (typeof GIVEN_ROLES)[number];
 
 /** What a member may do beside what their role permits; stored for every one of them. */
 export interface TeamFlags {
@@ -79,14 +78,6 @@ export function mayGive({ role }: Place, given: Place): boolean {
   return role === "admin" || !given.canManageMembers;
 }
 
-/** An invitation is answered once, or taken back; one whose time is over can only be taken back. */
+/** An open invitation is answered once, or taken back; all others are over. */
 export const INVITATION_STATES = ["open", "accepted", "declined", "withdrawn"] as const;
 export type InvitationState = (typeof INVITATION_STATES)[number];
-
-/** Where an invitation may go from where it is. */
-export const INVITATION_MOVES: Record<InvitationState, readonly InvitationState[]> = {
-  open: ["accepted", "declined", "withdrawn"],
-  accepted: [],
-  declined: [],
-  withdrawn: [],
-};

@@ -16,7 +16,7 @@ const Id = z.string().max(64);
 export const TeamId = z.strictObject({ id: Id });
 export const MemberId = TeamId.extend({ member: Id });
 export const InvitationOfTeam = TeamId.extend({ invitation: Id });
-export const InvitationId = TeamId;
+export const InvitationId = z.strictObject({ id: Id });
 
 const Avatar = z.url({ protocol: /^https?$/ }).max(512);
 
