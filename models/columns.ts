@@ -22,6 +22,9 @@ export const longText = (more: More = {}): Column => column(DataTypes.TEXT, more
 /** A count of bytes, up to 2^53, as a number. */
 export const bytes = (more: More = {}): Column => column(DataTypes.BIGINT, more);
 
+/** An amount of money, as a number. */
+export const fen = (more: More = {}): Column => column(DataTypes.BIGINT, more);
+
 /** A whole number up to 2^31. */
 export const count = (more: More = {}): Column => column(DataTypes.INTEGER, more);
 

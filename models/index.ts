@@ -1,5 +1,6 @@
 import type { Define } from "./database.ts";
 import { defineAccounts } from "./accounts.ts";
+import { defineBilling } from "./billing/index.ts";
 import { defineOperations } from "./operations.ts";
 import { definePackages } from "./packages/index.ts";
 import { definePipelines } from "./pipelines.ts";
@@ -8,6 +9,7 @@ import { defineWebhooks } from "./webhooks/index.ts";
 /** All models of the product, for `openDatabase`. */
 export const MODELS: readonly Define[] = [
   defineAccounts,
+  defineBilling,
   defineOperations,
   definePackages,
   definePipelines,

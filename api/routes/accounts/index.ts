@@ -6,4 +6,7 @@ export { changeMe, readMe } from "./users.ts";
 export * from "./totp.ts";
 export { endSignIn, refreshSignIn, signIn } from "./sign-in.ts";
 export * from "./people.ts";
+export * from "./keys-of-others.ts";
 export * from "./roles.ts";
+export * from "./invitations.ts";
+export * from "./teams.ts";

@@ -1,0 +1,47 @@
+import { v7 as newId } from "uuid";
+import { chargeFor, type PriceTerms, type Usage } from "../../domain/billing.ts";
+import { refusal } from "../../domain/errors.ts";
+import type { Fen } from "../../domain/money.ts";
+import type { Origin } from "../accounts/audit.ts";
+import type { Database } from "../database.ts";
+import { recordAudit } from "../operations.ts";
+import { inLedger } from "./posting.ts";
+import { Price } from "./tables.ts";
+
+/** What a usage costs, and by which version of the price book. */
+export interface Quote {
+  amountFen: Fen;
+  priceVersion: number;
+}
+
+/** What a usage costs by a version of the price book; by the newest when none is named. */
+export async function quote(usage: Usage, version?: number | null): Promise<Quote> {
+  const price = version ? await Price.findOne({ where: { version } }) : await newestPrice();
+  if (!price) throw refusal("billing/price-not-found", "There is no such version of the prices.");
+  return { amountFen: chargeFor(usage, price.terms), priceVersion: price.version };
+}
+
+/** Adds a version to the price book: what is held from now on is charged by it. */
+export async function setPrices(
+  database: Database,
+  terms: PriceTerms,
+  origin: Origin,
+): Promise<Price> {
+  return inLedger(database, async (transaction) => {
+    const newest = await Price.findOne({ order: [["version", "DESC"]], transaction });
+    const version = (newest?.version ?? 0) + 1;
+    const setBy = origin.actor?.name ?? "longhaul";
+    const price = await Price.create({ id: newId(), version, terms, setBy }, { transaction });
+    const about = { subjectKind: "prices", subjectId: `${version}` };
+    const change = { before: newest?.terms, after: terms };
+    await recordAudit(
+      { ...origin, action: "billing.prices-set", ...about, ...change },
+      transaction,
+    );
+    return price;
+  });
+}
+
+function newestPrice(): Promise<Price | null> {
+  return Price.findOne({ order: [["version", "DESC"]] });
+}

@@ -1,0 +1,180 @@
+import type { Transaction } from "sequelize";
+import type { EntryKind, RechargeMethod } from "../../domain/billing.ts";
+import { refusal } from "../../domain/errors.ts";
+import type { Fen } from "../../domain/money.ts";
+import type { Origin } from "../accounts/audit.ts";
+import { type Database, inTransaction } from "../database.ts";
+import { recordAudit } from "../operations.ts";
+import { findOperation, inLedger, insufficientBalance, operationTaken, post } from "./posting.ts";
+import { LedgerBalance, Recharge } from "./tables.ts";
+
+/** What may be spent now. */
+export async function freeBalance(accountId: string): Promise<Fen> {
+  const balance = await LedgerBalance.findByPk(accountId, { attributes: ["freeFen"] });
+  return balance?.freeFen ?? 0;
+}
+
+/** What somebody wants to pay in. */
+export interface RechargeOrder {
+  id: string;
+  accountId: string;
+  amountFen: Fen;
+  description: string;
+}
+
+/** Notes that somebody wants to pay in; the money counts when it has come. */
+export async function requestRecharge(
+  database: Database,
+  order: RechargeOrder & { method: Exclude<RechargeMethod, "direct"> },
+  origin: Origin,
+): Promise<Recharge> {
+  return inTransaction(database, async (transaction) => {
+    const recharge = await Recharge.create({ ...order, state: "pending" }, { transaction });
+    await audit("billing.recharge-requested", recharge, origin, transaction);
+    return recharge;
+  });
+}
+
+/** Pays in at once, for platforms that ask nobody (RECHARGE_DIRECT). */
+export async function rechargeDirectly(
+  database: Database,
+  order: RechargeOrder,
+  origin: Origin,
+): Promise<Recharge> {
+  return inLedger(database, async (transaction) => {
+    const paid = { method: "direct", state: "paid", decidedAt: new Date() } as const;
+    const recharge = await Recharge.create({ ...order, ...paid }, { transaction });
+    await credit(recharge, transaction);
+    await audit("billing.recharged", recharge, origin, transaction);
+    return recharge;
+  });
+}
+
+/** An administrator has seen the money: it counts. Refuses when it was decided before. */
+export async function confirmRecharge(
+  database: Database,
+  rechargeId: string,
+  origin: Origin,
+): Promise<Recharge> {
+  return inLedger(database, async (transaction) => {
+    const decided = { state: "paid", decidedBy: origin.actor?.name ?? null } as const;
+    const recharge = await decide(rechargeId, decided, transaction);
+    await credit(recharge, transaction);
+    await audit("billing.recharge-confirmed", recharge, origin, transaction);
+    return recharge;
+  });
+}
+
+/** An administrator has not seen the money, and says why. Refuses when it was decided before. */
+export async function rejectRecharge(
+  database: Database,
+  rechargeId: string,
+  reason: string,
+  origin: Origin,
+): Promise<Recharge> {
+  return inTransaction(database, async (transaction) => {
+    const decided = { state: "rejected", reason, decidedBy: origin.actor?.name ?? null } as const;
+    const recharge = await decide(rechargeId, decided, transaction);
+    await audit("billing.recharge-rejected", recharge, origin, transaction);
+    return recharge;
+  });
+}
+
+/** Gives a new account its welcome credit, within the transaction that makes the account. Nothing is no entry. */
+export async function grantWelcome(
+  { accountId, amountFen }: { accountId: string; amountFen: Fen },
+  transaction: Transaction,
+): Promise<void> {
+  const operationId = `welcome_credit:${accountId}`;
+  const gains = { grants: -amountFen, free: amountFen };
+  const grant = { operationId, accountId, kind: "grant", gains } as const;
+  if (await isDone(grant, transaction)) return;
+  await post({ ...grant, description: "Welcome credit" }, transaction);
+}
+
+/** What an administrator gives (or, below zero, takes), and why. */
+export interface Adjustment {
+  operationId: string;
+  accountId: string;
+  amountFen: Fen;
+  reason: string;
+}
+
+/** Corrects a balance, never below nothing. The same operation again changes nothing. Answers what is free then. */
+export async function adjustBalance(
+  database: Database,
+  { operationId, accountId, amountFen, reason }: Adjustment,
+  origin: Origin,
+): Promise<Fen> {
+  return inLedger(database, async (transaction) => {
+    const gains = { adjustments: -amountFen, free: amountFen };
+    const adjustment = { operationId, accountId, kind: "adjustment", gains } as const;
+    if (!(await isDone(adjustment, transaction))) {
+      const posted = await post({ ...adjustment, description: reason }, transaction);
+      if (!posted) throw insufficientBalance();
+      const after = { amount_fen: amountFen, reason, operation: operationId };
+      const action = "billing.balance-adjusted";
+      const about = { ...origin, action, subjectKind: "account", subjectId: accountId, after };
+      await recordAudit(about, transaction);
+    }
+    const balance = await LedgerBalance.findByPk(accountId, { transaction });
+    return balance?.freeFen ?? 0;
+  });
+}
+
+/** Moves a recharge out of a state that allows it. */
+async function decide(
+  rechargeId: string,
+  decided: Partial<Pick<Recharge, "state" | "reason" | "decidedBy">>,
+  transaction: Transaction,
+): Promise<Recharge> {
+  const [moved] = await Recharge.update(
+    { ...decided, decidedAt: new Date() },
+    { where: { id: rechargeId, state: "pending" }, transaction },
+  );
+  const recharge = await Recharge.findByPk(rechargeId, { transaction });
+  if (!recharge) throw refusal("billing/recharge-not-found", "There is no such recharge.");
+  if (moved !== 1) {
+    throw refusal("billing/recharge-decided", `This recharge is ${recharge.state} already.`);
+  }
+  return recharge;
+}
+
+async function credit(
+  { id, accountId, amountFen, description }: Recharge,
+  transaction: Transaction,
+): Promise<void> {
+  const gains = { payments: -amountFen, free: amountFen };
+  const posting = { operationId: `recharge/${id}`, accountId, kind: "recharge", gains } as const;
+  await post({ ...posting, description }, transaction);
+}
+
+/** True when the very same was done before. Refuses when something else was. */
+async function isDone(
+  posting: { operationId: string; accountId: string; kind: EntryKind; gains: { free: Fen } },
+  transaction: Transaction,
+): Promise<boolean> {
+  const lines = await findOperation(posting.operationId, transaction);
+  if (lines.length === 0) return false;
+  const { accountId, kind, gains } = posting;
+  const isSame = lines.some(
+    (line) =>
+      line.book === "free" &&
+      line.accountId === accountId &&
+      line.kind === kind &&
+      line.amountFen === gains.free,
+  );
+  if (!isSame) throw operationTaken();
+  return true;
+}
+
+function audit(
+  action: string,
+  { id, accountId, amountFen, method, state, reason }: Recharge,
+  origin: Origin,
+  transaction: Transaction,
+): Promise<void> {
+  const after = { account: accountId, amount_fen: amountFen, method, state, reason };
+  const about = { ...origin, action, subjectKind: "recharge", subjectId: id, after };
+  return recordAudit(about, transaction);
+}
