@@ -73,9 +73,17 @@ export const LIMITS = {
   passwordCharacters: 6,
   /** How long an e-mail address is kept for whoever registered with it and has not proven it. */
   unverifiedEmailSeconds: 86_400,
+  /** How many teams one person may own, and how many people one team may have. */
+  ownedTeams: 50,
+  teamMembers: 500,
+  /** Invitations of one team that nobody has answered. */
+  openInvitations: 100,
+  invitationDays: 14,
   idempotencyKeyCharacters: 255,
   idempotencyKeyHours: 24,
   /** How long a sign-in waits for its second proof. */
   challengeSeconds: 300,
+  /** How long each step of a sign-in by WeChat waits for the next one. */
+  sceneSeconds: 300,
   recoveryCodes: 10,
 } as const;

@@ -6,6 +6,8 @@ const ISSUER = "longhaul";
 const AUDIENCE = "longhaul-api";
 const TYPE = "at+jwt";
 const ALGORITHM = "HS256";
+/** How far the clocks of processes that share a key may differ. */
+const CLOCK_SKEW_SECONDS = 60;
 const MOST_REMEMBERED = 10_000;
 
 /** Whom an access token speaks for. */
@@ -65,9 +67,10 @@ export function createAccessTokens(secretKey: string, now: () => number = Date.n
         requiredClaims: ["sub", "sid", "iat", "exp"],
         currentDate: new Date(now()),
       });
-      const { sub, sid, type, exp } = payload;
+      const { sub, sid, type, exp, iat = Number.POSITIVE_INFINITY } = payload;
       if (protectedHeader.kid !== keyId || type !== "access") return undefined;
       if (!sub || typeof sid !== "string" || !exp) return undefined;
+      if (iat > now() / 1000 + CLOCK_SKEW_SECONDS) return undefined;
       return { accountId: sub, sessionId: sid, expiresAt: exp * 1000 };
     } catch (error) {
       if (error instanceof errors.JOSEError) return undefined;

@@ -6,7 +6,10 @@ import {
   findLiveApiKey,
   findSignedIn,
   grantsOf,
+  noTeam,
   permissionsOf,
+  teamOf,
+  type TeamSeen,
   totpOn,
   touchApiKey,
 } from "../../models/accounts.ts";
@@ -78,6 +81,13 @@ export function needsTotp(env: Pick<Env, "ADMIN_TOTP_REQUIRED">, { role }: Accou
 /** Who an account is, for the audit. */
 export function actorOf({ id, username }: Account): Pick<Actor, "accountId" | "name"> {
   return { accountId: id, name: username };
+}
+
+/** A team that this actor is in, and their place in it; to everybody else it looks as if there were none. */
+export async function findTeam({ accountId }: Actor, id: string): Promise<TeamSeen> {
+  const found = await teamOf(accountId, id);
+  if (!found) throw noTeam();
+  return found;
 }
 
 /** Refuses programs: a key that could make keys, or change its person, would outlive its own end. */

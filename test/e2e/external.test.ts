@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Client, Connection } from "@temporalio/client";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
 import { openDatabase } from "../../models/database.ts";
@@ -107,6 +108,39 @@ describe("the roles", () => {
 
     const run = await client.succeeds(order);
     expect(run.steps.find(({ name }) => name === "sign")!.attempts).toBe(2);
+  });
+
+  test("share limits and revocations: what one API was told holds at the other within a second", async () => {
+    const [one, other] = roles.addresses as [string, string];
+    const post = (address: string, path: string, json: object, token = "") =>
+      fetch(`${address}/api/v1${path}`, {
+        method: "POST",
+        headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
+        body: JSON.stringify(json),
+      });
+    const keysAt = async (address: string, headers: Record<string, string>) =>
+      (await fetch(`${address}/api/v1/packages`, { headers })).status;
+    const { accessToken, refreshToken } = await signIn(one, ADMIN_PASSWORD);
+    const bearer = { authorization: `Bearer ${accessToken}` };
+    const key = { name: "short", scopes: ["packages:read"] };
+    const made = await post(one, "/api-keys", key, accessToken);
+    const { id, key: apiKey } = (await made.json()) as { id: string; key: string };
+    expect(await keysAt(other, bearer)).toBe(200);
+    expect(await keysAt(other, { "x-api-key": apiKey })).toBe(200);
+
+    await fetch(`${one}/api/v1/api-keys/${id}`, { method: "DELETE", headers: bearer });
+    await post(one, "/auth/logout", { refresh_token: refreshToken });
+    await sleep(1000);
+    const afterwards = [await keysAt(other, { "x-api-key": apiKey }), await keysAt(other, bearer)];
+
+    const guess = { username: "nobody", password: "wrong horse" };
+    const statuses: number[] = [];
+    for (const address of [one, other, one, other, one, other, one]) {
+      statuses.push((await post(address, "/auth/login", guess)).status);
+    }
+
+    expect(afterwards).toEqual([403, 401]);
+    expect(statuses).toEqual([401, 401, 401, 401, 401, 429, 429]);
   });
 
   test("end by themselves when they are told to, and leave no file", async () => {

@@ -11,6 +11,7 @@ import {
   RUN_STATES,
   VERSION_STATES,
 } from "../../domain/packages.ts";
+import { Account } from "../../models/accounts.ts";
 import type { Database } from "../../models/database.ts";
 import { WebhookDelivery } from "../../models/webhooks/index.ts";
 import { newId } from "../../platform/crypto.ts";
@@ -89,6 +90,7 @@ const LISTS: Record<string, { path: string; given: Record<string, string[] | und
     path: "/api/v1/webhooks/:webhook/deliveries",
     given: { state: [...DELIVERY_STATES] },
   },
+  listUserKeys: { path: `/api/v1/admin/users/${ADMIN.accountId}/api-keys`, given: {} },
   listApiKeys: { path: "/api/v1/api-keys", given: {} },
 };
 
@@ -141,6 +143,8 @@ describeDatabases(({ open }) => {
       versionsEach: VERSIONS_EACH,
     });
     const webhook = await seedDeliveries(database);
+    const { accountId, name: username } = ADMIN;
+    await Account.create({ id: accountId, username, passwordHash: "h", role: "admin" });
     await tellOptimizer(database);
     const api = await startApi({ services: { database } });
     const faults: Record<string, string[]> = {};

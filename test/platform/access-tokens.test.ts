@@ -83,6 +83,7 @@ const FORGERIES: Record<string, Forgery> = {
   "no expiry": { payload: { exp: undefined } },
   "an expiry that is no number": { payload: { exp: "never" } },
   "a beginning in the future": { payload: { nbf: seconds + 600 } },
+  "a making in the future": { payload: { iat: seconds + 600, exp: seconds + 1200 } },
   "no account": { payload: { sub: undefined } },
   "an empty account": { payload: { sub: "" } },
   "no session": { payload: { sid: undefined } },

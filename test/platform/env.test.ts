@@ -88,6 +88,55 @@ describe("the configuration", () => {
     });
   });
 
+  test("sends messages only through providers that are wholly configured", () => {
+    const aliyun = {
+      ALIYUN_SMS_ACCESS_KEY_ID: "id",
+      ALIYUN_SMS_ACCESS_KEY_SECRET: "hush",
+      ALIYUN_SMS_SIGN_NAME: "长途",
+      ALIYUN_SMS_TEMPLATE: "SMS_1",
+    };
+    const smtp = { SMTP_URL: "smtps://mail.example", MAIL_FROM: "Longhaul <a@b.example>" };
+
+    expect(faultsOf({ ...aliyun, ALIYUN_SMS_TEMPLATE: "" })).toEqual([
+      expect.stringMatching(/^ALIYUN_SMS_TEMPLATE: is needed/),
+    ]);
+    expect(faultsOf({ SMTP_URL: smtp.SMTP_URL })).toEqual([
+      expect.stringMatching(/^MAIL_FROM: is needed/),
+    ]);
+    expect(readEnv({ ...aliyun, ...smtp, DEV_MESSAGES: "off" }).messages).toEqual({
+      sms: {
+        url: "https://dysmsapi.aliyuncs.com",
+        accessKeyId: "id",
+        accessKeySecret: "hush",
+        signName: "长途",
+        template: "SMS_1",
+      },
+      mail: { url: "smtps://mail.example", from: "Longhaul <a@b.example>" },
+      development: false,
+    });
+  });
+
+  test("writes messages to a file for developers alone, and never in production", () => {
+    expect(readEnv({}).messages).toEqual({ sms: undefined, mail: undefined, development: true });
+    expect(readEnv({ NODE_ENV: "test" }).messages.development).toBe(false);
+    expect(readEnv({ NODE_ENV: "test", DEV_MESSAGES: "on" }).messages.development).toBe(true);
+    expect(faultsOf({ NODE_ENV: "production", DEV_MESSAGES: "on" }).join()).toMatch(
+      /DEV_MESSAGES: is for developers/,
+    );
+  });
+
+  test("takes one limit, or several that all hold", () => {
+    expect(readEnv({}).LIMIT_SMS_PHONE).toEqual([
+      { points: 1, seconds: 60 },
+      { points: 5, seconds: 3600 },
+    ]);
+    expect(readEnv({ LIMIT_SMS_PHONE: "2/30" }).LIMIT_SMS_PHONE).toEqual([
+      { points: 2, seconds: 30 },
+    ]);
+    expect(faultsOf({ LIMIT_SMS_PHONE: "1/60;5/3600" }).join()).toMatch(/LIMIT_SMS_PHONE: must/);
+    expect(readEnv({}).LIMIT_ADDRESS).toBeUndefined();
+  });
+
   test("has no way of delivery that its store cannot go", () => {
     const s3 = { ...S3, S3_ENDPOINT: "http://s3" };
 

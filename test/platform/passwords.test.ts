@@ -1,6 +1,9 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { hash } from "@node-rs/argon2";
-import { expect, test } from "vitest";
-import { createPasswords } from "../../platform/passwords.ts";
+import { expect, onTestFinished, test } from "vitest";
+import { createPasswords, readBreachedPasswords } from "../../platform/passwords.ts";
 
 test("a password is kept as argon2id with the parameters that OWASP recommends", async () => {
   const kept = await createPasswords().hash("correct horse");
@@ -56,4 +59,23 @@ test("no more passwords are hashed at once than there are slots, and a refusal f
 
   expect(answers.map(({ status }) => status)).not.toContain("fulfilled");
   expect(most).toBe(2);
+});
+
+test("a password of the list of breached ones is known, however it is spelled", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "longhaul-passwords-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, "breached.txt");
+  await writeFile(file, "123456\r\niloveyou\n\nPassw0rd\n");
+
+  const { isBreached } = createPasswords({ breached: await readBreachedPasswords(file) });
+
+  expect(["123456", "ILoveYou", "passw0rd"].map(isBreached)).toEqual([true, true, true]);
+  expect(["", "iloveyou2"].map(isBreached)).toEqual([false, false]);
+  expect(createPasswords().isBreached("123456")).toBe(false);
+});
+
+test("a list of breached passwords that cannot be read is a fault of the configuration", async () => {
+  await expect(readBreachedPasswords("/nowhere/breached.txt")).rejects.toThrow(
+    "BREACHED_PASSWORDS: cannot be read (ENOENT)",
+  );
 });

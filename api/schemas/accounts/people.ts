@@ -10,6 +10,8 @@ const yesOrNo = z.enum(["true", "false"]).transform((text) => text === "true");
 
 export const UserId = z.strictObject({ id: z.string().max(64) });
 
+export const KeyOfUser = UserId.extend({ key: z.string().max(64) });
+
 export const UsersQuery = PageQuery.extend({
   /** An e-mail address, a phone number, or how a user name begins. */
   q: z.string().trim().min(1).max(255).optional(),
