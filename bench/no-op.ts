@@ -12,6 +12,7 @@ import { MODELS } from "../models/index.ts";
 import { openDownloadCounter } from "../models/packages/index.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { readEnv } from "../platform/env.ts";
+import { openFederation } from "../platform/federation/index.ts";
 import { openLimiter } from "../platform/limiter.ts";
 import { createPasswords } from "../platform/passwords.ts";
 import { openResources } from "../platform/resources.ts";
@@ -30,6 +31,7 @@ async function product(): Promise<string> {
     ...resources,
     database,
     secretKey,
+    federation: openFederation(env.federation),
     metrics: new Registry(),
     downloads: openDownloadCounter(database),
     version: "bench",
