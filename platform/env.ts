@@ -183,6 +183,13 @@ const VARIABLES = {
     rule: z.coerce.number().int().min(1).max(LIMITS.packageBytes).default(LIMITS.packageBytes),
     doc: "Largest package accepted, at most 20 GiB",
   },
+  FOUR_EYES: {
+    rule: z
+      .enum(["on", "off"])
+      .default("off")
+      .transform((word) => word === "on"),
+    doc: "on: in no package anybody publishes or releases what they have uploaded; off: packages say so themselves",
+  },
   DELIVERY: {
     rule: z.enum(DELIVERY_MODES).default("stream"),
     doc: "Who sends the bytes of packages: stream is the API, redirect the S3 server by an address good for a minute, accel the nginx before the API (docs/operations/delivery.md)",
