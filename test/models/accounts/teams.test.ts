@@ -102,7 +102,7 @@ describeDatabases(({ open }) => {
       ]);
 
       expect(codesOf(outcomes).filter((code) => code === "done")).toHaveLength(1);
-      const joined = outcomes[1]!.status === "rejected" ? 1 : 0;
+      const joined = outcomes[1].status === "rejected" ? 1 : 0;
       expect(await TeamMember.count({ where: { teamId } })).toBe(1 + joined);
     });
   });
