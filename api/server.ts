@@ -4,6 +4,7 @@ import { MODELS } from "../models/index.ts";
 import { openDownloadCounter } from "../models/packages/index.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { readEnv } from "../platform/env.ts";
+import { openFederation } from "../platform/federation/index.ts";
 import { openLimiter } from "../platform/limiter.ts";
 import { createPasswords, readBreachedPasswords } from "../platform/passwords.ts";
 import { closeRedis, openRedis } from "../platform/redis.ts";
@@ -34,9 +35,13 @@ await runProcess("api", async (onStop) => {
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
 
+  const federation = openFederation(env.federation);
+  onStop(() => federation.close());
+
   const services: Services = {
     ...resources,
     database,
+    federation,
     downloads: openDownloadCounter(database),
     metrics,
     version: readVersion(),

@@ -5,6 +5,7 @@ import type { Database } from "../models/database.ts";
 import type { DownloadCounter } from "../models/packages/index.ts";
 import type { Bus } from "../platform/bus.ts";
 import type { Env } from "../platform/env.ts";
+import type { Federation } from "../platform/federation/index.ts";
 import type { Limiter } from "../platform/limiter.ts";
 import type { ObjectStore } from "../platform/objects/index.ts";
 import type { Outbound } from "../platform/outbound.ts";
@@ -38,6 +39,8 @@ export interface Services {
   limiter: Limiter;
   bus: Bus;
   temporal: Client;
+  /** Who vouches for people at sign-in. */
+  federation: Federation;
   /** The way to addresses that users give. */
   outbound: Outbound;
 }

@@ -14,6 +14,7 @@ import { MODELS } from "../models/index.ts";
 import { newId } from "../platform/crypto.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { readEnv } from "../platform/env.ts";
+import { openFederation } from "../platform/federation/index.ts";
 import { openLimiter } from "../platform/limiter.ts";
 import { createPasswords } from "../platform/passwords.ts";
 import { openResources } from "../platform/resources.ts";
@@ -57,6 +58,7 @@ async function app(): Promise<void> {
     secretKey,
     metrics: new Registry(),
     downloads: openDownloadCounter(database),
+    federation: openFederation(env.federation),
     version: "bench",
     limiter: openLimiter(),
     passwords: createPasswords(),

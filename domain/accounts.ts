@@ -85,6 +85,10 @@ export const ROLE_NAME = /^[a-z][a-z0-9-]{1,19}$/;
 export const CODE_CHANNELS = ["phone", "email"] as const;
 export type CodeChannel = (typeof CODE_CHANNELS)[number];
 
+/** A sign-in by WeChat: shown, scanned by somebody who is bound to no account, done. Time ends each of them. */
+export const SCENE_STATES = ["pending", "scanned", "confirmed"] as const;
+export type SceneState = (typeof SCENE_STATES)[number];
+
 /** Who is asking, and what they may do. `keyId` is set when an API key asks. */
 export interface Actor {
   accountId: string;

@@ -5,6 +5,7 @@ import { defineRoles } from "./accounts/roles.ts";
 import { definePeople } from "./accounts/tables.ts";
 import { defineTeams } from "./accounts/team-tables.ts";
 import { defineTotp } from "./accounts/totp.ts";
+import { defineWechat } from "./accounts/wechat.ts";
 
 export * from "./accounts/administration.ts";
 export * from "./accounts/codes.ts";
@@ -15,6 +16,7 @@ export * from "./accounts/registration.ts";
 export * from "./accounts/roles.ts";
 export * from "./accounts/sessions.ts";
 export * from "./accounts/totp.ts";
+export * from "./accounts/wechat.ts";
 export { Account, RefreshToken, Session } from "./accounts/tables.ts";
 export * from "./accounts/teams.ts";
 export { Team, TeamInvitation, TeamMember } from "./accounts/team-tables.ts";
@@ -28,6 +30,7 @@ export function defineAccounts(sequelize: Sequelize): void {
     defineRoles,
     defineTeams,
     defineTotp,
+    defineWechat,
   ]) {
     define(sequelize);
   }

@@ -4,7 +4,12 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { LIMITS } from "../domain/limits.ts";
 import { QUEUES } from "../domain/queues.ts";
-import { FEDERATION_VARIABLES } from "./env-federation.ts";
+import {
+  FEDERATION_VARIABLES,
+  federationFaults,
+  type FederationSettings,
+  federationSettings,
+} from "./env-federation.ts";
 import { LIMIT_VARIABLES } from "./env-limits.ts";
 import {
   MESSAGE_VARIABLES,
@@ -270,6 +275,7 @@ export type Env = Readonly<Values> & {
   readonly temporalVariables: Readonly<Record<string, string>>;
   readonly s3: S3Settings | undefined;
   readonly edge: EdgeSettings | undefined;
+  readonly federation: FederationSettings;
   readonly messages: MessageSettings;
 };
 
@@ -300,7 +306,8 @@ export function readEnv(source: Record<string, string | undefined> = process.env
     }),
   ) as Values;
 
-  faults.push(...storeFaults(values), ...edgeFaults(values), ...messageFaults(values));
+  faults.push(...storeFaults(values), ...edgeFaults(values));
+  faults.push(...messageFaults(values), ...federationFaults(values));
   if (values.SIGNING_KEYSTORE && !values.SIGNING_KEYSTORE_PASSWORD) {
     faults.push("SIGNING_KEYSTORE_PASSWORD: is needed with SIGNING_KEYSTORE");
   }
@@ -340,6 +347,7 @@ export function readEnv(source: Record<string, string | undefined> = process.env
         }
       : undefined,
     edge: edgeSettings(values),
+    federation: federationSettings(values),
     messages: messageSettings(values),
   };
 }

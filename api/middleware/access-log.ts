@@ -11,7 +11,7 @@ export function logAccess(log: Logger): (ctx: Context, tookMs: number) => void {
       {
         requestId,
         method: ctx.method,
-        path: ctx.path,
+        path: loggedPath(ctx),
         operation: found.operationId,
         status: ctx.res.statusCode,
         durationMs: Math.round(tookMs),
@@ -23,4 +23,10 @@ export function logAccess(log: Logger): (ctx: Context, tookMs: number) => void {
       "request answered",
     );
   };
+}
+
+/** A path by which anybody gets a secret is one itself: the shape of it is logged. */
+function loggedPath({ path, state: { found } }: Context): string {
+  const { route } = found;
+  return route?.secret && route.access === "public" ? route.path : path;
 }

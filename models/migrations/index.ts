@@ -16,6 +16,7 @@ import { createSchedules } from "./20261121T1141-create-schedules.ts";
 import { restrictApiKeys } from "./20261121T1150-restrict-api-keys.ts";
 import { addVerification } from "./20261121T1200-add-verification.ts";
 import { createTotp } from "./20261121T1250-create-totp.ts";
+import { createWechat } from "./20261121T1260-create-wechat.ts";
 import { createLedger } from "./20261121T1300-create-ledger.ts";
 import { createRoles } from "./20261121T1400-create-roles.ts";
 import { createTeams } from "./20261121T1410-create-teams.ts";
@@ -41,6 +42,7 @@ export const MIGRATIONS: readonly Migration[] = [
   restrictApiKeys,
   addVerification,
   createTotp,
+  createWechat,
   createLedger,
   createRoles,
   createTeams,

@@ -19,6 +19,7 @@ const PUBLIC = [
   "GET /api/v1/packages/:id/qr.svg",
   "GET /api/v1/packages/:id/versions/:version/icon",
   "GET /api/v1/packages/:id/versions/:version/original",
+  "GET /api/v1/wechat/poll/:scene_str",
   "GET /dist/:id/:file",
   "GET /dist/:id/v/:version/:file",
   "GET /docs",
@@ -38,6 +39,10 @@ const PUBLIC = [
   "POST /api/v1/auth/reset-password",
   "POST /api/v1/auth/send-code",
   "POST /api/v1/auth/verify-email",
+  "POST /api/v1/wechat/bind-phone",
+  "POST /api/v1/wechat/callback",
+  "POST /api/v1/wechat/link-account",
+  "POST /api/v1/wechat/qrcode",
 ];
 
 /** What changes something and needs no permission but being signed in: a caller's own things. */
@@ -48,6 +53,7 @@ const OWN = [
   "DELETE /api/v1/teams/:id",
   "DELETE /api/v1/teams/:id/invitations/:invitation",
   "DELETE /api/v1/teams/:id/members/:member",
+  "DELETE /api/v1/wechat/unbind",
   "PATCH /api/v1/teams/:id",
   "PATCH /api/v1/teams/:id/members/:member",
   "POST /api/v1/api-keys",
@@ -61,6 +67,7 @@ const OWN = [
   "POST /api/v1/teams/:id/invitations",
   "POST /api/v1/teams/:id/leave",
   "POST /api/v1/teams/:id/transfer",
+  "POST /api/v1/wechat/bind",
   "PUT /api/v1/api-keys/:id/packages",
   "PUT /api/v1/users/me",
   "PUT /api/v1/users/me/password",

@@ -20,6 +20,7 @@ import { openOutbound } from "../../platform/outbound.ts";
 import { readEnv } from "../../platform/env.ts";
 import { openObjectStore } from "../../platform/objects/index.ts";
 import { openTestDatabase } from "./database.ts";
+import { openFederation } from "../../platform/federation/index.ts";
 import { openLimiter } from "../../platform/limiter.ts";
 import { fakeTemporal, type TemporalFake } from "./fakes/temporal.ts";
 
@@ -170,6 +171,8 @@ async function openServices(
   const write = (line: string) => {
     logged.push(JSON.parse(line) as Record<string, unknown>);
   };
+  const federation = openFederation(env.federation);
+  onTestFinished(() => federation.close());
   // Routes of the kernel's own tests keep nothing: opening a database for each would only cost time.
   const database = services?.database ?? (routes ? NO_DATABASE : await openTestDatabase());
   return {
@@ -181,6 +184,7 @@ async function openServices(
     secretKey: env.SECRET_KEY!,
     passwords: createPasswords(),
     database,
+    federation,
     downloads: openDownloadCounter(database),
     objects:
       services?.objects ??

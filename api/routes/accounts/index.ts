@@ -4,6 +4,14 @@ export { confirmEmail, registerPerson, sendCode } from "./registration.ts";
 export * from "./sessions.ts";
 export { changeMe, readMe } from "./users.ts";
 export * from "./totp.ts";
+export * from "./wechat-accounts.ts";
+export {
+  bindOwnWechat,
+  callBackFromWechat,
+  pollWechat,
+  showWechatQr,
+  unbindOwnWechat,
+} from "./wechat.ts";
 export { endSignIn, refreshSignIn, signIn } from "./sign-in.ts";
 export * from "./people.ts";
 export * from "./keys-of-others.ts";
