@@ -56,7 +56,9 @@ test("tokens of people, and keys that are no good, are looked up each time", asy
 test("a crowd that comes with one key waits for one look-up", async () => {
   const { look, authenticate } = remembering();
 
-  const crowd = await Promise.all([1, 2, 3].map(() => authenticate({ apiKey: "a" }, ADDRESS)));
+  const crowd = await Promise.all(
+    [1, 2, 3].map(async () => authenticate({ apiKey: "a" }, ADDRESS)),
+  );
 
   expect(crowd).toEqual([ADMIN, ADMIN, ADMIN]);
   expect(look).toHaveBeenCalledTimes(1);
