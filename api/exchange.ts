@@ -79,16 +79,16 @@ export class Exchange implements Pick<Context, Needed> {
   /** Few ask: Koa knows. */
   get accepts(): Context["accepts"] {
     const koa = this.koa();
-    return koa.accepts.bind(koa) as Context["accepts"];
+    return koa.accepts.bind(koa);
   }
 
   get acceptsLanguages(): Context["acceptsLanguages"] {
     const koa = this.koa();
-    return koa.acceptsLanguages.bind(koa) as Context["acceptsLanguages"];
+    return koa.acceptsLanguages.bind(koa);
   }
 
   koa(): Context {
-    return this.#app.createContext(this.req, this.res) as unknown as Context;
+    return this.#app.createContext(this.req, this.res);
   }
 
   /** Sends what the steps have made of it. */

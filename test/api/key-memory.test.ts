@@ -47,8 +47,8 @@ test("tokens of people, and keys that are no good, are looked up each time", asy
   await authenticate({ bearer: "token" }, ADDRESS);
   await authenticate({ bearer: "token" }, ADDRESS);
   look.mockRejectedValue(refusal("accounts/api-key-invalid", "Invalid API Key"));
-  await authenticate({ apiKey: "c" }, ADDRESS).catch(() => undefined);
-  await authenticate({ apiKey: "c" }, ADDRESS).catch(() => undefined);
+  await expect(authenticate({ apiKey: "c" }, ADDRESS)).rejects.toThrow("Invalid API Key");
+  await expect(authenticate({ apiKey: "c" }, ADDRESS)).rejects.toThrow("Invalid API Key");
 
   expect(look).toHaveBeenCalledTimes(4);
 });
