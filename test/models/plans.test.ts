@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { Route } from "../../api/route.ts";
 import { routes } from "../../api/routes/index.ts";
 import type { Actor } from "../../domain/accounts.ts";
+import { HOLD_STATES, RECHARGE_STATES, SHORTFALL_STATES } from "../../domain/billing.ts";
 import { DELIVERY_STATES } from "../../domain/webhooks.ts";
 import {
   PACKAGE_SORTS,
@@ -91,6 +92,14 @@ const LISTS: Record<string, { path: string; given: Record<string, string[] | und
     given: { state: [...DELIVERY_STATES] },
   },
   listUserKeys: { path: `/api/v1/admin/users/${ADMIN.accountId}/api-keys`, given: {} },
+  listSessions: { path: "/api/v1/auth/sessions", given: {} },
+  readTransactions: { path: "/api/v1/users/transactions", given: { skip: ["0", "40"] } },
+  readBills: { path: "/api/v1/users/bills", given: { skip: ["0", "40"] } },
+  listHolds: { path: "/api/v1/admin/holds", given: { status: [...HOLD_STATES] } },
+  listRecharges: { path: "/api/v1/admin/recharges", given: { status: [...RECHARGE_STATES] } },
+  listShortfalls: { path: "/api/v1/admin/shortfalls", given: { status: [...SHORTFALL_STATES] } },
+  listPrices: { path: "/api/v1/admin/prices", given: {} },
+  listLedger: { path: "/api/v1/admin/ledger", given: { user_id: [ADMIN.accountId] } },
   listApiKeys: { path: "/api/v1/api-keys", given: {} },
 };
 

@@ -23,7 +23,12 @@ export const listSessions = route({
     assertPerson(actor);
     const { accountId } = actor;
     const where = { accountId, revokedAt: null, expiresAt: { [Op.gt]: new Date() } };
-    const { items, next } = await page(Session, { where, question: { accountId }, ...query });
+    const { items, next } = await page(Session, {
+      where,
+      question: { accountId },
+      index: "sessions_account_id_revoked_at_created_at_id",
+      ...query,
+    });
     return { items: items.map((session) => presentSession(session, actor.sessionId)), next };
   },
 });
