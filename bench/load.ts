@@ -1,13 +1,15 @@
 import { Client } from "undici";
 
-// Asks one address so many times, over so many connections.
+// Asks one address so many times, over so many connections, with an API key or an access token.
 
-const [address = "", connections = "", answers = "", apiKey = ""] = process.argv.slice(2);
+const [address = "", connections = "", answers = "", secret = ""] = process.argv.slice(2);
 const { origin, pathname, search } = new URL(address);
 const request = {
   method: "GET",
   path: pathname + search,
-  headers: { "x-api-key": apiKey },
+  headers: secret.startsWith("lh_key_")
+    ? { "x-api-key": secret }
+    : { authorization: `Bearer ${secret}` },
 } as const;
 let left = Number(answers);
 

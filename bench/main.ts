@@ -5,6 +5,7 @@ import { download } from "./measurements/download.ts";
 import { lists } from "./measurements/lists.ts";
 import { query } from "./measurements/query.ts";
 import { rollback } from "./measurements/rollback.ts";
+import { signIn } from "./measurements/sign-in.ts";
 import { start } from "./measurements/start.ts";
 import { upload } from "./measurements/upload.ts";
 import { workflow } from "./measurements/workflow.ts";
@@ -20,6 +21,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   rollback,
   start,
   lists,
+  signIn,
 ];
 const RULER_BYTES = 64 * 1024 * 1024;
 

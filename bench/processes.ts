@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { once } from "node:events";
+import { availableParallelism } from "node:os";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { startProgram } from "../test/support/started.ts";
@@ -25,8 +26,12 @@ export async function startPeer(name: string, ...args: string[]): Promise<Peer> 
 }
 
 /** Starts a server on the core of those who serve; what it says last in `words` is its address. */
-export async function startServing(command: readonly string[], words: RegExp): Promise<Peer> {
-  const started = await startProgram(["taskset", "-c", CORES.serving, ...command], {});
+export async function startServing(
+  command: readonly string[],
+  words: RegExp,
+  variables: Record<string, string> = {},
+): Promise<Peer> {
+  const started = await startProgram(["taskset", "-c", CORES.serving, ...command], variables);
   await started.saying(words);
   return {
     address: words.exec(started.said())![1]!,
@@ -41,6 +46,11 @@ export async function startServing(command: readonly string[], words: RegExp): P
 /** Moves a process with all its threads to the core of those who serve. */
 export async function pinServing(pid: number): Promise<void> {
   await run(["taskset", "-apc", CORES.serving, `${pid}`]);
+}
+
+/** Gives a process all cores again: what is measured may be how its threads share them. */
+export async function unpin(pid: number): Promise<void> {
+  await run(["taskset", "-apc", `0-${availableParallelism() - 1}`, `${pid}`]);
 }
 
 /** Runs a program on the core of those who ask, and answers what it wrote. Throws when it fails. */

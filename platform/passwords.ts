@@ -1,10 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { hash, parseOptions, verify } from "@node-rs/argon2";
 import { BadConfiguration } from "./env.ts";
 
 /** Argon2id with 19 MiB, two passes, one lane: OWASP's first recommendation. */
 const COST = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
+
+/** A hash keeps a core busy: where there are few of them, one is left for everybody else. */
+const USUAL_SLOTS = availableParallelism() > 2 ? 2 : 1;
 
 /** Hashing of passwords, at most `slots` at once: a flood of sign-ins must not take every thread of the process. */
 export interface Passwords {
@@ -38,7 +42,7 @@ export async function readBreachedPasswords(file: string | undefined): Promise<S
 
 /** Hashes as OWASP recommends today. */
 export function createPasswords({
-  slots = 2,
+  slots = USUAL_SLOTS,
   breached = new Set(),
 }: { slots?: number; breached?: ReadonlySet<string> } = {}): Passwords {
   const inTurn = createSlots(slots);

@@ -3,7 +3,9 @@ import { z } from "zod";
 import type { Route } from "../../../api/route.ts";
 import { routes } from "../../../api/routes/index.ts";
 import { makeSecret, newId } from "../../../platform/crypto.ts";
-import { PASSWORD, post, startWithAdmin } from "../../support/accounts.ts";
+import { PASSWORD } from "../../support/accounts.ts";
+import { NOBODY } from "../../support/api.ts";
+import { startWithWechat } from "../../support/federation.ts";
 
 /** What a caller proves something by. Signatures of links are no such thing: 256 bits, bound to what they are for. */
 const SECRET =
@@ -12,15 +14,26 @@ const SECRET =
 const digits = { verification_code: "000000" };
 const phone = "13800138000";
 
-/** A wrong secret for every public route that takes one. */
-const GUESSES: Readonly<Record<string, () => object>> = {
+const refresh_token = () => makeSecret("refresh").secret;
+const session_token = () => makeSecret("scene").secret;
+
+/** A wrong secret for every public route that takes one: the body that holds it, or what its path holds. */
+const GUESSES: Readonly<Record<string, () => object | string>> = {
+  "GET /api/v1/wechat/poll/:scene_str": session_token,
   "POST /api/v1/auth/challenge": () => ({ challenge: `${newId()}.9999999999.x`, totp: "000000" }),
   "POST /api/v1/auth/login": () => ({ username: "admin", password: "wrong horse" }),
-  "POST /api/v1/auth/logout": () => ({ refresh_token: makeSecret("refresh").secret }),
-  "POST /api/v1/auth/refresh": () => ({ refresh_token: makeSecret("refresh").secret }),
+  "POST /api/v1/auth/logout": () => ({ refresh_token: refresh_token() }),
+  "POST /api/v1/auth/refresh": () => ({ refresh_token: refresh_token() }),
   "POST /api/v1/auth/register": () => ({ username: "ann", phone, ...digits, password: PASSWORD }),
   "POST /api/v1/auth/reset-password": () => ({ phone, ...digits, password: PASSWORD }),
   "POST /api/v1/auth/verify-email": () => ({ email: "ann@example.com", ...digits }),
+  "POST /api/v1/wechat/bind-phone": () => ({ session_token: session_token(), phone, ...digits }),
+  "POST /api/v1/wechat/callback": () => ({ code: "no code of WeChat" }),
+  "POST /api/v1/wechat/link-account": () => ({
+    session_token: session_token(),
+    phone,
+    password: PASSWORD,
+  }),
 };
 
 const taking = Object.values(routes).filter(
@@ -45,9 +58,14 @@ describe.each(taking.map((route) => ({ title: titleOf(route), route })))(
         TRUST_PROXY: "1",
         DEV_MESSAGES: "on",
       };
-      const api = await startWithAdmin({ env });
-      const guess = (address: string) =>
-        post(api, route.path, GUESSES[title]!(), { "X-Forwarded-For": address });
+      const { api } = await startWithWechat({ env });
+      const guess = (address: string) => {
+        const given = GUESSES[title]!();
+        const headers = { "X-Forwarded-For": address };
+        return typeof given === "string"
+          ? api.call(NOBODY, "GET", route.path.replace(/:\w+/, given), { headers })
+          : api.call(NOBODY, "POST", route.path, { json: given, headers });
+      };
 
       const first = [await guess("192.0.2.1"), await guess("192.0.2.1")];
       const third = await guess("192.0.2.1");
