@@ -110,7 +110,11 @@ export async function startOidc(): Promise<OidcProvider> {
     const now = Math.floor(Date.now() / 1000);
     const claims = {
       ...(!provider.isSilent && told),
-      ...{ iss: issuer, sub, aud: CLIENT_ID, iat: now, exp: now + 300 },
+      iss: issuer,
+      sub,
+      aud: CLIENT_ID,
+      iat: now,
+      exp: now + 300,
       nonce: grant.query.get("nonce"),
       ...forged.claims,
     };
