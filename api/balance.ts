@@ -1,6 +1,7 @@
 import type { Account } from "../models/accounts.ts";
+import { freeBalance } from "../models/billing/index.ts";
 
-/** What an account may spend, in fen. Without a ledger nobody has anything. */
-export async function balanceFen(_account: Pick<Account, "id">): Promise<number> {
-  return 0;
+/** What the account may spend, in fen. */
+export async function balanceFen({ id }: Pick<Account, "id">): Promise<number> {
+  return freeBalance(id);
 }

@@ -14,6 +14,8 @@ export const PERMISSIONS = [
   "audit:export",
   "accounts:read",
   "accounts:administer",
+  "billing:read",
+  "billing:administer",
   "webhooks:read",
   "webhooks:administer",
   "webhooks:oversee",
@@ -56,6 +58,7 @@ export function rightFor(permission: Permission): string {
 const READS = [
   ...VIEW,
   "pipelines:read",
+  "billing:read",
   "webhooks:read",
   "webhooks:oversee",
 ] as const satisfies readonly Permission[];

@@ -51,6 +51,10 @@ export const LIMITS = {
   longestGraceHours: 8784,
   stagedLeaseSeconds: 60,
   listItems: 100,
+  /** Money in one piece: what the contract's clients can hold, ten digits with two of them behind the point. */
+  amountFen: 9_999_999_999,
+  /** How long money may be held without anybody saying that the work goes on. */
+  holdSeconds: 30 * 86_400,
   webhookUrlCharacters: 1000,
   webhookDescriptionCharacters: 500,
   webhookTimeoutSeconds: 20,

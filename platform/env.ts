@@ -231,6 +231,17 @@ const VARIABLES = {
   },
   ...FEDERATION_VARIABLES,
   ...LIMIT_VARIABLES,
+  RECHARGE_DIRECT: {
+    rule: z
+      .enum(["true", "false"])
+      .default("false")
+      .transform((text) => text === "true"),
+    doc: "true: whoever asks for a recharge has it at once, and nobody is paid",
+  },
+  WELCOME_CREDIT_FEN: {
+    rule: z.coerce.number().int().min(0).max(LIMITS.amountFen).default(0),
+    doc: "What a new account is given, in fen",
+  },
   ACCESS_TTL: { rule: life.default(1800), doc: "Life of an access token" },
   REFRESH_TTL: { rule: life.default(604_800), doc: "Life of a sign-in" },
 } as const satisfies Record<string, { rule: z.ZodType; doc: string; secret?: boolean }>;

@@ -6,6 +6,7 @@ import {
   forgetOidcStates,
   forgetScenes,
 } from "../models/accounts.ts";
+import { endAbandonedHolds } from "../models/billing/index.ts";
 import type { Database } from "../models/database.ts";
 import {
   claimExpired,
@@ -50,7 +51,7 @@ export async function startChores(
   };
 }
 
-/** Removes staged objects whose lease ran out: their upload died with its process. */
+/** Ends what nobody ended: staged objects, holds and the like, whose process died or whose time has come. */
 async function tidy({ database, objects }: ChoreTools): Promise<void> {
   for (const key of await expiredStaged(database)) {
     if (!(await claimExpired(database, key))) continue;
@@ -58,6 +59,7 @@ async function tidy({ database, objects }: ChoreTools): Promise<void> {
     await objects.delete(key);
     await forgetStaged(database, key);
   }
+  await endAbandonedHolds(database);
   await forgetExpiredKeys(database);
   await forgetCodes(database, new Date());
   await forgetEndedSessions(database, new Date(Date.now() - DAY_MS));

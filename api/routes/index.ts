@@ -1,5 +1,6 @@
 import type { Routes } from "../route.ts";
 import * as accounts from "./accounts/index.ts";
+import * as billing from "./billing/index.ts";
 import { documentationRoutes } from "./documentation.ts";
 import * as operations from "./operations.ts";
 import * as packages from "./packages/index.ts";
@@ -11,6 +12,7 @@ import * as webhooks from "./webhooks/index.ts";
 export const routes: Routes = {
   ...platform,
   ...accounts,
+  ...billing,
   ...operations,
   ...packages,
   ...pipelines,

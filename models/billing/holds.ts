@@ -3,8 +3,12 @@ import { v7 as newId } from "uuid";
 import { type HoldState, splitCharge } from "../../domain/billing.ts";
 import { refusal } from "../../domain/errors.ts";
 import type { Fen } from "../../domain/money.ts";
+import type { Origin } from "../accounts/audit.ts";
+import type { Database } from "../database.ts";
+import { auditMoney } from "./audit.ts";
 import {
   findOperation,
+  inLedger,
   insufficientBalance,
   lockBalance,
   operationTaken,
@@ -231,6 +235,22 @@ export async function settleShortfall(
   if (!taken) throw refusal("billing/shortfall-not-covered", "余额不足");
   await hold.update({ capturedFen: hold.capturedFen + amountFen }, { transaction });
   return shortfall.reload({ transaction });
+}
+
+/** The same, ordered by an administrator. */
+export async function reconcileShortfall(
+  database: Database,
+  shortfallId: string,
+  origin: Origin,
+): Promise<Shortfall> {
+  return inLedger(database, async (transaction) => {
+    const shortfall = await settleShortfall(shortfallId, transaction);
+    const { accountId: account, amountFen: amount_fen } = shortfall;
+    const after = { account, amount_fen };
+    const about = { subjectKind: "shortfall", subjectId: shortfallId, after };
+    await auditMoney(origin, "billing.shortfall-settled", about, transaction);
+    return shortfall;
+  });
 }
 
 /** The hold as it is. Refuses when there is none. */

@@ -8,8 +8,11 @@ export {
   type HoldOrder,
   refundCapture,
   releaseHold,
+  reconcileShortfall,
   settleShortfall,
 } from "./holds.ts";
+export { listBills, listTransactions } from "./lists.ts";
+export { endAbandonedHolds, orderCapture, orderHold, orderRefund, orderRelease } from "./orders.ts";
 export { inLedger } from "./posting.ts";
 export { quote, setPrices } from "./prices.ts";
 export { checkBalances } from "./reconciliation.ts";
@@ -22,4 +25,12 @@ export {
   rejectRecharge,
   requestRecharge,
 } from "./recharges.ts";
-export { defineBilling, Hold, LedgerBalance, LedgerEntry, Shortfall } from "./tables.ts";
+export {
+  defineBilling,
+  Hold,
+  LedgerBalance,
+  LedgerEntry,
+  Price,
+  Recharge,
+  Shortfall,
+} from "./tables.ts";

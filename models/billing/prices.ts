@@ -4,7 +4,7 @@ import { refusal } from "../../domain/errors.ts";
 import type { Fen } from "../../domain/money.ts";
 import type { Origin } from "../accounts/audit.ts";
 import type { Database } from "../database.ts";
-import { recordAudit } from "../operations.ts";
+import { auditMoney } from "./audit.ts";
 import { inLedger } from "./posting.ts";
 import { Price } from "./tables.ts";
 
@@ -32,12 +32,9 @@ export async function setPrices(
     const version = (newest?.version ?? 0) + 1;
     const setBy = origin.actor?.name ?? "longhaul";
     const price = await Price.create({ id: newId(), version, terms, setBy }, { transaction });
-    const about = { subjectKind: "prices", subjectId: `${version}` };
     const change = { before: newest?.terms, after: terms };
-    await recordAudit(
-      { ...origin, action: "billing.prices-set", ...about, ...change },
-      transaction,
-    );
+    const about = { subjectKind: "prices", subjectId: `${version}`, ...change };
+    await auditMoney(origin, "billing.prices-set", about, transaction);
     return price;
   });
 }

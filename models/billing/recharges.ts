@@ -4,7 +4,7 @@ import { refusal } from "../../domain/errors.ts";
 import type { Fen } from "../../domain/money.ts";
 import type { Origin } from "../accounts/audit.ts";
 import { type Database, inTransaction } from "../database.ts";
-import { recordAudit } from "../operations.ts";
+import { auditMoney } from "./audit.ts";
 import { findOperation, inLedger, insufficientBalance, operationTaken, post } from "./posting.ts";
 import { LedgerBalance, Recharge } from "./tables.ts";
 
@@ -113,9 +113,8 @@ export async function adjustBalance(
       const posted = await post({ ...adjustment, description: reason }, transaction);
       if (!posted) throw insufficientBalance();
       const after = { amount_fen: amountFen, reason, operation: operationId };
-      const action = "billing.balance-adjusted";
-      const about = { ...origin, action, subjectKind: "account", subjectId: accountId, after };
-      await recordAudit(about, transaction);
+      const about = { subjectKind: "account", subjectId: accountId, after };
+      await auditMoney(origin, "billing.balance-adjusted", about, transaction);
     }
     const balance = await LedgerBalance.findByPk(accountId, { transaction });
     return balance?.freeFen ?? 0;
@@ -175,6 +174,6 @@ function audit(
   transaction: Transaction,
 ): Promise<void> {
   const after = { account: accountId, amount_fen: amountFen, method, state, reason };
-  const about = { ...origin, action, subjectKind: "recharge", subjectId: id, after };
-  return recordAudit(about, transaction);
+  const about = { subjectKind: "recharge", subjectId: id, after };
+  return auditMoney(origin, action, about, transaction);
 }

@@ -71,6 +71,7 @@ const OWN = [
   "POST /api/v1/teams/:id/invitations",
   "POST /api/v1/teams/:id/leave",
   "POST /api/v1/teams/:id/transfer",
+  "POST /api/v1/users/recharge",
   "POST /api/v1/wechat/bind",
   "PUT /api/v1/api-keys/:id/packages",
   "PUT /api/v1/users/me",

@@ -4,6 +4,7 @@ import {
   adjustBalance,
   checkBalances,
   confirmRecharge,
+  endAbandonedHolds,
   extendHold,
   findHold,
   freeBalance,
@@ -198,6 +199,21 @@ describeDatabases(({ open }) => {
     await capture(database, held, 300);
     expect(await freeBalance(accountId)).toBe(700);
     expect(await findHold(held.id)).toMatchObject({ state: "captured" });
+  });
+
+  test("holds whose time has come are ended by whoever looks first, all others stay", async () => {
+    const database = await open();
+    const accountId = await makePurse(database, 1000);
+    const due = { expiresAt: new Date(Date.now() - 1) };
+    await hold(database, accountId, 100, due);
+    await hold(database, accountId, 200, due);
+    const kept = await hold(database, accountId, 300);
+
+    await Promise.all([endAbandonedHolds(database), endAbandonedHolds(database)]);
+
+    expect(await accountsOf(accountId)).toMatchObject({ cached: { free: 700, held: 300 } });
+    expect((await findHold(kept.id)).state).toBe("open");
+    expect(await Hold.count({ where: { state: "abandoned" } })).toBe(2);
   });
 
   test("a hold is released once, and what was released cannot be charged", async () => {

@@ -21,11 +21,14 @@ const HOUR_MS = 3_600_000;
 /** A new account that has so much. */
 export async function makePurse(database: Database, amountFen: Fen): Promise<string> {
   const accountId = newId();
-  const reason = "to begin with";
-  if (amountFen > 0) {
-    await adjustBalance(database, { operationId: newId(), accountId, amountFen, reason }, ORIGIN);
-  }
+  if (amountFen > 0) await adjust(database, accountId, amountFen);
   return accountId;
+}
+
+/** Gives an account so much. */
+export function adjust(database: Database, accountId: string, amountFen: Fen): Promise<Fen> {
+  const adjustment = { operationId: newId(), accountId, amountFen, reason: "to begin with" };
+  return adjustBalance(database, adjustment, ORIGIN);
 }
 
 /** Keeps so much for an hour. */

@@ -8,6 +8,7 @@ import {
   storeCode,
   verifyEmail,
 } from "../../../models/accounts.ts";
+import { grantWelcome } from "../../../models/billing/index.ts";
 import { newId } from "../../../platform/crypto.ts";
 import {
   assertCarrier,
@@ -83,7 +84,13 @@ export const registerPerson = route({
         : { ...person, phone: body.phone },
       proof,
       { address, requestId },
-      (account, transaction) => mailFirstCode(services, account, requestId, transaction),
+      async (account, transaction) => {
+        await grantWelcome(
+          { accountId: account.id, amountFen: services.env.WELCOME_CREDIT_FEN },
+          transaction,
+        );
+        await mailFirstCode(services, account, requestId, transaction);
+      },
     );
     if ("taken" in made) throw takenBy(made, "registered");
     if (byMail) await services.bus.announce({ type: "outbox.filled", data: {} });

@@ -1,0 +1,4 @@
+export * from "./administration.ts";
+export * from "./holds.ts";
+export * from "./own.ts";
+export * from "./recharges.ts";

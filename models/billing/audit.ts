@@ -1,0 +1,15 @@
+import type { Transaction } from "sequelize";
+import type { Origin } from "../accounts/audit.ts";
+import { type Audit, recordAudit } from "../operations.ts";
+
+/** Writes the audit of what somebody ordered about money; call it last in the transaction. */
+export function auditMoney(
+  origin: Origin,
+  action: string,
+  about: Pick<Audit, "subjectKind" | "subjectId" | "before" | "after">,
+  transaction: Transaction,
+): Promise<void> {
+  const { actor, address, requestId } = origin;
+  const from = { ...(address && { address }), ...(requestId && { requestId }) };
+  return recordAudit({ actor, ...from, action, ...about }, transaction);
+}
