@@ -35,7 +35,7 @@ await runProcess("api", async (onStop) => {
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
 
-  const federation = openFederation(env.federation);
+  const federation = openFederation(env.federation, env.OUTBOUND_ALLOW);
   onStop(() => federation.close());
 
   const services: Services = {

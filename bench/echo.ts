@@ -58,7 +58,7 @@ async function app(): Promise<void> {
     secretKey,
     metrics: new Registry(),
     downloads: openDownloadCounter(database),
-    federation: openFederation(env.federation),
+    federation: openFederation(env.federation, env.OUTBOUND_ALLOW),
     version: "bench",
     limiter: openLimiter(),
     passwords: createPasswords(),

@@ -31,7 +31,7 @@ async function product(): Promise<string> {
     ...resources,
     database,
     secretKey,
-    federation: openFederation(env.federation),
+    federation: openFederation(env.federation, []),
     metrics: new Registry(),
     downloads: openDownloadCounter(database),
     version: "bench",

@@ -83,6 +83,8 @@ export const LIMITS = {
   idempotencyKeyHours: 24,
   /** How long a sign-in waits for its second proof. */
   challengeSeconds: 300,
+  /** How long a sign-in at an OpenID provider may take. */
+  oidcSeconds: 600,
   /** How long each step of a sign-in by WeChat waits for the next one. */
   sceneSeconds: 300,
   recoveryCodes: 10,

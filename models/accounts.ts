@@ -1,6 +1,7 @@
 import type { Sequelize } from "sequelize";
 import { defineCodes } from "./accounts/codes.ts";
 import { defineKeys } from "./accounts/keys.ts";
+import { defineOidc } from "./accounts/oidc.ts";
 import { defineRoles } from "./accounts/roles.ts";
 import { definePeople } from "./accounts/tables.ts";
 import { defineTeams } from "./accounts/team-tables.ts";
@@ -11,6 +12,7 @@ export * from "./accounts/administration.ts";
 export * from "./accounts/codes.ts";
 export * from "./accounts/invitations.ts";
 export * from "./accounts/keys.ts";
+export * from "./accounts/oidc.ts";
 export * from "./accounts/people.ts";
 export * from "./accounts/registration.ts";
 export * from "./accounts/roles.ts";
@@ -27,6 +29,7 @@ export function defineAccounts(sequelize: Sequelize): void {
     definePeople,
     defineKeys,
     defineCodes,
+    defineOidc,
     defineRoles,
     defineTeams,
     defineTotp,

@@ -47,7 +47,7 @@ export function deriveKey(secretKey: string, purpose: KeyPurpose): Buffer {
 }
 
 /** The kinds of secrets that clients hold. The word is part of the secret, so that a leak is recognised. */
-export type SecretKind = "key" | "refresh" | "scene" | "wechat";
+export type SecretKind = "key" | "refresh" | "login" | "scene" | "wechat";
 
 /** A secret as it is made: `secret` goes to its holder once, everything else may be stored. */
 export interface MadeSecret {

@@ -1,6 +1,11 @@
 import type { Logger } from "pino";
 import { LIMITS } from "../domain/limits.ts";
-import { forgetCodes, forgetEndedSessions, forgetScenes } from "../models/accounts.ts";
+import {
+  forgetCodes,
+  forgetEndedSessions,
+  forgetOidcStates,
+  forgetScenes,
+} from "../models/accounts.ts";
 import { endAbandonedHolds } from "../models/billing/index.ts";
 import type { Database } from "../models/database.ts";
 import {
@@ -58,6 +63,7 @@ async function tidy({ database, objects }: ChoreTools): Promise<void> {
   await forgetExpiredKeys(database);
   await forgetCodes(database, new Date());
   await forgetEndedSessions(database, new Date(Date.now() - DAY_MS));
+  await forgetOidcStates(database, new Date(Date.now() - DAY_MS));
   await forgetScenes(database, new Date(Date.now() - DAY_MS));
   await forgetDeliveries(database, new Date(Date.now() - LIMITS.webhookDeliveryDays * DAY_MS));
 }

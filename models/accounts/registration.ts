@@ -19,6 +19,8 @@ export interface NewPerson {
   username: string;
   passwordHash: string;
   email?: string;
+  /** When a provider vouched for the address. */
+  emailVerifiedAt?: Date;
   phone?: string;
   claimedPhone?: string | undefined;
 }

@@ -17,6 +17,7 @@ import { restrictApiKeys } from "./20261121T1150-restrict-api-keys.ts";
 import { addVerification } from "./20261121T1200-add-verification.ts";
 import { createTotp } from "./20261121T1250-create-totp.ts";
 import { createWechat } from "./20261121T1260-create-wechat.ts";
+import { createOidc } from "./20261121T1270-create-oidc.ts";
 import { createLedger } from "./20261121T1300-create-ledger.ts";
 import { createRoles } from "./20261121T1400-create-roles.ts";
 import { createTeams } from "./20261121T1410-create-teams.ts";
@@ -45,6 +46,7 @@ export const MIGRATIONS: readonly Migration[] = [
   addVerification,
   createTotp,
   createWechat,
+  createOidc,
   createLedger,
   createRoles,
   createTeams,

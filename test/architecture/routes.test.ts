@@ -34,6 +34,8 @@ const PUBLIC = [
   "POST /api/v1/auth/challenge",
   "POST /api/v1/auth/login",
   "POST /api/v1/auth/logout",
+  "POST /api/v1/auth/oidc/callback",
+  "POST /api/v1/auth/oidc/start",
   "POST /api/v1/auth/refresh",
   "POST /api/v1/auth/register",
   "POST /api/v1/auth/reset-password",
@@ -48,6 +50,7 @@ const PUBLIC = [
 /** What changes something and needs no permission but being signed in: a caller's own things. */
 const OWN = [
   "DELETE /api/v1/api-keys/:id",
+  "DELETE /api/v1/auth/oidc/link",
   "DELETE /api/v1/auth/sessions",
   "DELETE /api/v1/auth/sessions/:id",
   "DELETE /api/v1/teams/:id",
@@ -57,6 +60,7 @@ const OWN = [
   "PATCH /api/v1/teams/:id",
   "PATCH /api/v1/teams/:id/members/:member",
   "POST /api/v1/api-keys",
+  "POST /api/v1/auth/oidc/link",
   "POST /api/v1/auth/totp",
   "POST /api/v1/auth/totp/confirm",
   "POST /api/v1/auth/totp/disable",

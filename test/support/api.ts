@@ -171,7 +171,7 @@ async function openServices(
   const write = (line: string) => {
     logged.push(JSON.parse(line) as Record<string, unknown>);
   };
-  const federation = openFederation(env.federation);
+  const federation = openFederation(env.federation, env.OUTBOUND_ALLOW);
   onTestFinished(() => federation.close());
   // Routes of the kernel's own tests keep nothing: opening a database for each would only cost time.
   const database = services?.database ?? (routes ? NO_DATABASE : await openTestDatabase());

@@ -3,6 +3,7 @@ export * from "./passwords.ts";
 export { confirmEmail, registerPerson, sendCode } from "./registration.ts";
 export * from "./sessions.ts";
 export { changeMe, readMe } from "./users.ts";
+export * from "./oidc.ts";
 export * from "./totp.ts";
 export * from "./wechat-accounts.ts";
 export {
