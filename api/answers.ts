@@ -20,13 +20,13 @@ export interface Outcome {
 export function sendJson(ctx: Context, { status, headers, body }: Outcome): void {
   ctx.set({ "Cache-Control": "no-store", ...headers });
   ctx.status = status;
-  if (isKept(ctx)) return notModified(ctx);
+  if (isKept(ctx, headers["ETag"])) return notModified(ctx);
   ctx.body = body;
   if (body !== null) ctx.type = "application/json; charset=utf-8";
 }
 
-function isKept(ctx: Context): boolean {
-  const etag = /^"(.*)"$/.exec(ctx.response.get("ETag"))?.[1];
+function isKept(ctx: Context, tag = ""): boolean {
+  const etag = /^"(.*)"$/.exec(tag)?.[1];
   return etag !== undefined && hasCopy(ctx.req.headers, etag);
 }
 
@@ -39,7 +39,7 @@ export function sendPage(ctx: Context, page: Page): void {
   const { status = 200, contentType, body, headers = {} } = page;
   ctx.set({ "Cache-Control": "no-store", ...headers });
   ctx.status = status;
-  if (isKept(ctx)) return notModified(ctx);
+  if (isKept(ctx, ctx.response.get("ETag"))) return notModified(ctx);
   ctx.body = body;
   ctx.type = contentType;
 }

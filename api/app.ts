@@ -9,7 +9,7 @@ import { limitRequests } from "./middleware/limits.ts";
 import { identifyRequest } from "./middleware/request-id.ts";
 import { allowOrigins, secureHeaders } from "./middleware/security-headers.ts";
 import { type Authenticate, signIn } from "./middleware/sign-in.ts";
-import type { AsyncStep, Middleware, RequestState, Step } from "./context.ts";
+import type { Context, Middleware, RequestState, Step } from "./context.ts";
 import { createFastLane } from "./fast-lane.ts";
 import type { Routes } from "./route.ts";
 import { serveRoutes } from "./serve.ts";
@@ -69,15 +69,21 @@ function receiveRequests(routes: Routes, { env, log, metrics }: Services): Step 
 }
 
 /** From who is asking to the answer, or the "no". */
-function answerRequests(services: Services, authenticate: Authenticate): AsyncStep {
-  const identifyCaller = signIn(authenticate);
-  const limit = limitRequests(services.limiter, services.env);
-  const serve = serveRoutes(services);
+function answerRequests(
+  services: Services,
+  authenticate: Authenticate,
+): (ctx: Context) => Promise<void> {
+  const steps = [
+    signIn(authenticate),
+    limitRequests(services.limiter, services.env),
+    serveRoutes(services),
+  ];
   return async (ctx) => {
     try {
-      await identifyCaller(ctx);
-      await limit(ctx);
-      await serve(ctx);
+      for (const step of steps) {
+        const pending = step(ctx);
+        if (pending) await pending;
+      }
     } catch (error) {
       answerError(ctx, error);
     }

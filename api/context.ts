@@ -32,4 +32,5 @@ export type Middleware = KoaMiddleware<RequestState>;
 
 /** One of the things that are done with every request. */
 export type Step = (ctx: Context) => void;
-export type AsyncStep = (ctx: Context) => Promise<void>;
+/** One that may have to wait. Where it need not, there is no promise: each costs, and every request makes them. */
+export type AsyncStep = (ctx: Context) => Promise<void> | undefined;

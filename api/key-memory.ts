@@ -12,22 +12,33 @@ const MOST_KEYS = 10_000;
  * forgets at once what it is told about; tokens of people are looked up each time.
  */
 export function rememberKeys(authenticate: Authenticate, bus: Bus): Authenticate {
-  const remembered = new Map<string, { actor: Actor; until: number }>();
+  const remembered = new Map<string, Remembered>();
   bus.subscribe(({ type }) => {
     if (type === "accounts.keys-changed" || type === "accounts.rights-changed") remembered.clear();
   });
-  return async (credentials, address) => {
+  return (credentials, address) => {
     const { bearer, apiKey } = credentials;
     if (bearer || !apiKey) return authenticate(credentials, address);
     const name = sha256(apiKey);
     const known = remembered.get(name);
-    if (known && known.until > performance.now()) return known.actor;
-    remembered.delete(name);
-    // From before we asked: what is ended meanwhile is not believed for longer than what is ended later.
-    const until = performance.now() + BELIEVED_MS;
-    const actor = await authenticate(credentials, address);
+    if (known && known.until > performance.now()) return known.actor ?? known.asked;
     if (remembered.size >= MOST_KEYS) remembered.clear();
-    remembered.set(name, { actor, until });
-    return actor;
+    const asked = Promise.resolve(authenticate(credentials, address));
+    // From when we asked: what is ended meanwhile is not believed for longer than what is ended later.
+    const asking: Remembered = { asked, until: performance.now() + BELIEVED_MS };
+    remembered.set(name, asking);
+    asked.then(
+      (actor) => (asking.actor = actor),
+      () => remembered.get(name) === asking && remembered.delete(name),
+    );
+    return asked;
   };
+}
+
+/** A crowd that comes while a key is looked up waits for one answer. */
+interface Remembered {
+  asked: Promise<Actor>;
+  /** What came of it, when it has come. */
+  actor?: Actor;
+  until: number;
 }

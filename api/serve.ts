@@ -31,33 +31,30 @@ export function serveRoutes(services: Services): AsyncStep {
     if (lacksApiKey(ctx, route)) issues.push({ path: "X-API-Key", in: "header", message: MISSING });
     else guard(ctx, route);
     const once = idempotentCall(ctx, route, issues);
-    const { given, ...checked } = await checkRequest(ctx, route, issues);
+    const given = route.body && (await readJson(ctx));
+    const checked = checkRequest(ctx, route, given, issues);
     if (issues.length > 0) throw invalid(issues);
 
     const headers: Record<string, string> = {};
     const form = createFormReader(ctx, route, services);
-    const call: AnyCall = Object.assign(new AboutRequest(ctx), {
-      ...checked,
-      access: route.access as Access,
-      services,
-      receive: form.receive,
-      header: (name: string, value: string) => void (headers[name] = value),
-    });
+    const call = new KnownCall(ctx, checked, { services, headers, receive: form.receive });
     const caller = { actor: ctx.state.actor?.name ?? "anonymous", requestId: ctx.state.requestId };
-    const handle = async (): Promise<unknown> => onBehalfOf(caller, () => route.handle(call));
+    const handle = (): unknown => onBehalfOf(caller, () => route.handle(call));
+    const shown = (answer: unknown) => present(ctx, route, answer, headers, services);
     if (!Array.isArray(route.returns))
       return sendOther(ctx, route, await handle(), { headers, env: services.env });
     if (route.returns[2] === "export") {
       const answer = await handle();
       if (answer instanceof Export) return sendExport(ctx, answer);
-      return sendJson(ctx, present(ctx, route, answer, headers, services));
+      return sendJson(ctx, shown(answer));
     }
+    if (!once) return sendJson(ctx, shown(await handle()));
 
-    const work = async () => present(ctx, route, await handle(), headers, services);
+    const work = async () => shown(await handle());
     const fingerprint = async () =>
       fingerprintOf({ url: ctx.url, body: route.form ? await form.content() : given });
-    const keeping = () => ({ database: services.database, log: ctx.state.log, fingerprint });
-    sendJson(ctx, await (once ? doOnce(once, keeping(), work) : work()));
+    const keeping = { database: services.database, log: ctx.state.log, fingerprint };
+    sendJson(ctx, await doOnce(once, keeping, work));
   };
 }
 
@@ -80,29 +77,50 @@ function answerWithoutRoute(ctx: Context): void {
   ctx.status = 204;
 }
 
-async function checkRequest(ctx: Context, route: Route, issues: Issue[]) {
-  const given = route.body && (await readJson(ctx));
+function checkRequest(ctx: Context, route: Route, given: unknown, issues: Issue[]): Checked {
   return {
     params: check(route.params, ctx.state.found.params, "path", issues),
     query: check(route.query, { ...ctx.query }, "query", issues),
     body: check(route.body, given, "body", issues),
-    given,
   };
 }
 
-/** What a handler is told of the request itself. */
-class AboutRequest {
+type Checked = Pick<AnyCall, "params" | "query" | "body">;
+
+interface Given {
+  services: Services;
+  /** Those of the answer, to be filled. */
+  headers: Record<string, string>;
+  receive: AnyCall["receive"];
+}
+
+/** One shape for every call: an object put together anew would have one of its own each time. */
+class KnownCall implements AnyCall {
   readonly #ctx: Context;
   readonly actor: Actor | undefined;
+  readonly access: Access;
+  readonly params: unknown;
+  readonly query: unknown;
+  readonly body: unknown;
+  readonly receive: AnyCall["receive"];
+  readonly services: Services;
   readonly requestId: string;
   readonly address: string;
+  readonly header: AnyCall["header"];
 
-  constructor(ctx: Context) {
-    const { actor, requestId, address } = ctx.state;
+  constructor(ctx: Context, checked: Checked, { services, headers, receive }: Given) {
+    const { actor, found, requestId, address } = ctx.state;
     this.#ctx = ctx;
     this.actor = actor;
+    this.access = found.route!.access as Access;
+    this.params = checked.params;
+    this.query = checked.query;
+    this.body = checked.body;
+    this.receive = receive;
+    this.services = services;
     this.requestId = requestId;
     this.address = address;
+    this.header = (name, value) => void (headers[name] = value);
   }
 
   /** Made when it is asked for, which few do. */

@@ -92,6 +92,7 @@ export const REFUSALS = {
   "packages/run-not-cancellable": 409,
   "packages/run-ended": 409,
   "packages/not-distributing": 403,
+  "packages/own-version": 403,
   "packages/processing-failed": 400,
   "packages/which-one": 400,
   "packages/type-changed": 422,

@@ -45,24 +45,30 @@ export function openQuestions(sequelize: Sequelize, dialect: "sqlite" | "mysql")
 
 function onSqlite(manager: Connections): Questions {
   const prepared = new Map<string, Promise<Statement>>();
+  const ready = new Map<string, Statement>();
   const prepare = async (question: string) => {
     const connection = await manager.getConnection({});
     return new Promise<Statement>((resolve, reject) => {
       const statement = connection.prepare(question, (error) => {
-        if (!error) return resolve(statement);
-        prepared.delete(question);
-        reject(asDatabaseError(error));
+        if (error) {
+          prepared.delete(question);
+          return reject(asDatabaseError(error));
+        }
+        ready.set(question, statement);
+        return resolve(statement);
       });
     });
   };
   return {
-    async ask(question, values) {
-      const statement = prepared.get(question) ?? prepare(question);
-      prepared.set(question, statement);
-      const ready = await statement;
-      return answerOf((answer) => ready.all(values, answer));
+    ask(question, values) {
+      const statement = ready.get(question);
+      if (statement) return askOf(statement, values);
+      const asked = prepared.get(question) ?? prepare(question);
+      prepared.set(question, asked);
+      return asked.then((one) => askOf(one, values));
     },
     async close() {
+      ready.clear();
       for (const statement of prepared.values()) {
         await statement.then(
           (ready) => new Promise<void>((resolve) => ready.finalize(resolve)),
@@ -86,6 +92,10 @@ function onMysql(manager: Connections): Questions {
     },
     close: () => Promise.resolve(),
   };
+}
+
+function askOf<Row>(statement: Statement, values: Values): Promise<Row[]> {
+  return answerOf((answer) => statement.all(values, answer));
 }
 
 function answerOf<Row>(ask: (answer: Answer) => void): Promise<Row[]> {

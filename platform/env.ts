@@ -17,6 +17,7 @@ import {
   type MessageSettings,
   messageSettings,
 } from "./env-messages.ts";
+import { PACKAGE_VARIABLES } from "./env-packages.ts";
 import {
   command,
   life,
@@ -184,10 +185,7 @@ const VARIABLES = {
     rule: z.string().optional(),
     doc: 'Path of a JSON file {"secrets": {NAME: TEXT}, "files": {NAME: PATH}, "values": {NAME: TEXT}} that pipelines refer to by name',
   },
-  MAX_PACKAGE_BYTES: {
-    rule: z.coerce.number().int().min(1).max(LIMITS.packageBytes).default(LIMITS.packageBytes),
-    doc: "Largest package accepted, at most 20 GiB",
-  },
+  ...PACKAGE_VARIABLES,
   DELIVERY: {
     rule: z.enum(DELIVERY_MODES).default("stream"),
     doc: "Who sends the bytes of packages: stream is the API, redirect the S3 server by an address good for a minute, accel the nginx before the API (docs/operations/delivery.md)",

@@ -42,13 +42,16 @@ export function openLimiter(redis?: Redis, keyPrefix = "longhaul:"): Limiter {
   };
 
   return {
-    async take(rule, key, points = 1) {
-      try {
-        return { ...standing(rule, await counterOf(rule).consume(key, points)), allowed: true };
-      } catch (refused) {
-        if (!(refused instanceof RateLimiterRes)) throw refused;
-        return { ...standing(rule, refused), allowed: false };
-      }
+    take(rule, key, points = 1) {
+      return counterOf(rule)
+        .consume(key, points)
+        .then(
+          (counted) => ({ ...standing(rule, counted), allowed: true }),
+          (refused: unknown) => {
+            if (!(refused instanceof RateLimiterRes)) throw refused;
+            return { ...standing(rule, refused), allowed: false };
+          },
+        );
     },
     async peek(rule, key) {
       const budget = standing(rule, await counterOf(rule).get(key));

@@ -24,7 +24,7 @@ const SECRET_PATHS = [
 
 const FLUSH_MS = 100;
 /** In characters. */
-const TOGETHER = 8192;
+const TOGETHER = 32_768;
 
 /**
  * The process's logger: JSON lines on stdout, secrets blanked out. `part` says which process speaks. Lines go out

@@ -25,6 +25,12 @@ const SWEEPS: readonly Sweep[] = [
     every: "5 minutes",
     summary: "Scan what is published with signatures that have not seen it",
   },
+  {
+    name: "ledger",
+    workflow: "ledgerReconciliation",
+    every: "1 hour",
+    summary: "Compare every balance with what its entries add up to",
+  },
 ];
 
 /** Makes the schedules that are missing and brings the others up to date. Twice is harmless. */

@@ -1,4 +1,5 @@
 /** The one list of what a worker serves. */
+export { ledgerReconciliation } from "./billing.ts";
 export { codeDelivery } from "./accounts.ts";
 export {
   packageBuild,

@@ -11,21 +11,33 @@ import type { AsyncStep, Context } from "../context.ts";
 export function limitRequests(limiter: Limiter, { LIMIT_REQUESTS, LIMIT_ADDRESS }: Env): AsyncStep {
   const known = { name: "requests", ...LIMIT_REQUESTS };
   const unknown = LIMIT_ADDRESS && { name: "requests", ...LIMIT_ADDRESS };
-  return async (ctx) => {
+  return (ctx) => {
     const rule = ctx.state.actor ? known : unknown;
-    if (!rule || ctx.state.found.route?.unlimited) return;
-    const budget = await limiter.take(rule, caller(ctx)).catch((error: unknown) => {
-      // Better uncounted than unanswered: the limiter protects the API, it is no reason to stop it.
-      ctx.state.log.warn({ err: error }, "requests are not being counted");
-    });
-    if (!budget) return;
-    ctx.set("RateLimit-Policy", `"requests";q=${rule.points};w=${rule.seconds}`);
-    ctx.set("RateLimit", `"requests";r=${budget.remaining};t=${budget.resetSeconds}`);
-    if (budget.allowed) return;
-    throw refusal("request/too-many", `Try again in ${budget.resetSeconds} seconds.`, {
-      headers: { "Retry-After": `${Math.max(1, budget.resetSeconds)}` },
-    });
+    if (!rule || ctx.state.found.route?.unlimited) return undefined;
+    return limiter.take(rule, caller(ctx)).then(
+      (budget) => tell(ctx, rule, budget),
+      (error: unknown) => {
+        // Better uncounted than unanswered: the limiter protects the API, it is no reason to stop it.
+        ctx.state.log.warn({ err: error }, "requests are not being counted");
+      },
+    );
   };
+}
+
+type Rate = Env["LIMIT_REQUESTS"];
+type Taken = Awaited<ReturnType<Limiter["take"]>>;
+
+function tell(
+  ctx: Context,
+  { points, seconds }: Rate,
+  { allowed, remaining, resetSeconds }: Taken,
+): void {
+  ctx.set("RateLimit-Policy", `"requests";q=${points};w=${seconds}`);
+  ctx.set("RateLimit", `"requests";r=${remaining};t=${resetSeconds}`);
+  if (allowed) return;
+  throw refusal("request/too-many", `Try again in ${resetSeconds} seconds.`, {
+    headers: { "Retry-After": `${Math.max(1, resetSeconds)}` },
+  });
 }
 
 function caller({ state: { actor, address } }: Context): string {

@@ -16,7 +16,6 @@ export function identifyRequest(log: Logger, trustedProxies: number): Step {
     const requestId = SANE_ID.test(given) ? given : newId();
     const address = callerAddress(ctx, trustedProxies);
     ctx.state = new KnownRequest(ctx.res, log, requestId, address);
-    ctx.request.ip = address;
     ctx.set("X-Request-ID", requestId);
   };
 }

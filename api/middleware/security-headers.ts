@@ -15,15 +15,13 @@ export function secureHeaders(publicUrl: string): Step {
     xFrameOptions: { action: "deny" },
   });
   // They are the same for every answer: found once.
-  const headers: [string, string][] = [];
+  const headers: Record<string, string> = {};
   const sample = {
-    setHeader: (name: string, value: string) => headers.push([name, value]),
+    setHeader: (name: string, value: string) => void (headers[name] = value),
     removeHeader: () => undefined,
   };
   set({} as IncomingMessage, sample as unknown as ServerResponse, () => undefined);
-  return ({ res }) => {
-    for (const [name, value] of headers) res.setHeader(name, value);
-  };
+  return (ctx) => ctx.set(headers);
 }
 
 /** Lets pages of these origins call the API; `*` is any page. Tokens come in headers, so no cookies are let through. */

@@ -1,6 +1,6 @@
 import { type Actor, may } from "../../domain/accounts.ts";
 import { refusal, refusalIn } from "../../domain/errors.ts";
-import type { AsyncStep, Context } from "../context.ts";
+import type { AsyncStep, Context, RequestState } from "../context.ts";
 import type { Route } from "../route.ts";
 
 /** What a client shows to say who it is: one of both. */
@@ -10,21 +10,29 @@ export interface Credentials {
 }
 
 /** Who these credentials belong to. Refuses `accounts/not-signed-in` or `accounts/api-key-invalid`. */
-export type Authenticate = (credentials: Credentials, address: string) => Promise<Actor>;
+export type Authenticate = (credentials: Credentials, address: string) => Actor | Promise<Actor>;
 
 /** Finds out who is asking. Nobody is refused here: whether somebody must be there is for the guard to say. */
 export function signIn(authenticate: Authenticate): AsyncStep {
-  return async (ctx) => {
+  return (ctx) => {
     const credentials = credentialsOf(ctx);
-    if (!credentials) return;
-    try {
-      ctx.state.actor = await authenticate(credentials, ctx.state.address);
-    } catch (error) {
-      if (!refusalIn(error)) throw error;
-      ctx.state.signInFault = error as Error;
-    }
+    if (!credentials) return undefined;
+    const { state } = ctx;
+    const actor = authenticate(credentials, state.address);
+    if (actor instanceof Promise) return actor.then(believe(state), excuse(state));
+    state.actor = actor;
+    return undefined;
   };
 }
+
+const believe = (state: RequestState) => (actor: Actor) => {
+  state.actor = actor;
+};
+
+const excuse = (state: RequestState) => (error: Error) => {
+  if (!refusalIn(error)) throw error;
+  state.signInFault = error;
+};
 
 /** True when the route takes an API key alone and the client sent none: a fault of the request, told with the others. */
 export function lacksApiKey(ctx: Context, route: Route): boolean {

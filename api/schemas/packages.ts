@@ -72,6 +72,8 @@ export const PackageChange = z
     retained_versions: z.number().int().min(1).max(LIMITS.retainedVersions).nullable(),
     /** How long a version that left its link is kept for sure; parts of an hour are allowed. */
     grace_hours: z.number().min(0).max(LIMITS.longestGraceHours),
+    /** Nobody publishes or releases what they have uploaded; said by who administers the package. */
+    requires_approval: z.boolean(),
   })
   .partial();
 /** Deleting asks for the package's name, so that no wrong id removes what cannot come back. */
@@ -249,6 +251,7 @@ export const PackageOut = z.strictObject({
   is_distributing: z.boolean(),
   retained_versions: z.number().int().nullable(),
   grace_hours: z.number(),
+  requires_approval: z.boolean(),
   live_version: z.string().nullable(),
   channels: z.array(
     z.strictObject({
@@ -342,6 +345,7 @@ export function presentPackage(
     is_distributing: live !== undefined && row.isDistributing,
     retained_versions: row.retainedVersions,
     grace_hours: row.graceSeconds / HOUR_SECONDS,
+    requires_approval: row.requiresApproval,
     live_version: live?.version ?? null,
     channels: channels.map(({ name, live: onLink }) => ({
       name,

@@ -15,7 +15,7 @@ export { listBills, listTransactions } from "./lists.ts";
 export { endAbandonedHolds, orderCapture, orderHold, orderRefund, orderRelease } from "./orders.ts";
 export { inLedger } from "./posting.ts";
 export { quote, setPrices } from "./prices.ts";
-export { checkBalances } from "./reconciliation.ts";
+export { checkBalances, type Checked, noteDifferences } from "./reconciliation.ts";
 export {
   adjustBalance,
   confirmRecharge,

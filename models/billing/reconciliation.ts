@@ -1,6 +1,7 @@
 import { literal, Op, type Transaction, type WhereOptions } from "sequelize";
 import type { Fen } from "../../domain/money.ts";
 import { type Database, inTransaction } from "../database.ts";
+import { auditMoney } from "./audit.ts";
 import { lockBalance } from "./posting.ts";
 import { Hold, LedgerBalance, LedgerEntry } from "./tables.ts";
 
@@ -65,6 +66,15 @@ export async function checkBalances(
     operations: balances.reduce((sum, { sequence }) => sum + sequence, 0),
     differences,
   };
+}
+
+/** Writes down what differs, for people who ask the audit. */
+export async function noteDifferences(
+  differences: Difference[],
+  transaction: Transaction,
+): Promise<void> {
+  const about = { subjectKind: "ledger", subjectId: "balances", after: { differences } };
+  await auditMoney({ actor: null }, "billing.differences-found", about, transaction);
 }
 
 function withinSpan(balances: LedgerBalance[], spanOperations: number): LedgerBalance[] {

@@ -20,6 +20,7 @@ import { createWechat } from "./20261121T1260-create-wechat.ts";
 import { createLedger } from "./20261121T1300-create-ledger.ts";
 import { createRoles } from "./20261121T1400-create-roles.ts";
 import { createTeams } from "./20261121T1410-create-teams.ts";
+import { demandApproval } from "./20261121T1420-demand-approval.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, oldest first: a list and not a folder, so that compiled and uncompiled programs agree. */
@@ -46,4 +47,5 @@ export const MIGRATIONS: readonly Migration[] = [
   createLedger,
   createRoles,
   createTeams,
+  demandApproval,
 ];

@@ -4,19 +4,20 @@ import { assertSameType, decidedAgainst } from "../../domain/packages.ts";
 import type { PackageType } from "../../domain/packages.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
 import { adoptStaged, nextSerial } from "../operations.ts";
+import { type Demand, demandsApproval } from "./approval.ts";
 import { emitRunEvent } from "./events.ts";
 import { addRun, type Asker, auditPackage, holdPackage, tellLine } from "./orders.ts";
 import { holdVersion } from "./retention.ts";
 import { Package, PackageVersion } from "./tables.ts";
 
 /** An original that was received, staged and looked into. The ids are made by the API, before the bytes come. */
-export interface ReceivedOriginal {
+export interface ReceivedOriginal extends Demand {
   packageId: string;
   versionId: string;
   runId: string;
   version: string;
   channel: string;
-  /** To be built and kept until somebody publishes it. */
+  /** To be built and kept until somebody publishes it; so is everything where that must be somebody else. */
   isDraft: boolean;
   description: string | null;
   type: PackageType;
@@ -43,8 +44,8 @@ export async function acceptPackage(
         { id, serial, name, description, type, pipeline },
         { transaction },
       );
-      await acceptOriginal(created, original, asker, transaction);
-      const after = { name, type, ...told(original) };
+      const kept = await acceptOriginal(created, original, asker, transaction);
+      const after = { name, type, ...told(kept) };
       await auditPackage("packages.created", created, { after }, asker, transaction);
     });
   } catch (error) {
@@ -69,8 +70,8 @@ export async function acceptVersion(
   try {
     await inTransaction(database, async (transaction) => {
       await holdPackage(owner, transaction);
-      await acceptOriginal(owner, original, asker, transaction);
-      const changed = { after: told(original) };
+      const kept = await acceptOriginal(owner, original, asker, transaction);
+      const changed = { after: told(kept) };
       await auditPackage("packages.version-uploaded", owner, changed, asker, transaction);
     });
   } catch (error) {
@@ -103,7 +104,7 @@ export async function acceptRollback(
   });
 }
 
-function told({ version, channel, isDraft }: ReceivedOriginal) {
+function told({ version, channel, isDraft }: PackageVersion) {
   return { version, channel, ...(isDraft && { draft: true }) };
 }
 
@@ -112,8 +113,9 @@ async function acceptOriginal(
   original: ReceivedOriginal,
   asker: Asker,
   transaction: Transaction,
-): Promise<void> {
-  const { runId, isDraft } = original;
+): Promise<PackageVersion> {
+  const { runId } = original;
+  const isDraft = original.isDraft || (await demandsApproval(owner.id, original, transaction));
   await adoptStaged(original.key, transaction);
   const version = await PackageVersion.create(
     {
@@ -141,4 +143,5 @@ async function acceptOriginal(
   );
   await tellLine(owner, { update: "replacePackage", id: runId, argument }, asker, transaction);
   await emitRunEvent("package.version_accepted", runId, transaction);
+  return version;
 }

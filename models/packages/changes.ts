@@ -13,6 +13,7 @@ export interface PackageChanges {
   isDistributing?: boolean | undefined;
   retainedVersions?: number | null | undefined;
   graceSeconds?: number | undefined;
+  requiresApproval?: boolean | undefined;
   pipeline?: string | null | undefined;
 }
 
@@ -52,12 +53,14 @@ export async function changePackage(
 
 function settingsOf(row: Package) {
   const { description, pipeline, isDistributing, retainedVersions, graceSeconds } = row;
+  const { requiresApproval } = row;
   return {
     description,
     pipeline,
     is_distributing: isDistributing,
     retained_versions: retainedVersions,
     grace_hours: graceSeconds / 3600,
+    requires_approval: requiresApproval,
   };
 }
 

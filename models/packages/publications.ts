@@ -2,6 +2,7 @@ import { Op, type Transaction } from "sequelize";
 import { refusal } from "../../domain/errors.ts";
 import { closedDoor, isFinal } from "../../domain/packages.ts";
 import { type Database, inTransaction } from "../database.ts";
+import { assertSecondPerson, type Demand } from "./approval.ts";
 import { findChannel, shownVersions, takeNumber } from "./link.ts";
 import { addRun, type Asker, auditPackage, holdPackage, tellLine } from "./orders.ts";
 import { type Package, PackageRun, PackageVersion } from "./tables.ts";
@@ -17,11 +18,18 @@ const OPEN_HOUSE = { isDistributing: true };
 export async function acceptPublication(
   database: Database,
   owner: Package,
-  { runId, version, at }: { runId: string; version: PackageVersion; at: Date | null },
+  {
+    runId,
+    version,
+    at,
+    ...demand
+  }: { runId: string; version: PackageVersion; at: Date | null } & Demand,
   asker: Asker,
 ): Promise<void> {
   await inTransaction(database, async (transaction) => {
     await holdPackage(owner, transaction);
+    const which = { packageId: owner.id, versionId: version.id };
+    await assertSecondPerson(which, demand, asker, transaction);
     const [changed] = await PackageVersion.update(
       at ? { publishAt: at } : { isDraft: false, publishAt: null },
       { where: { id: version.id, ...PUBLISHABLE }, transaction },

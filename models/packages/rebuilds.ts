@@ -5,6 +5,7 @@ import type { BuildStep, RunKind } from "../../domain/packages.ts";
 import { type Pipeline, stepNames } from "../../domain/pipelines.ts";
 import { type Database, inTransaction } from "../database.ts";
 import { artefactOf, type KeptObject } from "./artefacts.ts";
+import { assertSecondPerson, type Demand } from "./approval.ts";
 import { addRun, type Asker, auditPackage, holdPackage, tellLine } from "./orders.ts";
 import { pipelineOf } from "./pipelines.ts";
 import { type Package, PackageRun, PackageStep, PackageVersion } from "./tables.ts";
@@ -39,11 +40,15 @@ export interface BuildStart {
 export async function acceptRebuild(
   database: Database,
   owner: Package,
-  rebuild: Rebuild,
+  { fourEyes, ...rebuild }: Rebuild & Demand,
   asker: Asker,
 ): Promise<void> {
   await inTransaction(database, async (transaction) => {
     await holdPackage(owner, transaction);
+    // Out of something else a published version would show what nobody has let go out.
+    if (rebuild.input !== undefined) {
+      await assertSecondPerson({ packageId: owner.id }, { fourEyes }, asker, transaction);
+    }
     await orderRebuild(owner, rebuild, asker, transaction);
     const { version, kind, fromStep = null, input = null } = rebuild;
     const after = { version: version.version, kind, from_step: fromStep, input };

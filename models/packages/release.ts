@@ -2,6 +2,7 @@ import { Op, type Transaction } from "sequelize";
 import { refusal, refusalIn } from "../../domain/errors.ts";
 import { BUILD_KINDS, decidedAgainst } from "../../domain/packages.ts";
 import { type Database, inTransaction } from "../database.ts";
+import { assertSecondPerson, type Demand } from "./approval.ts";
 import { emitGateEvent } from "./events.ts";
 import { findChannel } from "./link.ts";
 import { addRun, type Asker, auditPackage, holdPackage, tellLine } from "./orders.ts";
@@ -16,11 +17,17 @@ import { type Package, PackageFinding, PackageRun, PackageStep, PackageVersion }
 export async function acceptRelease(
   database: Database,
   owner: Package,
-  { runId, version: { id }, reason }: { runId: string; version: PackageVersion; reason: string },
+  {
+    runId,
+    version: { id },
+    reason,
+    ...demand
+  }: { runId: string; version: PackageVersion; reason: string } & Demand,
   asker: Asker,
 ): Promise<void> {
   await inTransaction(database, async (transaction) => {
     await holdPackage(owner, transaction);
+    await assertSecondPerson({ packageId: owner.id, versionId: id }, demand, asker, transaction);
     const version = await PackageVersion.findByPk(id, { transaction, rejectOnEmpty: true });
     const takenBack = version.isYankedByGate && version.state === "ready";
     const refused = version.verdict === "held" ? undefined : decidedAgainst(version);

@@ -60,6 +60,8 @@ export class Package extends Model<InferAttributes<Package>, InferCreationAttrib
   declare retainedVersions: CreationOptional<number | null>;
   /** How long a version that left its link is kept for sure. */
   declare graceSeconds: CreationOptional<number>;
+  /** Nobody publishes or releases what they have uploaded themselves. */
+  declare requiresApproval: CreationOptional<boolean>;
   /** The run that was accepted last. */
   declare latestRunId: CreationOptional<string | null>;
   /** Since when it is being removed: nobody finds it any more, and its rows go last. */
@@ -274,6 +276,7 @@ export function definePackages(sequelize: Sequelize): void {
       status: state(PACKAGE_STATUSES, { defaultValue: "pending" }),
       retainedVersions: count({ allowNull: true }),
       graceSeconds: count({ defaultValue: LIMITS.graceHours * 3600 }),
+      requiresApproval: flag({ defaultValue: false }),
       latestRunId: id({ allowNull: true }),
       deletedAt: moment({ allowNull: true }),
       ...times(),

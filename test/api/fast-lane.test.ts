@@ -7,13 +7,24 @@ import { type Limiter, openLimiter } from "../../platform/limiter.ts";
 import { ADMIN, startApi, STRANGER } from "../support/api.ts";
 import { sendBytes } from "../support/http.ts";
 
+type Tools = Pick<Parameters<Route["handle"]>[0], "header" | "prefers">;
+
 const outcomes = {
   answers: () => ({ said: "good" }),
-  tags: ({ header }: { header: (name: string, value: string) => void }) => {
+  tags: ({ header }: Tools) => {
     header("ETag", '"tag"');
     header("Cache-Control", "no-cache");
     return { said: "good" };
   },
+  sets: ({ header }: Tools) => {
+    header("x-frame-options", "SAMEORIGIN");
+    return { said: "good" };
+  },
+  breaks: ({ header }: Tools) => {
+    header("X-Said", "good\n");
+    return { said: "good" };
+  },
+  prefers: ({ prefers }: Tools) => ({ said: `${prefers("accept-language", ["en", "zh-CN"])}` }),
   refuses: () => {
     throw refusal("packages/not-found", "Package not found");
   },
@@ -89,11 +100,18 @@ describe("a hot route cannot be told from another", () => {
     "when it answers": ["answers"],
     "when it says how long its answer may be kept": ["tags"],
     "when the client has the answer already": ["tags", { headers: { "If-None-Match": '"tag"' } }],
+    "when it sets a header that all answers have": ["sets"],
+    "when it sets a header that cannot be sent": ["breaks"],
+    "when it asks for a language": ["prefers", { headers: { "Accept-Language": "zh-CN" } }],
     "when it refuses": ["refuses"],
     "when it fails": ["fails"],
     "when something is away": ["misses"],
     "when it answers another shape": ["says"],
     "when the query is wrong": ["answers", { path: "/asking?size=big&more=1" }],
+    "when the query says a thing twice": [
+      "answers",
+      { path: "/asking?size=1&size=2&size=3&__proto__=a%20b+c&%zz" },
+    ],
     "when nobody is signed in": ["answers", { actor: null }],
     "when the key is no good": ["answers", { headers: { "X-API-Key": "lh_key_0_0" } }],
     "when the caller may not": ["answers", { actor: STRANGER }],

@@ -47,8 +47,30 @@ test("tokens of people, and keys that are no good, are looked up each time", asy
   await authenticate({ bearer: "token" }, ADDRESS);
   await authenticate({ bearer: "token" }, ADDRESS);
   look.mockRejectedValue(refusal("accounts/api-key-invalid", "Invalid API Key"));
-  await authenticate({ apiKey: "c" }, ADDRESS).catch(() => undefined);
-  await authenticate({ apiKey: "c" }, ADDRESS).catch(() => undefined);
+  await expect(authenticate({ apiKey: "c" }, ADDRESS)).rejects.toThrow("Invalid API Key");
+  await expect(authenticate({ apiKey: "c" }, ADDRESS)).rejects.toThrow("Invalid API Key");
 
   expect(look).toHaveBeenCalledTimes(4);
+});
+
+test("a crowd that comes with one key waits for one look-up", async () => {
+  const { look, authenticate } = remembering();
+
+  const crowd = await Promise.all(
+    [1, 2, 3].map(async () => authenticate({ apiKey: "a" }, ADDRESS)),
+  );
+
+  expect(crowd).toEqual([ADMIN, ADMIN, ADMIN]);
+  expect(look).toHaveBeenCalledTimes(1);
+});
+
+test("a look-up that began before a key was ended says nothing to those who come after it", async () => {
+  const { bus, look, authenticate } = remembering();
+  const before = authenticate({ apiKey: "a" }, ADDRESS);
+
+  await bus.announce({ type: "accounts.keys-changed", data: {} });
+  look.mockRejectedValue(refusal("accounts/api-key-invalid", "Invalid API Key"));
+
+  await expect(authenticate({ apiKey: "a" }, ADDRESS)).rejects.toThrow("Invalid API Key");
+  expect(await before).toEqual(ADMIN);
 });

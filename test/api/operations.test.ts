@@ -117,6 +117,17 @@ describe("GET /api/v1/audit", () => {
     expect(none.body).toEqual({ items: [], next: null });
   });
 
+  test("who may read it alone gets no file of it", async () => {
+    const api = await startApi();
+    const reader = { ...ADMIN, permissions: ["audit:read"] as const };
+
+    expect((await api.call(reader, "GET", "/api/v1/audit")).status).toBe(200);
+    expect(await api.call(reader, "GET", "/api/v1/audit?format=csv")).toMatchObject({
+      status: 403,
+      body: { code: "accounts/not-allowed" },
+    });
+  });
+
   test("gives everything that matches as a table", async () => {
     const api = await startApi();
     await note(api, "test.made", "1", "00000000-0000-7000-8000-000000000001");

@@ -30,17 +30,33 @@ const STAYING = [
   // It goes out as a file of its own.
   "audit_entries",
   "audit_heads",
+  // People, and what they own, stay with their platform: packages move, money does not.
+  "holds",
   "idempotency_keys",
+  "ledger_balances",
+  "ledger_entries",
   "outbox_entries",
   "package_log_chunks",
   // A schedule runs on its platform's Temporal server: it is set anew.
   "package_schedules",
+  "prices",
+  "recharges",
+  "recovery_codes",
   "refresh_tokens",
+  "roles",
   "sessions",
+  "shortfalls",
   "staged_objects",
+  "team_invitations",
+  "team_members",
+  "teams",
+  "totp_secrets",
+  "verification_codes",
   "webhook_attempts",
   "webhook_deliveries",
   "webhooks",
+  "wechat_identities",
+  "wechat_scenes",
   "worker_reports",
 ];
 

@@ -21,6 +21,7 @@ import {
 } from "../../workflows/packages/index.ts";
 import { sendAgain, webhookDelivery } from "../../workflows/webhooks.ts";
 import { accountCases } from "./account-history-cases.ts";
+import { billingCases } from "./billing-history-cases.ts";
 import { badContent, broken, fakePackages, finding, orderOf } from "./fakes/package-activities.ts";
 import { fakeWebhooks, refused } from "./fakes/webhook-activities.ts";
 import { until } from "./until.ts";
@@ -410,9 +411,7 @@ function webhookCases(): HistoryCase[] {
   ];
 }
 
+const LIVES = [cases, webhookCases, accountCases, billingCases];
+
 /** Every recorded life, newest workflows last. */
-export const HISTORY_CASES: readonly HistoryCase[] = [
-  ...cases(),
-  ...webhookCases(),
-  ...accountCases(),
-];
+export const HISTORY_CASES: readonly HistoryCase[] = LIVES.flatMap((livesOf) => livesOf());

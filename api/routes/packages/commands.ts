@@ -1,4 +1,5 @@
 import { WorkflowNotFoundError } from "@temporalio/client";
+import { mayWith } from "../../../domain/accounts.ts";
 import { refusal } from "../../../domain/errors.ts";
 import { inTransaction } from "../../../models/database.ts";
 import { recordAudit } from "../../../models/operations.ts";
@@ -51,7 +52,8 @@ export const rebuildVersion = route({
     const kept = start.input && (await services.objects.head(start.input.key));
     if (start.input && kept?.bytes !== start.input.bytes) throw outputGone();
     const rebuild = { runId: newId(), version, kind: "rebuild", fromStep, input } as const;
-    await acceptRebuild(services.database, owner, rebuild, call);
+    const fourEyes = services.env.FOUR_EYES;
+    await acceptRebuild(services.database, owner, { ...rebuild, fourEyes }, call);
     return answerToldOf(call, owner, rebuild.runId);
   },
 });
@@ -69,10 +71,14 @@ export const changePackage = route({
     const { services, body } = call;
     const owner = await findPackage(call);
     const { description, pipeline, is_distributing: isDistributing } = body;
-    const { retained_versions, grace_hours } = body;
+    const { retained_versions, grace_hours, requires_approval: requiresApproval } = body;
+    if (requiresApproval !== undefined && !mayWith(call.actor, "packages:administer", owner.id)) {
+      throw refusal("accounts/not-allowed", "This needs the right to administer this package.");
+    }
     const graceSeconds = grace_hours === undefined ? undefined : Math.ceil(grace_hours * 3600);
     const kept = { retainedVersions: retained_versions, graceSeconds, pipeline };
-    await storeChange(services.database, owner, { description, isDistributing, ...kept }, call);
+    const changes = { description, isDistributing, requiresApproval, ...kept };
+    await storeChange(services.database, owner, changes, call);
     await services.bus.announce({ type: "outbox.filled", data: {} });
     return showPackage(call, await findPackage(call));
   },

@@ -60,7 +60,8 @@ export const releaseVersion = route({
     const owner = await findPackage(call);
     const version = await findVersion(owner, params.version);
     const runId = newId();
-    await acceptRelease(services.database, owner, { runId, version, ...body }, call);
+    const release = { runId, version, ...body, fourEyes: services.env.FOUR_EYES };
+    await acceptRelease(services.database, owner, release, call);
     return answerToldOf(call, owner, runId);
   },
 });

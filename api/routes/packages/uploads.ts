@@ -127,6 +127,7 @@ async function inspect(
     version: fields.version,
     channel: fields.channel,
     isDraft: fields.draft,
+    fourEyes: services.env.FOUR_EYES,
     description: fields.description ?? null,
     pipeline,
     fileName: shownFileName(fileName),

@@ -70,7 +70,8 @@ export const publishVersion = route({
     }
     const runId = newId();
     const due = at && at.getTime() > Date.now() ? at : null;
-    await acceptPublication(services.database, owner, { runId, version, at: due }, call);
+    const publication = { runId, version, at: due, fourEyes: services.env.FOUR_EYES };
+    await acceptPublication(services.database, owner, publication, call);
     return answerToldOf(call, owner, runId);
   },
 });

@@ -163,16 +163,16 @@ describe("rights", () => {
     ],
     "packages:publish": [
       ["POST", `${PATH}/1001/rollback`],
-      ["POST", `${PATH}/1001/runs`],
-      ["POST", `${PATH}/1001/runs/${randomUUID()}/cancel`],
       ["PATCH", `${PATH}/1001`],
       ["POST", `${PATH}/1001/versions/1/publish`],
       ["POST", `${PATH}/1001/versions/1/yank`],
     ],
-    "packages:administer": [
-      ["POST", `${PATH}/1001/runs/${randomUUID()}/resolve`],
-      ["DELETE", `${PATH}/1001`],
+    "packages:run": [
+      ["POST", `${PATH}/1001/runs`],
+      ["POST", `${PATH}/1001/runs/${randomUUID()}/cancel`],
     ],
+    "packages:resolve": [["POST", `${PATH}/1001/runs/${randomUUID()}/resolve`]],
+    "packages:administer": [["DELETE", `${PATH}/1001`]],
   } as const;
 
   test.each(Object.entries(NEEDED))(
