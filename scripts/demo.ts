@@ -7,6 +7,7 @@ import { makeSecret, newId } from "../platform/crypto.ts";
 import { readEnv } from "../platform/env.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { createPackageClient } from "./demo/client.ts";
+import { demonstrateMoney } from "./demo/money.ts";
 import { makeApk, makeZip, type SamplePackage } from "./demo/sample-package.ts";
 
 // Acts as a package client would, against the platform that runs on this machine's configuration.
@@ -24,7 +25,10 @@ if (!(await fetch(`${env.publicUrl}/live`).catch(() => undefined))?.ok) {
 const database = await openDatabase({ ...databasePlace(env), define: MODELS });
 const key = await lendKey();
 try {
-  await demonstrate(createPackageClient(env.publicUrl, key.secret));
+  const client = createPackageClient(env.publicUrl, key.secret);
+  await demonstrate(client);
+  const { publicUrl: baseUrl, dataFolder } = env;
+  await demonstrateMoney({ baseUrl, dataFolder, administrator: client, say, step });
 } catch (error) {
   say(`\nThe demo stopped: ${(error as Error).message}\n`);
   process.exitCode = 1;
@@ -115,7 +119,7 @@ async function lendKey(): Promise<{ secret: string; takeBack(): Promise<void> }>
   };
   const { secret, prefix, lastFour, hash } = makeSecret("key");
   const id = newId();
-  const scopes = [...ROLES.admin].filter((scope) => scope.startsWith("packages:"));
+  const scopes = [...ROLES.admin].filter((scope) => /^(packages|billing):/.test(scope));
   const expiresAt = new Date(Date.now() + KEY_MS);
   await issueApiKey(
     database,
