@@ -35,6 +35,8 @@ const STAYING = [
   "idempotency_keys",
   "ledger_balances",
   "ledger_entries",
+  "oidc_identities",
+  "oidc_states",
   "outbox_entries",
   "package_log_chunks",
   // A schedule runs on its platform's Temporal server: it is set anew.
