@@ -6,6 +6,7 @@ import { makeSecret, newId } from "../../../platform/crypto.ts";
 import { PASSWORD } from "../../support/accounts.ts";
 import { NOBODY } from "../../support/api.ts";
 import { startWithWechat } from "../../support/federation.ts";
+import { startOidc } from "../../support/stand-ins/oidc.ts";
 
 /** What a caller proves something by. Signatures of links are no such thing: 256 bits, bound to what they are for. */
 const SECRET =
@@ -23,6 +24,11 @@ const GUESSES: Readonly<Record<string, () => object | string>> = {
   "POST /api/v1/auth/challenge": () => ({ challenge: `${newId()}.9999999999.x`, totp: "000000" }),
   "POST /api/v1/auth/login": () => ({ username: "admin", password: "wrong horse" }),
   "POST /api/v1/auth/logout": () => ({ refresh_token: refresh_token() }),
+  "POST /api/v1/auth/oidc/callback": () => ({
+    code: "no code",
+    state: "no state",
+    login_token: session_token(),
+  }),
   "POST /api/v1/auth/refresh": () => ({ refresh_token: refresh_token() }),
   "POST /api/v1/auth/register": () => ({ username: "ann", phone, ...digits, password: PASSWORD }),
   "POST /api/v1/auth/reset-password": () => ({ phone, ...digits, password: PASSWORD }),
@@ -57,6 +63,7 @@ describe.each(taking.map((route) => ({ title: titleOf(route), route })))(
         LIMIT_REGISTER: "100/60",
         TRUST_PROXY: "1",
         DEV_MESSAGES: "on",
+        ...(await startOidc()).env,
       };
       const { api } = await startWithWechat({ env });
       const guess = (address: string) => {
