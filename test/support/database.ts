@@ -1,16 +1,33 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createConnection } from "mysql2/promise";
-import { describe, inject, onTestFinished } from "vitest";
+import { afterAll, describe, inject, onTestFinished } from "vitest";
 import { type Database, type DatabasePlace, openDatabase } from "../../models/database.ts";
 import { MODELS } from "../../models/index.ts";
 import { migrate } from "../../models/schema.ts";
 
 /** Opens a new database with all tables; it is dropped when the test has finished. */
 export async function openTestDatabase(): Promise<Database> {
-  return openMigrated(await sqlitePlace());
+  const place = await sqlitePlace();
+  await copyFile(await (template ??= makeTemplate()), place.file);
+  return openPlace(place);
+}
+
+/** A file with all tables and no rows: copying it takes a fraction of the time that the migrations take. */
+let template: Promise<string> | undefined;
+afterAll(async () => {
+  if (template) await rm(dirname(await template), { recursive: true, force: true });
+});
+
+async function makeTemplate(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "longhaul-tables-"));
+  const file = join(folder, "longhaul.sqlite");
+  const database = await openDatabase({ file, define: MODELS });
+  await migrate(database);
+  await database.close();
+  return file;
 }
 
 /** What a test of the models may ask for. */
@@ -25,7 +42,7 @@ export interface Bench {
 export function describeDatabases(body: (bench: Bench) => void): void {
   if (inject("mysql")) return describeMariadb(body);
   describe("on SQLite", () => {
-    body({ place: sqlitePlace, open: async () => openMigrated(await sqlitePlace()) });
+    body({ place: sqlitePlace, open: openTestDatabase });
   });
 }
 
@@ -35,7 +52,12 @@ export function describeMariadb(body: (bench: Bench) => void): void {
   if (!server) return;
   describe("on MariaDB", () => {
     const place = () => mysqlPlace(server.url);
-    body({ place, open: async () => openMigrated(await place()) });
+    const open = async () => {
+      const database = await openPlace(await place());
+      await migrate(database);
+      return database;
+    };
+    body({ place, open });
   });
 }
 
@@ -46,13 +68,7 @@ export async function openPlace(place: DatabasePlace): Promise<Database> {
   return database;
 }
 
-async function openMigrated(place: DatabasePlace): Promise<Database> {
-  const database = await openPlace(place);
-  await migrate(database);
-  return database;
-}
-
-async function sqlitePlace(): Promise<DatabasePlace> {
+async function sqlitePlace(): Promise<{ file: string }> {
   const folder = await mkdtemp(join(tmpdir(), "longhaul-database-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return { file: join(folder, "longhaul.sqlite") };
