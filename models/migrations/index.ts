@@ -24,6 +24,7 @@ import { createRoles } from "./20261121T1400-create-roles.ts";
 import { createTeams } from "./20261121T1410-create-teams.ts";
 import { demandApproval } from "./20261121T1420-demand-approval.ts";
 import { indexSessions } from "./20261121T1430-index-sessions.ts";
+import { createCards } from "./20261121T1500-create-cards.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, oldest first: a list and not a folder, so that compiled and uncompiled programs agree. */
@@ -54,4 +55,5 @@ export const MIGRATIONS: readonly Migration[] = [
   createTeams,
   demandApproval,
   indexSessions,
+  createCards,
 ];
