@@ -143,6 +143,8 @@ interface Declaration<P, Q, B, F, A extends Access, R extends Returns> {
   params?: P;
   query?: Q;
   body?: B;
+  /** How `body` comes when not as JSON: as the fields of a plain form, each once. */
+  bodyType?: "application/x-www-form-urlencoded";
   /** The text fields of a multipart form that also carries one `file`. */
   form?: F;
   /** The largest file that `form` may carry; refused as soon as it shows. The limit of packages when not given. */

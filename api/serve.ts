@@ -8,6 +8,7 @@ import { LIMITS } from "../domain/limits.ts";
 import { onBehalfOf } from "../platform/temporal.ts";
 import { type Outcome, sendExport, sendJson, sendPage, sendText } from "./answers.ts";
 import { type Form, receiveForm } from "./bodies/form.ts";
+import { readFields } from "./bodies/fields.ts";
 import { readJson } from "./bodies/json.ts";
 import type { AsyncStep, Context } from "./context.ts";
 import { type Delivery, deliver } from "./delivery.ts";
@@ -31,7 +32,7 @@ export function serveRoutes(services: Services): AsyncStep {
     if (lacksApiKey(ctx, route)) issues.push({ path: "X-API-Key", in: "header", message: MISSING });
     else guard(ctx, route);
     const once = idempotentCall(ctx, route, issues);
-    const given = route.body && (await readJson(ctx));
+    const given = route.body && (await (route.bodyType ? readFields(ctx) : readJson(ctx)));
     const checked = checkRequest(ctx, route, given, issues);
     if (issues.length > 0) throw invalid(issues);
 

@@ -1,5 +1,6 @@
 /** The one list of what a worker serves. */
 export { ledgerReconciliation } from "./billing.ts";
+export { rechargePayment } from "./billing/payments.ts";
 export { codeDelivery } from "./accounts.ts";
 export {
   packageBuild,

@@ -8,14 +8,19 @@ import { hasBody, letBodyCome } from "./arrival.ts";
 export async function readJson(ctx: Context): Promise<unknown> {
   if (!hasBody(ctx.req)) return undefined;
   assertJson(ctx);
-  if ((ctx.request.length ?? 0) > LIMITS.jsonBodyBytes) throw tooLarge();
-  letBodyCome(ctx);
-  const bytes = await readBytes(ctx.req);
+  const bytes = await readWhole(ctx);
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
     throw refusal("request/malformed", `The body is not valid JSON: ${(error as Error).message}.`);
   }
+}
+
+/** The bytes of a small body. Refuses what is larger, too slow or cut short. */
+export function readWhole(ctx: Context): Promise<Buffer> {
+  if ((ctx.request.length ?? 0) > LIMITS.jsonBodyBytes) throw tooLarge();
+  letBodyCome(ctx);
+  return readBytes(ctx.req);
 }
 
 function assertJson(ctx: Context): void {

@@ -16,6 +16,7 @@ import type { Database } from "../../models/database.ts";
 import { openDownloadCounter } from "../../models/packages/index.ts";
 import { openLocalBus, type Parent } from "../../platform/bus.ts";
 import { createPasswords } from "../../platform/passwords.ts";
+import { openPayments } from "../../platform/payments/index.ts";
 import { openOutbound } from "../../platform/outbound.ts";
 import { readEnv } from "../../platform/env.ts";
 import { openObjectStore } from "../../platform/objects/index.ts";
@@ -173,6 +174,8 @@ async function openServices(
   };
   const federation = openFederation(env.federation, env.OUTBOUND_ALLOW);
   onTestFinished(() => federation.close());
+  const payments = openPayments(env.payments, env.publicUrl);
+  onTestFinished(() => payments.close());
   // Routes of the kernel's own tests keep nothing: opening a database for each would only cost time.
   const database = services?.database ?? (routes ? NO_DATABASE : await openTestDatabase());
   return {
@@ -185,6 +188,7 @@ async function openServices(
     passwords: createPasswords(),
     database,
     federation,
+    payments,
     downloads: openDownloadCounter(database),
     objects:
       services?.objects ??

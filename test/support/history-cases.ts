@@ -23,6 +23,7 @@ import { sendAgain, webhookDelivery } from "../../workflows/webhooks.ts";
 import { accountCases } from "./account-history-cases.ts";
 import { billingCases } from "./billing-history-cases.ts";
 import { badContent, broken, fakePackages, finding, orderOf } from "./fakes/package-activities.ts";
+import { paymentCases } from "./payment-history-cases.ts";
 import { fakeWebhooks, refused } from "./fakes/webhook-activities.ts";
 import { until } from "./until.ts";
 
@@ -32,8 +33,14 @@ export interface HistoryCase {
   workflow: string;
   name: string;
   activities: () => object;
-  /** Lives it; answers the execution whose history is worth keeping. */
-  live: (client: Client, workflowId: string) => Promise<WorkflowHandle>;
+  /** True for a life that is lived on a server that skips time. */
+  skipsTime?: true;
+  /** Lives it, `sleep` letting time pass; answers the execution whose history is worth keeping. */
+  live: (
+    client: Client,
+    workflowId: string,
+    sleep: (ms: number) => Promise<void>,
+  ) => Promise<WorkflowHandle>;
 }
 
 const taskQueue = QUEUES.orchestrator;
@@ -411,7 +418,7 @@ function webhookCases(): HistoryCase[] {
   ];
 }
 
-const LIVES = [cases, webhookCases, accountCases, billingCases];
+const LIVES = [cases, webhookCases, accountCases, billingCases, paymentCases];
 
 /** Every recorded life, newest workflows last. */
 export const HISTORY_CASES: readonly HistoryCase[] = LIVES.flatMap((livesOf) => livesOf());

@@ -1,9 +1,10 @@
 import type { BillingActivities } from "../../../activities/billing/index.ts";
 
+type Reconciling = Pick<BillingActivities, "compareBalances" | "tellDifferences">;
 type Told = Parameters<BillingActivities["tellDifferences"]>[0]["differences"];
 
 /** A ledger in which each look finds so many differences: the last number is found from then on. */
-export function fakeBilling(found: number[]): { activities: BillingActivities; told: Told[] } {
+export function fakeBilling(found: number[]): { activities: Reconciling; told: Told[] } {
   const told: Told[] = [];
   const left = [...found];
   const difference = {
