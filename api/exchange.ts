@@ -2,10 +2,11 @@ import { type IncomingMessage, type ServerResponse, validateHeaderValue } from "
 import type Koa from "koa";
 import type { Context, RequestState } from "./context.ts";
 
-/** What the steps of api/app.ts need of a context to answer a GET with JSON, or with nothing. */
+/** What the steps of api/app.ts need of a context to read a small body and to answer with JSON, or with nothing. */
 type Needed =
   | "req"
   | "res"
+  | "request"
   | "method"
   | "url"
   | "path"
@@ -15,19 +16,20 @@ type Needed =
   | "body"
   | "type"
   | "get"
+  | "is"
   | "set"
   | "vary"
   | "accepts"
   | "acceptsLanguages";
 
 /**
- * One GET and its answer, as Koa's context shows them: Koa's own is a third of what a small answer costs. Headers are
+ * One request and its answer, as Koa's context shows them: Koa's own is a third of what a small answer costs. Headers are
  * kept as they will be sent, and all goes out in one piece.
  */
 export class Exchange implements Pick<Context, Needed> {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
-  readonly method = "GET";
+  readonly method: string;
   readonly url: string;
   readonly path: string;
   state!: RequestState;
@@ -41,6 +43,7 @@ export class Exchange implements Pick<Context, Needed> {
     this.#app = app;
     this.req = req;
     this.res = res;
+    this.method = req.method ?? "";
     this.url = req.url ?? "";
     this.path = path;
   }
@@ -76,7 +79,16 @@ export class Exchange implements Pick<Context, Needed> {
     this.#put("Vary", String(field));
   }
 
-  /** Few ask: Koa knows. */
+  /** Few ask what follows: Koa knows. */
+  get request(): Context["request"] {
+    return this.koa().request;
+  }
+
+  get is(): Context["is"] {
+    const koa = this.koa();
+    return koa.is.bind(koa);
+  }
+
   get accepts(): Context["accepts"] {
     const koa = this.koa();
     return koa.accepts.bind(koa);

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type Koa from "koa";
-import { hasBody } from "./bodies/arrival.ts";
+import { hasBody, isSmall } from "./bodies/arrival.ts";
 import type { Context, RequestState } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import type { Route, Routes } from "./route.ts";
@@ -18,10 +18,14 @@ export function createFastLane(
   routes: Routes,
   answer: (ctx: Context) => Promise<void>,
 ): FastLane {
-  const paths = new Set(hotRoutes(routes).map(({ path }) => path));
+  const hot = hotRoutes(routes);
+  const pathsBy = (method: Route["method"]) =>
+    new Set(hot.filter((route) => route.method === method).map(({ path }) => path));
+  const paths: Record<string, Set<string>> = { GET: pathsBy("get"), POST: pathsBy("post") };
   const run = async (exchange: Exchange) => {
     try {
       await answer(exchange as unknown as Context);
+      readRest(exchange.req);
       exchange.send();
     } catch (error) {
       exchange.koa().onerror(error as Error);
@@ -29,20 +33,28 @@ export function createFastLane(
   };
   return (req, res) => {
     const path = pathOf(req);
-    if (req.method !== "GET" || !paths.has(path) || hasBody(req)) return undefined;
+    if (!paths[req.method ?? ""]?.has(path) || !isSmall(req)) return undefined;
     return run(new Exchange(app, req, res, path));
   };
 }
 
-/** They answer JSON, or nothing, to a GET of one address: that is all that an `Exchange` knows. */
+/** They answer JSON, or nothing, to what was sent to one address: that is all that an `Exchange` knows. */
 function hotRoutes(routes: Routes): Route[] {
   return Object.entries(routes).flatMap(([operationId, route]) => {
     if (!route.hot) return [];
-    const { method, path, returns } = route;
+    const { method, path, form, returns } = route;
+    const isSimple = (method === "get" || method === "post") && !path.includes(":") && !form;
     const answersJson = Array.isArray(returns) && returns[2] !== "export";
-    if (method === "get" && !path.includes(":") && answersJson) return [route];
-    throw new Error(`${operationId} cannot be hot: it is no GET of one address that answers JSON`);
+    if (isSimple && answersJson) return [route];
+    throw new Error(
+      `${operationId} cannot be hot: it is no GET or POST of one address that takes and answers JSON`,
+    );
   });
+}
+
+/** What was refused before it was read: the next request comes after it. */
+function readRest(req: IncomingMessage): void {
+  if (hasBody(req) && !req.readableEnded) req.resume();
 }
 
 function pathOf({ url = "" }: IncomingMessage): string {

@@ -136,7 +136,7 @@ interface Declaration<P, Q, B, F, A extends Access, R extends Returns> {
    * them, which a test asks of every door there is.
    */
   door?: true;
-  /** True for what is asked in crowds: a GET of one address that answers JSON, which then costs a fraction. */
+  /** True for what comes in crowds: a GET or POST of one address that takes and answers JSON, which then costs a fraction. */
   hot?: true;
   /** True when the answer holds a secret: it is never kept, so an Idempotency-Key is not honoured. */
   secret?: true;

@@ -4,6 +4,7 @@ import type { Registry } from "prom-client";
 import type { Database } from "../models/database.ts";
 import type { DownloadCounter } from "../models/packages/index.ts";
 import type { Bus } from "../platform/bus.ts";
+import type { CardCodes } from "../platform/card-codes.ts";
 import type { Env } from "../platform/env.ts";
 import type { Federation } from "../platform/federation/index.ts";
 import type { Limiter } from "../platform/limiter.ts";
@@ -35,6 +36,8 @@ export interface Services {
   downloads: DownloadCounter;
   /** Signs tokens and links, seals columns: `deriveKey` makes one key per purpose out of it. */
   secretKey: string;
+  /** Hashes and seals the codes of cards. */
+  cardCodes: CardCodes;
   passwords: Passwords;
   objects: ObjectStore;
   limiter: Limiter;

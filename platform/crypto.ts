@@ -39,7 +39,14 @@ export function sha256(bytes: string | Uint8Array): string {
 }
 
 /** What our keys are made for; a key for one purpose says nothing about the others. */
-export type KeyPurpose = "access-tokens" | "challenges" | "codes" | "columns" | "links";
+export type KeyPurpose =
+  | "access-tokens"
+  | "card-codes"
+  | "card-hashes"
+  | "challenges"
+  | "codes"
+  | "columns"
+  | "links";
 
 /** 256 bits for one purpose out of the platform's secret key (HKDF, RFC 5869). */
 export function deriveKey(secretKey: string, purpose: KeyPurpose): Buffer {

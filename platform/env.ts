@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { QUEUES } from "../domain/queues.ts";
+import { CARD_VARIABLES } from "./env-cards.ts";
 import {
   FEDERATION_VARIABLES,
   federationFaults,
@@ -191,6 +192,7 @@ const VARIABLES = {
     doc: 'Path of a JSON file {"secrets": {NAME: TEXT}, "files": {NAME: PATH}, "values": {NAME: TEXT}} that pipelines refer to by name',
   },
   ...PACKAGE_VARIABLES,
+  ...CARD_VARIABLES,
   DELIVERY: {
     rule: z.enum(DELIVERY_MODES).default("stream"),
     doc: "Who sends the bytes of packages: stream is the API, redirect the S3 server by an address good for a minute, accel the nginx before the API (docs/operations/delivery.md)",

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Client } from "@temporalio/client";
 import type { Logger } from "pino";
 import { openLocalBus, openRedisBus, type Bus } from "./bus.ts";
+import { type CardCodes, cardKeys, openCardCodes } from "./card-codes.ts";
 import type { Env } from "./env.ts";
 import { type Fault, openFaults } from "./faults.ts";
 import { ensureKeys, type Keys } from "./keys.ts";
@@ -15,6 +16,7 @@ export interface Resources {
   env: Env;
   log: Logger;
   keys: Keys;
+  cardCodes: CardCodes;
   objects: ObjectStore;
   bus: Bus;
   temporal: Client;
@@ -37,6 +39,7 @@ export async function openResources(env: Env, part: string): Promise<Resources> 
     env,
     log,
     keys,
+    cardCodes: openCardCodes(cardKeys(keys.secretKey, env.CARD_KEYS)),
     objects,
     bus,
     temporal: temporal.client,

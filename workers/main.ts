@@ -244,6 +244,7 @@ function secretsOf(env: Env, { keys }: Resources): string[] {
     env.ADMIN_PASSWORD,
     env.DATABASE_URL,
     env.REDIS_URL,
+    ...env.CARD_KEYS.map(({ secret }) => secret),
   ];
   return secrets.filter((secret) => secret !== undefined);
 }

@@ -1,6 +1,5 @@
 /** The one list of what a worker serves. */
-export { ledgerReconciliation } from "./billing.ts";
-export { rechargePayment } from "./billing/payments.ts";
+export { holdExpiry, ledgerReconciliation, rechargePayment } from "./billing/index.ts";
 export { codeDelivery } from "./accounts.ts";
 export {
   packageBuild,

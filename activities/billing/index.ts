@@ -1,7 +1,10 @@
 import { checkBalances, type Checked, noteDifferences } from "../../models/billing/index.ts";
 import { inTransaction } from "../../models/database.ts";
+import { createFundsActivities } from "./funds.ts";
 import { createPaymentActivities } from "./payments.ts";
 import type { BillingTools } from "./tools.ts";
+
+export type { FundsOrder } from "./funds.ts";
 
 /** So many stretches of balances are compared before the workflow hears of it. */
 const STRETCHES = 20;
@@ -10,6 +13,7 @@ const STRETCHES = 20;
 export function createBillingActivities(tools: BillingTools) {
   const { database } = tools;
   return {
+    ...createFundsActivities(tools),
     ...createPaymentActivities(tools),
 
     /** Twice: it only looks. */

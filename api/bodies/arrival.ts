@@ -7,6 +7,12 @@ const LINGER = { bytes: 64 * 1024 * 1024, ms: 10_000, silentMs: 1000 };
 /** A rest this small is read to its end, and the connection kept. */
 const SMALL_BYTES = 64 * 1024;
 
+/** True when what the client has to send is small, or nothing, and it does not wait with it. */
+export function isSmall({ headers }: IncomingMessage): boolean {
+  if (headers["transfer-encoding"] !== undefined || headers.expect !== undefined) return false;
+  return Number(headers["content-length"] ?? 0) <= SMALL_BYTES;
+}
+
 /** True when the request says that it has a body. */
 export function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
@@ -27,8 +33,7 @@ export function answerBeforeBodyEnds(): Middleware {
     await next();
     const { req, res } = ctx;
     if (!hasBody(req) || ctx.respond === false || res.destroyed) return;
-    const bytes = Number(req.headers["content-length"] ?? Infinity);
-    if (req.complete || (bytes <= SMALL_BYTES && req.headers.expect === undefined)) {
+    if (req.complete || isSmall(req)) {
       req.resume();
       return;
     }

@@ -53,9 +53,24 @@ function asking(does: keyof typeof outcomes, given: Partial<Route> = {}): Route 
   };
 }
 
+/** The same as a POST, which says what it was sent. */
+function telling(given: Partial<Route> = {}): Route {
+  const told = route({
+    method: "post",
+    path: "/asking",
+    summary: "What many tell",
+    access: "packages:query",
+    dialect: "status",
+    body: z.strictObject({ word: z.string().max(20_000) }),
+    returns: [200, z.strictObject({ said: z.string() })],
+    handle: ({ body }) => ({ said: body.word }),
+  });
+  return { ...told, ...given };
+}
+
 /** All that can be seen of one request: every byte that came back, what was logged, what was counted. */
 async function seen(asked: Route, given: Seen): Promise<unknown> {
-  const { headers, actor = ADMIN, path = "/asking", env, isOver } = given;
+  const { headers, actor = ADMIN, path = "/asking", body = "", env, isOver } = given;
   const limiter = openLimiter();
   const take: Limiter["take"] = async () => OVER;
   const services = { limiter: isOver ? { ...limiter, take } : limiter };
@@ -68,7 +83,8 @@ async function seen(asked: Route, given: Seen): Promise<unknown> {
     ...headers,
   };
   const lines = Object.entries(sent).map(([name, value]) => `${name}: ${value}\r\n`);
-  const answer = await sendBytes(api.address, `GET ${path} HTTP/1.1\r\n${lines.join("")}\r\n`);
+  const head = `${asked.method.toUpperCase()} ${path} HTTP/1.1\r\n${lines.join("")}\r\n`;
+  const answer = await sendBytes(api.address, head, body);
   await vi.waitFor(() => {
     expect(api.logged.at(-1)).toMatchObject({ msg: "request answered" });
   }, 20_000);
@@ -91,6 +107,7 @@ interface Seen {
   headers?: Record<string, string>;
   actor?: Actor | null;
   path?: string;
+  body?: string | Buffer;
   env?: Record<string, string>;
   isOver?: true;
 }
@@ -135,8 +152,64 @@ describe("a hot route cannot be told from another", () => {
   });
 });
 
-test("a route that the fast lane cannot answer is not started with", async () => {
-  const asked = asking("answers", { hot: true, path: "/asking/:id" });
+describe("a hot POST cannot be told from another", () => {
+  const json = (body: string | Buffer, more: Record<string, string> = {}): Seen => ({
+    headers: { "Content-Type": "application/json", "Content-Length": `${body.length}`, ...more },
+    body,
+  });
+  const good = '{"word":"good"}';
+  const chunked = { "Content-Type": "application/json", "Transfer-Encoding": "chunked" };
+  const cases: Record<string, Seen> = {
+    "when it is told something": json(good),
+    "when the type says how it is written": json(good, {
+      "Content-Type": "Application/JSON;charset=UTF-8",
+    }),
+    "when the type is one of JSON's": json(good, { "Content-Type": "application/problem+json" }),
+    "when the type is another": json(good, { "Content-Type": "text/plain" }),
+    "when it is written in another way": json(good, {
+      "Content-Type": "application/json; charset=utf-16",
+    }),
+    "when it is compressed": json(good, { "Content-Encoding": "gzip" }),
+    "when it is no JSON": json('{"word":'),
+    "when it is no text": json(Buffer.from([0x22, 0xff, 0x22])),
+    "when it is another thing": json('{"word":7,"more":true}'),
+    "when there is nothing": json(""),
+    "when there is much": json(JSON.stringify({ word: "x".repeat(19_000) })),
+    "when there is too much": json(JSON.stringify({ word: "x".repeat(100_000) })),
+    "when it comes in chunks": { headers: chunked, body: 'f\r\n{"word":"good"}\r\n0\r\n\r\n' },
+    "when it waits to be let in": json(good, { Expect: "100-continue" }),
+    "when the caller may not": { ...json(good), actor: STRANGER },
+    "when there were too many": { ...json(good), isOver: true },
+  };
 
-  await expect(startApi({ routes: { asked } })).rejects.toThrow(/asked cannot be hot/);
+  test.each(Object.entries(cases))("%s", async (_, given) => {
+    const ordinary = await seen(telling(), given);
+    const hot = await seen(telling({ hot: true }), given);
+
+    expect(hot).toEqual(ordinary);
+  });
+
+  test("what was refused before it was read does not stand before the next request", async () => {
+    const api = await startApi({ routes: { told: telling({ hot: true }) } });
+    const request = (key: string, connection: string) =>
+      `POST /asking HTTP/1.1\r\nHost: longhaul\r\nX-API-Key: ${key}\r\nConnection: ${connection}\r\n` +
+      `Content-Type: application/json\r\nContent-Length: ${good.length}\r\n\r\n${good}`;
+
+    const answers = await sendBytes(
+      api.address,
+      request("nobody's", "keep-alive") + request(api.tokenOf(ADMIN), "close"),
+    );
+
+    expect(answers.match(/HTTP\/1.1 \d+/g)).toEqual(["HTTP/1.1 403", "HTTP/1.1 200"]);
+    expect(answers).toContain('{"status":"success","said":"good"}');
+  });
 });
+
+test.each<Partial<Route>>([{ path: "/asking/:id" }, { method: "put" }, { returns: "page" }])(
+  "a route that the fast lane cannot answer is not started with: %o",
+  async (given) => {
+    const asked = asking("answers", { hot: true, ...given });
+
+    await expect(startApi({ routes: { asked } })).rejects.toThrow(/asked cannot be hot/);
+  },
+);

@@ -15,6 +15,7 @@ import { refusal } from "../../domain/errors.ts";
 import type { Database } from "../../models/database.ts";
 import { openDownloadCounter } from "../../models/packages/index.ts";
 import { openLocalBus, type Parent } from "../../platform/bus.ts";
+import { cardKeys, openCardCodes } from "../../platform/card-codes.ts";
 import { createPasswords } from "../../platform/passwords.ts";
 import { openPayments } from "../../platform/payments/index.ts";
 import { openOutbound } from "../../platform/outbound.ts";
@@ -185,6 +186,7 @@ async function openServices(
     metrics: new Registry(),
     readiness: async () => ({ ready: true, checks: {}, warnings: [] }),
     secretKey: env.SECRET_KEY!,
+    cardCodes: openCardCodes(cardKeys(env.SECRET_KEY!, env.CARD_KEYS)),
     passwords: createPasswords(),
     database,
     federation,

@@ -1,0 +1,33 @@
+import { z } from "zod";
+import { OWN_CARD_KEY } from "./card-codes.ts";
+import { words } from "./env-rules.ts";
+
+const cardKey = z
+  .string()
+  .regex(
+    /^[a-z0-9-]{1,16}:[^:]{32,}$/,
+    "must be ID:SECRET with at least 32 characters in each secret, separated by commas",
+  )
+  .transform((text) => {
+    const [id, secret] = text.split(":") as [string, string];
+    return { id, secret };
+  });
+
+/** The variables of cards. */
+export const CARD_VARIABLES = {
+  CARD_KEYS: {
+    rule: words
+      .pipe(z.array(cardKey))
+      .refine(
+        (keys) => new Set(keys.map(({ id }) => id)).size === keys.length,
+        "must not name an id twice",
+      )
+      .refine(
+        (keys) => keys.every(({ id }) => id !== OWN_CARD_KEY),
+        `must not name the id ${OWN_CARD_KEY}, which is SECRET_KEY's`,
+      )
+      .default([]),
+    secret: true,
+    doc: "Keys that hash, seal and vouch for cards, as ID:SECRET separated by commas, the one for new cards first; older ones stay behind it (docs/operations/cards.md). SECRET_KEY serves when not given",
+  },
+} as const satisfies Record<string, { rule: z.ZodType; doc: string; secret?: boolean }>;
