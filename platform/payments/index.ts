@@ -2,12 +2,7 @@ import type { PaymentSettings } from "../env-payments.ts";
 import { openAlipay } from "./alipay.ts";
 import type { PaymentProvider } from "./payment.ts";
 
-export {
-  PaymentFailure,
-  type PaymentOrder,
-  type PaymentProvider,
-  type PaymentReport,
-} from "./payment.ts";
+export { PaymentFailure, type PaymentProvider } from "./payment.ts";
 
 /** Where Alipay tells of payments. */
 export const ALIPAY_NOTIFICATION_PATH = "/api/v1/billing/alipay/notification";
