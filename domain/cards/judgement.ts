@@ -16,7 +16,7 @@ export interface CardFacts {
 }
 
 /** Whether a card's time is over. The moment of its end is beyond it. */
-export function isOver({ expireAt }: Pick<CardFacts, "expireAt">, now: Date): boolean {
+function isOver({ expireAt }: Pick<CardFacts, "expireAt">, now: Date): boolean {
   return expireAt !== null && expireAt.getTime() <= now.getTime();
 }
 

@@ -115,10 +115,10 @@ async function activate(
 }
 
 /** A card's clock: its end, and what is due before. */
-export type Clock = Pick<Card, "expireAt" | "noticeAt" | "dueAt">;
+type Clock = Pick<Card, "expireAt" | "noticeAt" | "dueAt">;
 
 /** When a clock that ends at `expireAt` has something to say. A notice whose time has passed is not given. */
-export function clockOf(expireAt: Date | null, noticeSeconds: number | null, now: Date): Clock {
+function clockOf(expireAt: Date | null, noticeSeconds: number | null, now: Date): Clock {
   const notice = expireAt && noticeSeconds !== null ? secondsAfter(expireAt, -noticeSeconds) : null;
   const noticeAt = notice && notice > now ? notice : null;
   return { expireAt, noticeAt, dueAt: noticeAt ?? expireAt };
