@@ -14,6 +14,7 @@ import { tellReady } from "../platform/supervised.ts";
 import { readVersion } from "../platform/version.ts";
 import { createApp } from "./app.ts";
 import { rememberKeys } from "./key-memory.ts";
+import { openGuessGuard } from "./guess-guard.ts";
 import { listen } from "./listen.ts";
 import { createAuthenticator } from "./policies/accounts.ts";
 import { watchReadiness } from "./readiness.ts";
@@ -38,6 +39,7 @@ await runProcess("api", async (onStop) => {
   const federation = openFederation(env.federation, env.OUTBOUND_ALLOW);
   onStop(() => federation.close());
 
+  const limiter = openLimiter(redis, `${env.TEMPORAL_NAMESPACE}:`);
   const services: Services = {
     ...resources,
     database,
@@ -45,7 +47,8 @@ await runProcess("api", async (onStop) => {
     downloads: openDownloadCounter(database),
     metrics,
     version: readVersion(),
-    limiter: openLimiter(redis, `${env.TEMPORAL_NAMESPACE}:`),
+    limiter,
+    guesses: openGuessGuard({ ...resources, limiter, metrics, rate: env.LIMIT_CARD_GUESS }),
     secretKey,
     passwords: createPasswords({ breached: await readBreachedPasswords(env.BREACHED_PASSWORDS) }),
     readiness: watchReadiness({ ...resources, database, redis }),

@@ -11,6 +11,7 @@ import type { Limiter } from "../platform/limiter.ts";
 import type { ObjectStore } from "../platform/objects/index.ts";
 import type { Outbound } from "../platform/outbound.ts";
 import type { Passwords } from "../platform/passwords.ts";
+import type { GuessGuard } from "./guess-guard.ts";
 
 /** Whether the platform can do its work now, and what stands in the way. */
 export interface Readiness {
@@ -37,6 +38,8 @@ export interface Services {
   secretKey: string;
   /** Hashes and seals the codes of cards. */
   cardCodes: CardCodes;
+  /** Keeps them from being found by trying. */
+  guesses: GuessGuard;
   passwords: Passwords;
   objects: ObjectStore;
   limiter: Limiter;

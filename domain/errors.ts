@@ -70,6 +70,7 @@ export const REFUSALS = {
   "billing/shortfall-settled": 409,
   "billing/shortfall-not-covered": 403,
   "billing/price-not-found": 404,
+  "cards/too-many-guesses": 429,
   "operations/idempotency-in-flight": 409,
   "operations/idempotency-mismatch": 422,
   "packages/not-found": 404,

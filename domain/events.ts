@@ -25,6 +25,8 @@ export interface Events {
   "accounts.keys-changed": Record<string, never>;
   /** Somebody may do more or less than before: a role, a switched-off account, an ended session. */
   "accounts.rights-changed": Record<string, never>;
+  /** Too many codes of cards that do not exist were shown by an address or a machine. */
+  "card.guesser-blocked": { guesser: string; seconds: number };
   "outbox.filled": Record<string, never>;
   "package.run-changed": { packageId: string; runId: string };
   "package.log-grew": { runId: string };

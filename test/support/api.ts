@@ -6,6 +6,7 @@ import { pino } from "pino";
 import { Registry } from "prom-client";
 import { onTestFinished } from "vitest";
 import { createApp } from "../../api/app.ts";
+import { openGuessGuard } from "../../api/guess-guard.ts";
 import { listen } from "../../api/listen.ts";
 import type { Authenticate } from "../../api/middleware/sign-in.ts";
 import type { Routes } from "../../api/route.ts";
@@ -176,11 +177,15 @@ async function openServices(
   onTestFinished(() => federation.close());
   // Routes of the kernel's own tests keep nothing: opening a database for each would only cost time.
   const database = services?.database ?? (routes ? NO_DATABASE : await openTestDatabase());
+  const log = pino({ level: "debug" }, { write });
+  const metrics = new Registry();
+  const bus = services?.bus ?? openLocalBus(NO_PARENT);
+  const limiter = services?.limiter ?? openLimiter();
   return {
     env,
     version: "0.0.0-test",
-    log: pino({ level: "debug" }, { write }),
-    metrics: new Registry(),
+    log,
+    metrics,
     readiness: async () => ({ ready: true, checks: {}, warnings: [] }),
     secretKey: env.SECRET_KEY!,
     cardCodes: openCardCodes(cardKeys(env.SECRET_KEY!, env.CARD_KEYS)),
@@ -191,8 +196,9 @@ async function openServices(
     objects:
       services?.objects ??
       (await openObjectStore({ s3: undefined, folder: join(folder, "objects") })),
-    limiter: openLimiter(),
-    bus: openLocalBus(NO_PARENT),
+    limiter,
+    bus,
+    guesses: openGuessGuard({ limiter, bus, log, metrics, rate: env.LIMIT_CARD_GUESS }),
     temporal: temporal.client,
     outbound: openOutbound(env.OUTBOUND_ALLOW),
     ...services,
