@@ -16,6 +16,12 @@ export const PERMISSIONS = [
   "accounts:administer",
   "billing:read",
   "billing:administer",
+  "cards:read",
+  "cards:generate",
+  "cards:change",
+  "cards:export",
+  "cards:oversee",
+  "cards:administer",
   "webhooks:read",
   "webhooks:administer",
   "webhooks:oversee",
@@ -59,6 +65,8 @@ const READS = [
   ...VIEW,
   "pipelines:read",
   "billing:read",
+  "cards:read",
+  "cards:oversee",
   "webhooks:read",
   "webhooks:oversee",
 ] as const satisfies readonly Permission[];
@@ -68,8 +76,8 @@ export const ROLES = {
   admin: PERMISSIONS,
   operator: [...READS, "packages:run", "packages:resolve"],
   support: [...READS, "audit:read", "accounts:read"],
-  /** What it sells, and may do with that, comes with cards. */
-  seller: [],
+  /** All of it reaches the cards of what the seller sells, and no others: that would be `cards:oversee`. */
+  seller: ["cards:read", "cards:generate", "cards:change", "cards:export"],
   user: [],
 } as const satisfies Record<string, readonly Permission[]>;
 

@@ -1,6 +1,7 @@
 import type { Define } from "./database.ts";
 import { defineAccounts } from "./accounts.ts";
 import { defineBilling } from "./billing/index.ts";
+import { defineCards } from "./cards/index.ts";
 import { defineOperations } from "./operations.ts";
 import { definePackages } from "./packages/index.ts";
 import { definePipelines } from "./pipelines.ts";
@@ -10,6 +11,7 @@ import { defineWebhooks } from "./webhooks/index.ts";
 export const MODELS: readonly Define[] = [
   defineAccounts,
   defineBilling,
+  defineCards,
   defineOperations,
   definePackages,
   definePipelines,

@@ -22,6 +22,7 @@ import type { ObjectStore } from "../platform/objects/index.ts";
 
 const REPORT_MS = 4_000;
 const TIDY_MS = 60_000;
+const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
 interface ChoreTools {
@@ -40,10 +41,14 @@ export async function startChores(
     chore().catch((error: unknown) => tools.log.warn({ err: error }, "chore failed"));
   const tell = async () => reportWorker(tools.database, { ...report, tools: await findTools() });
   await tell();
+  // Each hold has a workflow that ends it in time; this is for those whose workflow got lost.
+  const endOverdue = () => endAbandonedHolds(tools.database);
   await attempt(() => tidy(tools));
+  await attempt(endOverdue);
   const timers = [
     setInterval(() => void attempt(tell), REPORT_MS),
     setInterval(() => void attempt(() => tidy(tools)), TIDY_MS),
+    setInterval(() => void attempt(endOverdue), HOUR_MS),
   ];
   return async () => {
     timers.forEach(clearInterval);
@@ -51,7 +56,7 @@ export async function startChores(
   };
 }
 
-/** Ends what nobody ended: staged objects, holds and the like, whose process died or whose time has come. */
+/** Ends what nobody ended: staged objects and the like, whose process died or whose time has come. */
 async function tidy({ database, objects }: ChoreTools): Promise<void> {
   for (const key of await expiredStaged(database)) {
     if (!(await claimExpired(database, key))) continue;
@@ -59,7 +64,6 @@ async function tidy({ database, objects }: ChoreTools): Promise<void> {
     await objects.delete(key);
     await forgetStaged(database, key);
   }
-  await endAbandonedHolds(database);
   await forgetExpiredKeys(database);
   await forgetCodes(database, new Date());
   await forgetEndedSessions(database, new Date(Date.now() - DAY_MS));

@@ -100,7 +100,8 @@ async function deliverOnce(
 }
 
 async function deliver(temporal: Client, message: OutboxMessage): Promise<void> {
-  const { workflow, workflowId, input, command, summary, kind, subject, headers } = message;
+  const { workflow, workflowId, input, command, startAt, summary, kind, subject } = message;
+  const delayMs = startAt ? startAt.getTime() - Date.now() : 0;
   const start = {
     workflowId,
     taskQueue: QUEUES.orchestrator,
@@ -113,9 +114,13 @@ async function deliver(temporal: Client, message: OutboxMessage): Promise<void> 
       { key: SEARCH_ATTRIBUTES.subject, value: subject },
     ],
   };
+  const { headers } = message;
   const caller = { actor: headers.actorName ?? "longhaul", requestId: headers.requestId ?? "" };
   await onBehalfOf(caller, async () => {
-    if (!command) return void (await temporal.workflow.start(workflow, start));
+    if (!command) {
+      const later = delayMs > 0 ? { startDelay: delayMs } : {};
+      return void (await temporal.workflow.start(workflow, { ...start, ...later }));
+    }
     await temporal.workflow.startUpdateWithStart(command.update, {
       args: [command.argument],
       updateId: command.id,

@@ -1,5 +1,5 @@
 /** The one list of what a worker serves. */
-export { ledgerReconciliation } from "./billing.ts";
+export { holdExpiry, ledgerReconciliation } from "./billing/index.ts";
 export { codeDelivery } from "./accounts.ts";
 export {
   packageBuild,

@@ -1,13 +1,19 @@
 import { checkBalances, type Checked, noteDifferences } from "../../models/billing/index.ts";
 import { inTransaction } from "../../models/database.ts";
+import { createFundsActivities } from "./funds.ts";
 import type { BillingTools } from "./tools.ts";
+
+export type { FundsOrder } from "./funds.ts";
 
 /** So many stretches of balances are compared before the workflow hears of it. */
 const STRETCHES = 20;
 
 /** Everything here may run twice. Each comment says why that does no harm. */
-export function createBillingActivities({ database }: BillingTools) {
+export function createBillingActivities(tools: BillingTools) {
+  const { database } = tools;
   return {
+    ...createFundsActivities(tools),
+
     /** Twice: it only looks. */
     async compareBalances({ after }: { after: string }): Promise<Checked> {
       const whole: Checked = { after, accounts: 0, operations: 0, differences: [] };

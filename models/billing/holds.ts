@@ -2,9 +2,11 @@ import { literal, Op, type Transaction } from "sequelize";
 import { v7 as newId } from "uuid";
 import { type HoldState, splitCharge } from "../../domain/billing.ts";
 import { refusal } from "../../domain/errors.ts";
+import { workflowId } from "../../domain/ids.ts";
 import type { Fen } from "../../domain/money.ts";
 import type { Origin } from "../accounts/audit.ts";
 import type { Database } from "../database.ts";
+import { enqueue } from "../operations.ts";
 import { auditMoney } from "./audit.ts";
 import {
   findOperation,
@@ -29,7 +31,10 @@ export interface HoldOrder {
   description?: string | null;
 }
 
-/** Keeps money for some work, until it is charged, released, or its time has come. Refuses what the balance lacks. */
+/**
+ * Keeps money for some work, until it is charged, released, or its time has come, for which a workflow waits. Refuses
+ * what the balance lacks.
+ */
 export async function holdFunds(order: HoldOrder, transaction: Transaction): Promise<Hold> {
   const { holdId, accountId, amountFen, expiresAt } = order;
   const before = await Hold.findByPk(holdId, { transaction });
@@ -53,7 +58,7 @@ export async function holdFunds(order: HoldOrder, transaction: Transaction): Pro
     if (since) return sameHold(since, order);
     throw insufficientBalance();
   }
-  return Hold.create(
+  const hold = await Hold.create(
     {
       id: holdId,
       accountId,
@@ -67,6 +72,25 @@ export async function holdFunds(order: HoldOrder, transaction: Transaction): Pro
     },
     { transaction },
   );
+  await orderExpiry(hold, transaction);
+  return hold;
+}
+
+/** An extension tells the workflow nothing: when it wakes it asks the row. */
+function orderExpiry({ id, expiresAt }: Hold, transaction: Transaction): Promise<void> {
+  const message = {
+    id: newId(),
+    workflow: "holdExpiry",
+    workflowId: workflowId("hold", id),
+    input: { holdId: id },
+    command: null,
+    startAt: expiresAt,
+    summary: "Money held for some work, until its time has come",
+    kind: "hold",
+    subject: id,
+    headers: {},
+  };
+  return enqueue(message, transaction);
 }
 
 function sameHold(hold: Hold, { accountId, amountFen }: HoldOrder): Hold {

@@ -1,6 +1,7 @@
 export {
   abandonHold,
   captureHold,
+  type Captured,
   type CaptureOrder,
   extendHold,
   findHold,
@@ -12,7 +13,15 @@ export {
   settleShortfall,
 } from "./holds.ts";
 export { listBills, listTransactions } from "./lists.ts";
-export { endAbandonedHolds, orderCapture, orderHold, orderRefund, orderRelease } from "./orders.ts";
+export {
+  captureForWork,
+  endAbandonedHolds,
+  holdForWork,
+  orderCapture,
+  orderHold,
+  orderRefund,
+  orderRelease,
+} from "./orders.ts";
 export { inLedger } from "./posting.ts";
 export { quote, setPrices } from "./prices.ts";
 export { checkBalances, type Checked, noteDifferences } from "./reconciliation.ts";

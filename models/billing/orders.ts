@@ -8,6 +8,7 @@ import {
   abandonHold,
   type Captured,
   captureHold,
+  type CaptureOrder,
   findHold,
   holdFunds,
   type HoldOrder,
@@ -31,6 +32,26 @@ export async function orderHold(
     await auditMoney(origin, "billing.held", aboutHold(hold.id, after), transaction);
     return hold;
   });
+}
+
+/** Keeps money for a usage, as a workflow orders: at today's prices, or, when it is asked again, at those of the first time. */
+export async function holdForWork(
+  database: Database,
+  { usage, ...order }: Omit<HoldOrder, "amountFen" | "priceVersion"> & { usage: Usage },
+): Promise<Hold> {
+  const before = await Hold.findByPk(order.holdId, { attributes: ["priceVersion"] });
+  const price = await quote(usage, before?.priceVersion);
+  return inLedger(database, (transaction) => holdFunds({ ...order, ...price }, transaction));
+}
+
+/** Charges for what was used of a hold, at the prices of the hold, as a workflow orders. */
+export async function captureForWork(
+  database: Database,
+  { usage, ...order }: Omit<CaptureOrder, "amountFen"> & { usage: Usage },
+): Promise<Captured> {
+  const { priceVersion } = await findHold(order.holdId);
+  const { amountFen } = await quote(usage, priceVersion);
+  return inLedger(database, (transaction) => captureHold({ ...order, amountFen }, transaction));
 }
 
 /** Charges for what was used of a hold, at the prices of the hold, as an administrator orders; the rest becomes free. */

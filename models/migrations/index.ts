@@ -19,10 +19,12 @@ import { createTotp } from "./20261121T1250-create-totp.ts";
 import { createWechat } from "./20261121T1260-create-wechat.ts";
 import { createOidc } from "./20261121T1270-create-oidc.ts";
 import { createLedger } from "./20261121T1300-create-ledger.ts";
+import { delayWorkflows } from "./20261121T1350-delay-workflows.ts";
 import { createRoles } from "./20261121T1400-create-roles.ts";
 import { createTeams } from "./20261121T1410-create-teams.ts";
 import { demandApproval } from "./20261121T1420-demand-approval.ts";
 import { indexSessions } from "./20261121T1430-index-sessions.ts";
+import { createCards } from "./20261121T1500-create-cards.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, oldest first: a list and not a folder, so that compiled and uncompiled programs agree. */
@@ -48,8 +50,10 @@ export const MIGRATIONS: readonly Migration[] = [
   createWechat,
   createOidc,
   createLedger,
+  delayWorkflows,
   createRoles,
   createTeams,
   demandApproval,
   indexSessions,
+  createCards,
 ];

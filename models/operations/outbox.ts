@@ -20,6 +20,8 @@ export interface OutboxMessage {
   input: unknown;
   /** An update that is sent together with the start; its id makes a second delivery harmless. */
   command: { update: string; id: string; argument: unknown } | null;
+  /** Until then the started workflow is there and does nothing; at once when not given. Not together with a command. */
+  startAt?: Date | null;
   /** One line for people who look at the workflow. */
   summary: string;
   kind: string;
@@ -37,6 +39,7 @@ export class OutboxEntry
   declare workflowId: string;
   declare input: unknown;
   declare command: OutboxMessage["command"];
+  declare startAt: CreationOptional<Date | null>;
   declare summary: string;
   declare kind: string;
   declare subject: string;
@@ -133,6 +136,7 @@ export function defineOutbox(sequelize: Sequelize): void {
       workflowId: text(200),
       input: json(),
       command: json({ allowNull: true }),
+      startAt: moment({ allowNull: true }),
       summary: text(200),
       kind: text(32),
       subject: text(64),

@@ -30,6 +30,16 @@ const STAYING = [
   // It goes out as a file of its own.
   "audit_entries",
   "audit_heads",
+  // Cards belong to their sellers, and their codes to this platform's keys.
+  "card_batches",
+  "card_counts",
+  "card_machines",
+  "card_policies",
+  "card_products",
+  "card_sellers",
+  "card_uses",
+  "card_wheels",
+  "cards",
   // People, and what they own, stay with their platform: packages move, money does not.
   "holds",
   "idempotency_keys",

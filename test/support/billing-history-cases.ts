@@ -1,8 +1,8 @@
 import type { WorkflowHandle } from "@temporalio/client";
 import { QUEUES } from "../../domain/queues.ts";
-import { ledgerReconciliation } from "../../workflows/billing.ts";
+import { holdExpiry, ledgerReconciliation } from "../../workflows/billing/index.ts";
 import { resolveParked } from "../../workflows/helpers/parking.ts";
-import { fakeBilling } from "./fakes/billing-activities.ts";
+import { fakeBilling, type FakeFunds, fakeFunds } from "./fakes/billing-activities.ts";
 import type { HistoryCase } from "./history-cases.ts";
 import { until } from "./until.ts";
 
@@ -18,12 +18,41 @@ const reconciled =
     return handle;
   };
 
-/** The recorded lives of what watches over the ledger. */
+/** The end of a hold, which is extended once, by a second; then `end` happens to it, or nothing. */
+const expired =
+  ({ hold }: FakeFunds, end?: (typeof hold)["state"]): HistoryCase["live"] =>
+  async (client, workflowId) => {
+    hold.expiresAt = Date.now() + 2_000;
+    const handle = await client.workflow.start(holdExpiry, {
+      taskQueue: QUEUES.orchestrator,
+      workflowId,
+      args: [{ holdId: "h" }],
+      startDelay: "1 second",
+    });
+    if (end) hold.state = end;
+    await handle.result();
+    return handle;
+  };
+
+/** The recorded lives of holds, and of what watches over the ledger. */
 export function billingCases(): HistoryCase[] {
   const wrong = fakeBilling([1, 1, 0]);
   const given = fakeBilling([1]);
+  const [abandoned, captured] = [fakeFunds(), fakeFunds()];
   const by = { reason: "seen", by: "admin" };
   return [
+    {
+      workflow: "holdExpiry",
+      name: "extended-and-abandoned",
+      activities: () => abandoned.activities,
+      live: expired(abandoned),
+    },
+    {
+      workflow: "holdExpiry",
+      name: "captured",
+      activities: () => captured.activities,
+      live: expired(captured, "captured"),
+    },
     {
       workflow: "ledgerReconciliation",
       name: "balanced",

@@ -1,3 +1,4 @@
+import { PERMISSIONS } from "../../domain/accounts.ts";
 import { isFinal, type RunState } from "../../domain/packages.ts";
 import type { SamplePackage } from "../../scripts/demo/sample-package.ts";
 import type { Answer, CallGiven } from "./api.ts";
@@ -46,7 +47,7 @@ export interface PackageClient {
   link(id: string, type?: string, at?: number): string;
 }
 
-const SCOPES = ["query", "read", "upload", "publish", "administer", "original"];
+const SCOPES = PERMISSIONS.filter((permission) => permission.startsWith("packages:"));
 
 /** Signs in. Throws when it is refused. */
 export async function signIn(
@@ -67,7 +68,7 @@ export async function openClient(
 ): Promise<PackageClient> {
   const [address] = addresses as [string];
   const made = await send(address, "POST", "/api/v1/api-keys", {
-    json: { name: "tests", scopes: SCOPES.map((verb) => `packages:${verb}`) },
+    json: { name: "tests", scopes: SCOPES },
     headers: { authorization: `Bearer ${accessToken}` },
   });
   const key: string = made.body.key;

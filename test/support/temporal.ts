@@ -53,6 +53,7 @@ export async function withWorkers<T>(
 export async function withTimeSkipping<T>(
   activities: FakeActivities,
   body: (bench: TimeSkippingBench) => Promise<T>,
+  { workflowBundle = given("workflowBundle") } = {},
 ): Promise<T> {
   const { path } = given("timeSkipping");
   const environment = await TestWorkflowEnvironment.createTimeSkipping({
@@ -62,7 +63,7 @@ export async function withTimeSkipping<T>(
     const { client, nativeConnection: connection, sleep } = environment;
     const { namespace } = client.options;
     await addSearchAttributes(environment.connection, namespace);
-    const stage: Stage = { client, connection, namespace, ...given("workflowBundle") };
+    const stage: Stage = { client, connection, namespace, ...workflowBundle };
     return await runWorkers(stage, Object.values(QUEUES), activities, () =>
       body({ client, sleep, now: () => environment.currentTimeMs() }),
     );

@@ -1,14 +1,26 @@
 import { randomUUID } from "node:crypto";
+import { pino } from "pino";
 import { expect, test } from "vitest";
+import { createBillingActivities } from "../../activities/billing/index.ts";
+import { FIRST_PRICES } from "../../domain/billing.ts";
+import { workflowId } from "../../domain/ids.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { SEARCH_ATTRIBUTES } from "../../domain/search-attributes.ts";
-import { ledgerReconciliation } from "../../workflows/billing.ts";
+import { freeBalance, setPrices } from "../../models/billing/index.ts";
+import { openLocalBus } from "../../platform/bus.ts";
+import { newId } from "../../platform/crypto.ts";
+import { startRelay } from "../../workers/relay.ts";
+import { ledgerReconciliation } from "../../workflows/billing/index.ts";
 import { resolveParked } from "../../workflows/helpers/parking.ts";
+import { openTestDatabase } from "../support/database.ts";
 import { fakeBilling } from "../support/fakes/billing-activities.ts";
+import { accountsOf, makePurse } from "../support/ledger.ts";
 import { withWorkers } from "../support/temporal.ts";
 import { until } from "../support/until.ts";
+import { ORIGIN } from "../support/webhooks.ts";
 
 const ALL = Object.values(QUEUES);
+const NO_PARENT = { on: () => undefined, off: () => undefined };
 const start = () => ({ taskQueue: QUEUES.orchestrator, workflowId: randomUUID() });
 
 test("a ledger that adds up is compared to its end, and nobody is asked", async () => {
@@ -52,4 +64,44 @@ test("who gives up ends it, with what differs", async () => {
   });
 
   expect(found.differences).toHaveLength(1);
+});
+
+test("money that is held goes back by itself at the end, and stays charged where it was charged", async () => {
+  const database = await openTestDatabase();
+  const activities = createBillingActivities({ database });
+  const accountId = await makePurse(database, 1000);
+  const funds = { accountId, usage: { frames: 4 }, leaseSeconds: 1 };
+  await setPrices(database, { ...FIRST_PRICES, microYuanPerFrame: 1_000_000 }, ORIGIN);
+  const [left, used] = [newId(), newId()];
+
+  await withWorkers(ALL, activities, async ({ client }) => {
+    const stop = startRelay({
+      database,
+      temporal: client,
+      bus: openLocalBus(NO_PARENT),
+      log: pino({ level: "silent" }),
+      fault: () => undefined,
+    });
+    const first = await activities.holdFunds({ ...funds, holdId: left });
+    // What is asked again costs what it cost at first.
+    await setPrices(database, FIRST_PRICES, ORIGIN);
+    expect(await activities.holdFunds({ ...funds, holdId: left })).toEqual(first);
+    await activities.holdFunds({ ...funds, holdId: used });
+    const charge = { holdId: used, usage: { frames: 1 }, isFinal: true };
+    const charged = await activities.captureFunds(charge);
+    expect(charged).toEqual({ chargedFen: 50, missingFen: 0 });
+    expect(await activities.captureFunds(charge)).toEqual(charged);
+    expect(await freeBalance(accountId)).toBe(550);
+
+    const endOf = (holdId: string) =>
+      client.workflow
+        .getHandle(workflowId("hold", holdId))
+        .result()
+        .catch(() => undefined);
+    await until(async () => (await endOf(left)) === "abandoned");
+    expect(await endOf(used)).toBe("captured");
+    await stop();
+  });
+
+  expect(await accountsOf(accountId)).toMatchObject({ cached: { free: 950, held: 0 } });
 });

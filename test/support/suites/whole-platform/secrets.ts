@@ -50,6 +50,7 @@ export function describeSecrets(given: () => Installation): void {
       await expect(signIn(client.address, password)).rejects.toThrow("401");
       const again = await openClient([client.address], await signIn(client.address, renewed!));
       expect((await again.call("GET", "/api/v1/packages")).status).toBe(200);
+      given().password = renewed!;
     });
   });
 }

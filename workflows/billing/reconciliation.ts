@@ -1,9 +1,9 @@
 import { proxyActivities, setCurrentDetails } from "@temporalio/workflow";
-import type { BillingActivities } from "../activities/billing/index.ts";
-import { printYuan } from "../domain/money.ts";
-import { QUEUES } from "../domain/queues.ts";
-import { openParking } from "./helpers/parking.ts";
-import { enterStage } from "./helpers/stage.ts";
+import type { BillingActivities } from "../../activities/billing/index.ts";
+import { printYuan } from "../../domain/money.ts";
+import { QUEUES } from "../../domain/queues.ts";
+import { openParking } from "../helpers/parking.ts";
+import { enterStage } from "../helpers/stage.ts";
 
 const { compareBalances } = proxyActivities<BillingActivities>({
   taskQueue: QUEUES.io,

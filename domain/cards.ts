@@ -1,0 +1,69 @@
+/**
+ * The life of a card. `unused` has not been seen by any machine; `active` belongs to one; `suspended` waits for somebody
+ * to reinstate it; `expired` is over until somebody extends it; `banned` is over for good.
+ */
+export const CARD_STATES = ["unused", "active", "suspended", "expired", "banned"] as const;
+export type CardState = (typeof CARD_STATES)[number];
+
+/** An order that is taken back in time restores what was before, whatever stands here. */
+export const CARD_MOVES: Readonly<Record<CardState, readonly CardState[]>> = {
+  unused: ["active", "suspended", "expired", "banned"],
+  active: ["suspended", "expired", "banned"],
+  suspended: ["unused", "active", "expired", "banned"],
+  expired: ["active", "banned"],
+  banned: [],
+};
+
+/** What the contract's clients are told: what may not be used any more has expired. */
+export const CARD_STATUSES = ["UNUSED", "ACTIVE", "EXPIRED"] as const;
+export type CardStatus = (typeof CARD_STATUSES)[number];
+
+const STATUSES: Readonly<Record<CardState, CardStatus>> = {
+  unused: "UNUSED",
+  active: "ACTIVE",
+  suspended: "EXPIRED",
+  expired: "EXPIRED",
+  banned: "EXPIRED",
+};
+
+/** The contract's word for a state. */
+export function statusOf(state: CardState): CardStatus {
+  return STATUSES[state];
+}
+
+/** `queued` waits for its workflow; a batch that failed has the cards that it has, and may be ordered to go on. */
+export const BATCH_STATES = ["queued", "generating", "completed", "failed"] as const;
+export type BatchState = (typeof BATCH_STATES)[number];
+
+export const BATCH_MOVES: Readonly<Record<BatchState, readonly BatchState[]>> = {
+  queued: ["generating", "failed"],
+  generating: ["completed", "failed"],
+  completed: [],
+  failed: ["generating"],
+};
+
+/** From when on the term counts: the card's first use, its making, or a date that the policy names. */
+export const START_BASES = ["activation", "creation", "date"] as const;
+export type StartBasis = (typeof START_BASES)[number];
+
+/** Whether a card's time goes by while it is suspended. */
+export const SUSPENDED_CLOCKS = ["runs", "stops"] as const;
+export type SuspendedClock = (typeof SUSPENDED_CLOCKS)[number];
+
+/** What sees to it that a card's end is told: a workflow of its own, or the wheel of its shard. */
+export const CARD_TIMERS = ["run", "wheel"] as const;
+export type CardTimer = (typeof CARD_TIMERS)[number];
+
+/** How products are named. */
+export const PRODUCT_SLUG = /^[a-z0-9][a-z0-9-]{0,49}$/;
+
+/** The cards whose ends are looked after together. */
+export const CARD_SHARDS = 16;
+
+/** What stands for "no product" where cards are counted. */
+export const NO_PRODUCT = "00000000-0000-0000-0000-000000000000";
+
+/** The shard of a card, from the last digits of its UUID, which are chance. */
+export function shardOf(cardId: string): number {
+  return Number.parseInt(cardId.slice(-4), 16) % CARD_SHARDS;
+}

@@ -1,0 +1,13 @@
+export { countCards, sumCards } from "./counts.ts";
+export {
+  Card,
+  CardBatch,
+  CardCount,
+  CardMachine,
+  CardPolicy,
+  CardProduct,
+  CardSeller,
+  CardUse,
+  CardWheel,
+  defineCards,
+} from "./tables.ts";

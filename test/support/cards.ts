@@ -1,0 +1,44 @@
+import { createHash } from "node:crypto";
+import { type CardState, shardOf } from "../../domain/cards.ts";
+import { Card, CardBatch, CardPolicy, CardProduct, countCards } from "../../models/cards/index.ts";
+import { type Database, inTransaction } from "../../models/database.ts";
+import { newId } from "../../platform/crypto.ts";
+
+/** A new product. */
+export async function makeProduct(slug = `product-${newId().slice(-12)}`): Promise<CardProduct> {
+  return CardProduct.create({ id: newId(), slug, name: slug });
+}
+
+/** A new policy: an hour from the activation unless something else is said. */
+export async function makePolicy(given: Partial<CardPolicy> = {}): Promise<CardPolicy> {
+  const id = newId();
+  return CardPolicy.create({ id, name: id, productId: null, termSeconds: 3600, ...given });
+}
+
+/** A new batch, completed; its cards are yet to be made. */
+export async function makeBatch(given: Partial<CardBatch> = {}): Promise<CardBatch> {
+  const form = { codeLength: 10, alphabet: "plain", state: "completed" } as const;
+  return CardBatch.create({
+    id: newId(),
+    prefix: "VIP",
+    count: 1,
+    generated: 1,
+    ...form,
+    ...given,
+  });
+}
+
+/** A card as its batch makes it, counted; nobody knows its code unless `codeHash` is given. */
+export async function makeCard(
+  database: Database,
+  given: Partial<Card> & { state?: CardState } = {},
+): Promise<Card> {
+  const id = given.id ?? newId();
+  const codeHash = createHash("sha256").update(id).digest("hex");
+  const code = { prefix: "VIP", codeHash, codeTail: "0000", codeSealed: "sealed" };
+  return inTransaction(database, async (transaction) => {
+    const card = await Card.create({ id, ...code, shard: shardOf(id), ...given }, { transaction });
+    await countCards(card.productId ?? null, { [card.state]: 1 }, card.shard, transaction);
+    return card;
+  });
+}

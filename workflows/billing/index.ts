@@ -1,0 +1,2 @@
+export { holdExpiry } from "./expiry.ts";
+export { ledgerReconciliation } from "./reconciliation.ts";

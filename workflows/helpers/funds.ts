@@ -1,0 +1,66 @@
+import {
+  CancellationScope,
+  isCancellation,
+  proxyActivities,
+  sleep,
+  TemporalFailure,
+} from "@temporalio/workflow";
+import type { BillingActivities, FundsOrder } from "../../activities/billing/index.ts";
+import type { Usage } from "../../domain/billing.ts";
+import { QUEUES } from "../../domain/queues.ts";
+import { unlessCancelled } from "./cancellation.ts";
+
+const { holdFunds, extendFunds, captureFunds, releaseFunds } = proxyActivities<BillingActivities>({
+  taskQueue: QUEUES.io,
+  startToCloseTimeout: "30 seconds",
+  retry: { maximumInterval: "30 seconds" },
+});
+
+/** What paid work has used, and what else came of it. */
+export interface PaidWork<T> {
+  usage: Usage;
+  value: T;
+}
+
+/**
+ * Does `work` while the money for it is held: for `leaseSeconds` at a time, again and again for as long as it goes on.
+ * Then what it used is charged, or, when it failed or was cancelled, all is released. Where the workflow is ended
+ * without a word, the hold runs out. Refuses `billing/insufficient-balance` before anything is done.
+ */
+export async function onHeldFunds<T>(
+  order: FundsOrder,
+  work: () => Promise<PaidWork<T>>,
+): Promise<T> {
+  const { holdId } = order;
+  await holdFunds(order);
+  const extending = new CancellationScope();
+  const extended = extending.run(() => extendAgainAndAgain(order)).catch(unlessCancelled);
+  try {
+    const { usage, value } = await work();
+    await CancellationScope.nonCancellable(() => captureFunds({ holdId, usage, isFinal: true }));
+    return value;
+  } catch (error) {
+    // Anything else is a bug: the workflow waits for better code, and its money for the end of the lease.
+    if (error instanceof TemporalFailure) {
+      await CancellationScope.nonCancellable(() => releaseFunds({ holdId }));
+    }
+    throw error;
+  } finally {
+    extending.cancel();
+    await extended;
+  }
+}
+
+/** Half a lease before its end there is still time for an activity to be tried again. */
+async function extendAgainAndAgain({ holdId, leaseSeconds }: FundsOrder): Promise<void> {
+  for (;;) {
+    await sleep((leaseSeconds * 1000) / 2, { summary: "until the money is held for longer" });
+    try {
+      await extendFunds({ holdId, leaseSeconds });
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      // It ran out in an outage: what was done is charged all the same, out of the balance.
+      return;
+    }
+  }
+}
