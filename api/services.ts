@@ -5,6 +5,7 @@ import type { Database } from "../models/database.ts";
 import type { DownloadCounter } from "../models/packages/index.ts";
 import type { Bus } from "../platform/bus.ts";
 import type { CardCodes } from "../platform/card-codes.ts";
+import type { CardProofs } from "../platform/card-proofs.ts";
 import type { Env } from "../platform/env.ts";
 import type { Federation } from "../platform/federation/index.ts";
 import type { Limiter } from "../platform/limiter.ts";
@@ -40,6 +41,8 @@ export interface Services {
   cardCodes: CardCodes;
   /** Keeps them from being found by trying. */
   guesses: GuessGuard;
+  /** Signs what clients are told of them. */
+  cardProofs: CardProofs;
   passwords: Passwords;
   objects: ObjectStore;
   limiter: Limiter;

@@ -17,6 +17,7 @@ import type { Database } from "../../models/database.ts";
 import { openDownloadCounter } from "../../models/packages/index.ts";
 import { openLocalBus, type Parent } from "../../platform/bus.ts";
 import { cardKeys, openCardCodes } from "../../platform/card-codes.ts";
+import { openCardProofs } from "../../platform/card-proofs.ts";
 import { createPasswords } from "../../platform/passwords.ts";
 import { openOutbound } from "../../platform/outbound.ts";
 import { readEnv } from "../../platform/env.ts";
@@ -180,6 +181,7 @@ async function openServices(
   const log = pino({ level: "debug" }, { write });
   const metrics = new Registry();
   const bus = services?.bus ?? openLocalBus(NO_PARENT);
+  const keysOfCards = cardKeys(env.SECRET_KEY!, env.CARD_KEYS);
   const limiter = services?.limiter ?? openLimiter();
   return {
     env,
@@ -188,7 +190,8 @@ async function openServices(
     metrics,
     readiness: async () => ({ ready: true, checks: {}, warnings: [] }),
     secretKey: env.SECRET_KEY!,
-    cardCodes: openCardCodes(cardKeys(env.SECRET_KEY!, env.CARD_KEYS)),
+    cardCodes: openCardCodes(keysOfCards),
+    cardProofs: openCardProofs(keysOfCards),
     passwords: createPasswords(),
     database,
     federation,
