@@ -4,7 +4,7 @@ import type { Step } from "../context.ts";
 /** The request header whose text comes back in a signature. */
 export const NONCE_HEADER = "X-Nonce";
 /** What may stand in it: whoever wants a proof gets none for anything else. */
-export const NONCE = /^[\w-]{16,128}$/;
+const NONCE = /^[\w-]{16,128}$/;
 
 /** Signs what is answered by routes that are `proven`, a "no" as well, for clients that ask for it by a nonce. */
 export function proveAnswers(proofs: CardProofs): Step {
