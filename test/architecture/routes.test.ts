@@ -13,6 +13,8 @@ const all = Object.entries(routes);
 /** What anybody may ask without signing in. A route is added here on purpose or not at all. */
 const PUBLIC = [
   "GET /",
+  "GET /api/health",
+  "GET /api/status/:code",
   "GET /api/v1/packages/:id/install",
   "GET /api/v1/packages/:id/install.plist",
   "GET /api/v1/packages/:id/qr.png",
@@ -45,6 +47,7 @@ const PUBLIC = [
   "POST /api/v1/wechat/callback",
   "POST /api/v1/wechat/link-account",
   "POST /api/v1/wechat/qrcode",
+  "POST /api/validate",
 ];
 
 /** What changes something and needs no permission but being signed in: a caller's own things. */
