@@ -129,6 +129,6 @@ function createBlocks() {
 
 function tooMany(seconds: number): Error {
   return refusal("cards/too-many-guesses", "尝试次数过多，请稍后再试", {
-    headers: { "Retry-After": `${seconds}` },
+    headers: { "Retry-After": `${seconds}`, "X-RateLimit-Remaining": "0" },
   });
 }
