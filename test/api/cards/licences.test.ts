@@ -1,6 +1,6 @@
 import { decodeProtectedHeader, importJWK, jwtVerify } from "jose";
 import { describe, expect, test } from "vitest";
-import { validate } from "../../../examples/typescript/card-client.ts";
+import { type CardKeys, validate } from "../../../examples/typescript/card-client.ts";
 import { NOBODY, type StartedApi } from "../../support/api.ts";
 import { CODE, makePolicy, makeProduct, startWithCard } from "../../support/cards.ts";
 
@@ -9,9 +9,7 @@ const SHOWN = { code: CODE, machine_code: "PC-1" };
 const DAY_SECONDS = 86_400;
 
 const keysOf = async (api: StartedApi) =>
-  (await api.call(NOBODY, "GET", "/.well-known/card-keys.json")).body as {
-    keys: { kid: string }[];
-  };
+  (await api.call(NOBODY, "GET", "/.well-known/card-keys.json")).body as CardKeys;
 const ask = (api: StartedApi, json: object, nonce?: string) =>
   api.call(NOBODY, "POST", "/api/validate", {
     json,
