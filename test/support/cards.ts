@@ -1,6 +1,14 @@
 import { createHash } from "node:crypto";
 import { type CardState, shardOf } from "../../domain/cards.ts";
-import { Card, CardBatch, CardPolicy, CardProduct, countCards } from "../../models/cards/index.ts";
+import {
+  Card,
+  CardBatch,
+  type CardDefaults,
+  CardPolicy,
+  CardProduct,
+  countCards,
+  validateCard,
+} from "../../models/cards/index.ts";
 import { type Database, inTransaction } from "../../models/database.ts";
 import { newId } from "../../platform/crypto.ts";
 
@@ -41,4 +49,16 @@ export async function makeCard(
     await countCards(card.productId ?? null, { [card.state]: 1 }, card.shard, transaction);
     return card;
   });
+}
+
+/** Shows a card to the models; as the machine `PC-1` unless something else is said. */
+export function show(
+  database: Database,
+  { codeHash }: Pick<Card, "codeHash">,
+  given: { machineCode?: string; machineParts?: string[]; useId?: string; product?: string } = {},
+  defaults: Partial<CardDefaults> = {},
+) {
+  const { machineCode = "PC-1", machineParts = null, useId, product } = given;
+  const showing = { hashes: [codeHash], machine: { machineCode, machineParts }, product, useId };
+  return validateCard(database, showing, { termSeconds: 10_800, mostRuns: 100, ...defaults });
 }

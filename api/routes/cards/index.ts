@@ -1,0 +1,1 @@
+export { readCardHealth, readCardStatus, validateCode } from "./clients.ts";
