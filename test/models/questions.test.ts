@@ -5,15 +5,15 @@ import { type Ask, askTogether } from "../../models/questions.ts";
 function slowDatabase() {
   const state = { value: 1, asked: 0, isAway: false };
   const waiting: (() => void)[] = [];
-  const ask = ((_, [name]) => {
+  const read = (_: string, [name]: readonly unknown[]) => {
     state.asked++;
     const { value, isAway } = state;
-    return new Promise((resolve, reject) => {
+    return new Promise<object[]>((resolve, reject) => {
       waiting.push(() => (isAway ? reject(new Error("away")) : resolve([{ name, value }])));
     });
-  }) as Ask;
+  };
   const answer = () => waiting.splice(0).forEach((tell) => tell());
-  return { state, answer, ask: askTogether(ask) };
+  return { state, answer, ask: askTogether(read as Ask) };
 }
 
 test("a crowd that asks the same has one answer, read after all of them came", async () => {
