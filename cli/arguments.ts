@@ -4,7 +4,7 @@ import type { Words } from "./words.ts";
 
 /** One command: what it takes, how many words stand after it, and what it does. */
 export const COMMANDS = {
-  push: {
+  "packages push": {
     options: {
       name: { type: "string" },
       package: { type: "string" },
@@ -16,13 +16,32 @@ export const COMMANDS = {
     },
     operands: [1, 1],
   },
-  list: { options: { limit: { type: "string" } }, operands: [0, 0] },
-  log: { options: { follow: { type: "boolean" } }, operands: [1, 2] },
-  rollback: {
+  "packages list": { options: { limit: { type: "string" } }, operands: [0, 0] },
+  "packages log": { options: { follow: { type: "boolean" } }, operands: [1, 2] },
+  "packages rollback": {
     options: { "dry-run": { type: "boolean" }, "no-follow": { type: "boolean" } },
     operands: [2, 2],
   },
-  query: { options: {}, operands: [1, 1] },
+  "packages query": { options: {}, operands: [1, 1] },
+  "cards generate": {
+    options: {
+      prefix: { type: "string" },
+      count: { type: "string" },
+      length: { type: "string" },
+      alphabet: { type: "string" },
+      policy: { type: "string" },
+      product: { type: "string" },
+      note: { type: "string" },
+      key: { type: "string" },
+      yes: { type: "boolean" },
+      "no-follow": { type: "boolean" },
+    },
+    operands: [0, 0],
+  },
+  "cards validate": {
+    options: { machine: { type: "string" }, product: { type: "string" } },
+    operands: [1, 1],
+  },
 } as const satisfies Record<
   string,
   { options: NonNullable<ParseArgsConfig["options"]>; operands: readonly [number, number] }
@@ -48,11 +67,9 @@ export function readArguments(argv: readonly string[], words: Words): Order | "h
   if (group === undefined || group === "help" || argv.includes("--help") || argv.includes("-h")) {
     return "help";
   }
-  if (group !== "packages") throw new UsageFault(words.unknownCommand(group));
-  if (name === undefined || !Object.hasOwn(COMMANDS, name)) {
-    throw new UsageFault(words.unknownCommand([group, name].filter(Boolean).join(" ")));
-  }
-  const command = name as Command;
+  const typed = [group, name].filter(Boolean).join(" ");
+  if (!Object.hasOwn(COMMANDS, typed)) throw new UsageFault(words.unknownCommand(typed));
+  const command = typed as Command;
   const { options, operands } = COMMANDS[command];
   const parsed = parse(rest, { ...COMMON, ...options });
   const [fewest, most] = operands;

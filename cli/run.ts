@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { type Command, type Order, readArguments } from "./arguments.ts";
+import { generate } from "./cards/generate.ts";
+import { validate } from "./cards/validate.ts";
 import { openConnection } from "./connection.ts";
+import type { Desk } from "./desk.ts";
 import { EXIT, Refused, Unreachable, UsageFault } from "./endings.ts";
-import type { Desk } from "./packages/platform.ts";
 import { push } from "./packages/push.ts";
 import { list, log, query } from "./packages/reading.ts";
 import { rollback } from "./packages/rollback.ts";
@@ -20,11 +22,13 @@ export interface Surroundings {
 }
 
 const ACTIONS: Record<Command, (desk: Desk, order: Order) => Promise<number>> = {
-  push,
-  list,
-  log,
-  rollback,
-  query,
+  "packages push": push,
+  "packages list": list,
+  "packages log": log,
+  "packages rollback": rollback,
+  "packages query": query,
+  "cards generate": generate,
+  "cards validate": validate,
 };
 
 const DEFAULT_ADDRESS = "http://127.0.0.1:3000";

@@ -33,6 +33,12 @@ export interface Words {
   link: (url: string) => string;
   more: (count: number) => string;
   columns: Record<"id" | "name" | "type" | "live" | "status" | "changed", string>;
+  needed: (option: string) => string;
+  noNumber: (option: string) => string;
+  ordered: (batch: string) => string;
+  making: (generated: number, count: number) => string;
+  made: (count: number) => string;
+  batchFailed: (generated: number, count: number, reason: string) => string;
   refused: (message: string, code: string, requestId: string | undefined) => string;
   unreachable: (address: string, reason: string) => string;
 }
@@ -43,10 +49,13 @@ longhaul packages push FILE --package ID --version V
 longhaul packages list [--limit N]
 longhaul packages log PACKAGE [RUN] [--follow]
 longhaul packages rollback PACKAGE VERSION [--dry-run] [--no-follow]
-longhaul packages query PACKAGE`;
+longhaul packages query PACKAGE
+longhaul cards generate --prefix P --count N [--length N] [--alphabet plain|clear] [--policy P]
+                        [--product P] [--note TEXT] [--key K] [--yes] [--no-follow]
+longhaul cards validate CODE --machine M [--product P]`;
 
 const ENGLISH: Words = {
-  help: `Pushes packages to a Longhaul platform and looks at them.
+  help: `Pushes packages to a Longhaul platform, makes cards there, and looks at both.
 
 ${HELP}
 
@@ -61,6 +70,10 @@ stdout) and --help; longhaul --version prints the version.
   rollback  lets the link show an earlier version again; --dry-run only says what it would do
   query     what clients are told about a package
 
+  generate  orders cards and waits until they are made; --key names the order, so that asking
+            for it again meets the same batch; --yes confirms more than 10000
+  validate  shows a card as a client would: its first use activates it
+
 Environment:
   LONGHAUL_URL           address of the platform (default http://127.0.0.1:3000)
   LONGHAUL_API_KEY       API key; or LONGHAUL_API_KEY_FILE, a file that holds it
@@ -70,11 +83,13 @@ Exit codes:
   0 done   1 refused by the platform   2 wrong usage   3 platform not reached
   4 the run failed or was cancelled   5 the run or the version waits for a person`,
   usage: {
-    push: "longhaul packages push FILE (--name NAME | --package ID) --version V",
-    list: "longhaul packages list [--limit N]",
-    log: "longhaul packages log PACKAGE [RUN] [--follow]",
-    rollback: "longhaul packages rollback PACKAGE VERSION [--dry-run] [--no-follow]",
-    query: "longhaul packages query PACKAGE",
+    "packages push": "longhaul packages push FILE (--name NAME | --package ID) --version V",
+    "packages list": "longhaul packages list [--limit N]",
+    "packages log": "longhaul packages log PACKAGE [RUN] [--follow]",
+    "packages rollback": "longhaul packages rollback PACKAGE VERSION [--dry-run] [--no-follow]",
+    "packages query": "longhaul packages query PACKAGE",
+    "cards generate": "longhaul cards generate --prefix P --count N",
+    "cards validate": "longhaul cards validate CODE --machine M",
   },
   unknownCommand: (typed) => `There is no command "${typed}".`,
   helpHint: 'See "longhaul --help".',
@@ -118,13 +133,20 @@ Exit codes:
     status: "STATUS",
     changed: "CHANGED",
   },
+  needed: (option) => `--${option} is needed.`,
+  noNumber: (option) => `--${option} must be a whole number.`,
+  ordered: (batch) => `Ordered: batch ${batch}.`,
+  making: (generated, count) => `${generated} of ${count} cards`,
+  made: (count) => `${count} cards are made.`,
+  batchFailed: (generated, count, reason) =>
+    `Made ${generated} of ${count} cards, then failed: ${reason}`,
   refused: (message, code, requestId) =>
     `${message} (${code}${requestId ? `, request ${requestId}` : ""})`,
   unreachable: (address, reason) => `${address} cannot be reached: ${reason}`,
 };
 
 const CHINESE: Words = {
-  help: `向 Longhaul 平台推送应用包,并查看其状态。
+  help: `向 Longhaul 平台推送应用包、生成卡密,并查看其状态。
 
 ${HELP}
 
@@ -138,6 +160,10 @@ PACKAGE 可以是编号(数字)或名称。所有命令都支持 --json(在标�
   rollback  让固定链接重新指向较早的版本;--dry-run 只说明将会发生什么
   query     客户端查询到的包信息
 
+  generate  生成卡密并等待完成;--key 为订单命名,重复执行会找到同一个批次;
+            --yes 确认一次生成超过 10000 张
+  validate  像客户端一样验证卡密:首次使用即激活
+
 环境变量:
   LONGHAUL_URL           平台地址(默认 http://127.0.0.1:3000)
   LONGHAUL_API_KEY       API 密钥;或用 LONGHAUL_API_KEY_FILE 指定存放密钥的文件
@@ -147,11 +173,13 @@ PACKAGE 可以是编号(数字)或名称。所有命令都支持 --json(在标�
   0 完成   1 被平台拒绝   2 用法错误   3 无法连接平台
   4 运行失败或被取消   5 运行或版本正在等待人工处理`,
   usage: {
-    push: "longhaul packages push 文件 (--name 名称 | --package 编号) --version 版本",
-    list: "longhaul packages list [--limit 条数]",
-    log: "longhaul packages log 包 [运行] [--follow]",
-    rollback: "longhaul packages rollback 包 版本 [--dry-run] [--no-follow]",
-    query: "longhaul packages query 包",
+    "packages push": "longhaul packages push 文件 (--name 名称 | --package 编号) --version 版本",
+    "packages list": "longhaul packages list [--limit 条数]",
+    "packages log": "longhaul packages log 包 [运行] [--follow]",
+    "packages rollback": "longhaul packages rollback 包 版本 [--dry-run] [--no-follow]",
+    "packages query": "longhaul packages query 包",
+    "cards generate": "longhaul cards generate --prefix 前缀 --count 数量",
+    "cards validate": "longhaul cards validate 卡密 --machine 机器码",
   },
   unknownCommand: (typed) => `没有“${typed}”这个命令。`,
   helpHint: "用法见 longhaul --help。",
@@ -194,6 +222,12 @@ PACKAGE 可以是编号(数字)或名称。所有命令都支持 --json(在标�
     status: "状态",
     changed: "更新时间",
   },
+  needed: (option) => `缺少 --${option}。`,
+  noNumber: (option) => `--${option} 必须是整数。`,
+  ordered: (batch) => `已下单:批次 ${batch}。`,
+  making: (generated, count) => `已生成 ${generated} / ${count} 张`,
+  made: (count) => `已生成 ${count} 张卡密。`,
+  batchFailed: (generated, count, reason) => `已生成 ${generated} / ${count} 张后失败:${reason}`,
   refused: (message, code, requestId) =>
     `${message}(${code}${requestId ? `,请求 ${requestId}` : ""})`,
   unreachable: (address, reason) => `无法连接 ${address}:${reason}`,

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isFinal, RUN_STATES, type RunState } from "../../domain/packages.ts";
+import { type Desk, persist } from "../desk.ts";
 import { EXIT } from "../endings.ts";
-import { type Desk, packagePath, persist, type PackageOut, type RunOut } from "./platform.ts";
+import { packagePath, type PackageOut, type RunOut } from "./platform.ts";
 
 const LOOK_MS = 1000;
 

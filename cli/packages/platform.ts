@@ -1,14 +1,5 @@
-import { type Connection, isPassing } from "../connection.ts";
+import type { Desk } from "../desk.ts";
 import { Refused } from "../endings.ts";
-import { patiently } from "../patience.ts";
-import type { Screen } from "../screen.ts";
-
-/** What every command of packages works with. */
-export interface Desk {
-  connection: Connection;
-  screen: Screen;
-  signal: AbortSignal;
-}
 
 /** What of a package this command looks at; the rest is handed on as it came. */
 export interface PackageOut {
@@ -46,31 +37,11 @@ export interface ForecastOut {
   refusal: { code: string; message: string } | null;
 }
 
-interface PageOut<T> {
-  items: T[];
-  next: string | null;
-}
-
-const ROOT = "/api/v1/packages";
-const PAGE_ITEMS = 100;
+/** Where packages are listed. */
+export const ROOT = "/api/v1/packages";
 
 export function packagePath(id: string, ...parts: string[]): string {
   return [ROOT, ...[id, ...parts].map((part) => encodeURIComponent(part))].join("/");
-}
-
-/** Every item of a list, read page by page as it is wanted; newest first. */
-export async function* everyItem<T>(
-  { connection }: Pick<Desk, "connection">,
-  path: string = ROOT,
-  pageItems = PAGE_ITEMS,
-): AsyncGenerator<T> {
-  let after = "";
-  do {
-    const query = `?limit=${pageItems}${after && `&after=${encodeURIComponent(after)}`}`;
-    const { items, next } = await connection.ask<PageOut<T>>("GET", path + query);
-    yield* items;
-    after = next ?? "";
-  } while (after);
 }
 
 /** The package with this name. */
@@ -80,7 +51,7 @@ export async function findByName(
 ): Promise<PackageOut | undefined> {
   // A star at the end means what begins so; of that, the name itself comes first.
   const asked = encodeURIComponent(name.endsWith("*") ? `${name}*` : name);
-  const { items } = await connection.ask<PageOut<PackageOut>>(
+  const { items } = await connection.ask<{ items: PackageOut[] }>(
     "GET",
     `${ROOT}?name=${asked}&limit=1`,
   );
@@ -95,16 +66,5 @@ export async function findPackage(desk: Desk, which: string): Promise<PackageOut
   throw new Refused(404, {
     code: "packages/not-found",
     detail: desk.screen.words.noPackage(which),
-  });
-}
-
-/** Does it again after a lost connection, and says so. An address that never answered is not waited for. */
-export function persist<T>(desk: Desk, attempt: () => Promise<T>): Promise<T> {
-  const { connection, screen, signal } = desk;
-  return patiently(attempt, {
-    signal,
-    isHopeful: (error) => connection.hasAnswered() && isPassing(error),
-    onPause: (error, seconds) =>
-      screen.remark(screen.words.retrying(error.message.replace(/\.$/, ""), seconds)),
   });
 }

@@ -4,17 +4,15 @@ import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { channelIssues, channelOf, nameIssues, versionIssues } from "../../domain/packages.ts";
 import type { Order } from "../arguments.ts";
+import { type Desk, everyItem, persist } from "../desk.ts";
 import { EXIT, Refused, UsageFault } from "../endings.ts";
 import { type FileToSend, multipartForm } from "../form.ts";
 import type { Progress } from "../screen.ts";
 import { concludeRun, followRun } from "./following.ts";
 import {
-  type Desk,
-  everyItem,
   findByName,
   packagePath,
   type PackageOut,
-  persist,
   type RunOut,
   type VersionOut,
 } from "./platform.ts";

@@ -1,15 +1,9 @@
 import type { Order } from "../arguments.ts";
+import { type Desk, everyItem } from "../desk.ts";
 import { EXIT, Refused, UsageFault } from "../endings.ts";
 import { table } from "../screen.ts";
 import { concludeRun, followRun } from "./following.ts";
-import {
-  type Desk,
-  everyItem,
-  findPackage,
-  packagePath,
-  type PackageOut,
-  type RunOut,
-} from "./platform.ts";
+import { findPackage, packagePath, type PackageOut, type RunOut, ROOT } from "./platform.ts";
 
 const SHOWN_PACKAGES = 20;
 
@@ -20,7 +14,7 @@ export async function list(desk: Desk, { options }: Order): Promise<number> {
   if (!Number.isSafeInteger(limit) || limit < 1) throw new UsageFault(words.badLimit);
   const items: PackageOut[] = [];
   let hasMore = false;
-  for await (const item of everyItem<PackageOut>(desk, undefined, Math.min(limit + 1, 100))) {
+  for await (const item of everyItem<PackageOut>(desk, ROOT, Math.min(limit + 1, 100))) {
     hasMore = items.length === limit;
     if (hasMore) break;
     items.push(item);

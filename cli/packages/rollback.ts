@@ -1,14 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { Order } from "../arguments.ts";
+import { type Desk, persist } from "../desk.ts";
 import { EXIT } from "../endings.ts";
 import { concludeRun, followRun } from "./following.ts";
 import {
-  type Desk,
   findPackage,
   type ForecastOut,
   packagePath,
   type PackageOut,
-  persist,
   type RunOut,
 } from "./platform.ts";
 
