@@ -117,7 +117,7 @@ describeDatabases(({ open }) => {
       expect(await setPassword(database, account.id, "new", nobody)).toBe(true);
 
       const claims = { accountId: account.id, sessionId: session.id };
-      expect(await findSignedIn(claims)).toBeUndefined();
+      expect(await findSignedIn(database, claims)).toBeUndefined();
       const next = { hash: session.hash, nextHash: makeSecret("refresh").hash };
       expect(await consumeRefreshToken(database, next)).toEqual({ outcome: "ended" });
       expect((await account.reload()).passwordHash).toBe("new");
@@ -152,11 +152,11 @@ describeDatabases(({ open }) => {
       const account = await makeAccount();
       const session = await makeSession(database, account);
       const claims = { accountId: account.id, sessionId: session.id };
-      expect((await findSignedIn(claims))?.id).toBe(account.id);
+      expect((await findSignedIn(database, claims))?.id).toBe(account.id);
 
       expect(await revokeSession(database, session.id, nobody)).toBe(true);
 
-      expect(await findSignedIn(claims)).toBeUndefined();
+      expect(await findSignedIn(database, claims)).toBeUndefined();
       expect(await revokeSession(database, session.id, nobody)).toBe(false);
     });
 
@@ -166,11 +166,11 @@ describeDatabases(({ open }) => {
       const session = await makeSession(database, account);
       const claims = { accountId: account.id, sessionId: session.id };
 
-      expect(await findSignedIn(claims, inDays(8))).toBeUndefined();
+      expect(await findSignedIn(database, claims, inDays(8))).toBeUndefined();
       const other = await makeAccount();
-      expect(await findSignedIn({ ...claims, accountId: other.id })).toBeUndefined();
+      expect(await findSignedIn(database, { ...claims, accountId: other.id })).toBeUndefined();
       await account.update({ isActive: false });
-      expect(await findSignedIn(claims)).toBeUndefined();
+      expect(await findSignedIn(database, claims)).toBeUndefined();
     });
 
     test("is forgotten with its tokens some time after it ended", async () => {
