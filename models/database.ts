@@ -3,8 +3,9 @@ import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import driver from "@appthreat/sqlite3";
+import type { ConnectionOptions } from "mysql2";
 import { type QueryOptions, QueryTypes, Sequelize, Transaction } from "sequelize";
-import { type Ask, openQuestions } from "./questions.ts";
+import { type Ask, askMysql, askSqlite, type Questions } from "./questions.ts";
 
 /** An opened database with all models defined on it. Models belong to the database of the process that was opened last. */
 export interface Database {
@@ -38,10 +39,11 @@ const LONGEST_PAUSE_MS = 1000;
 export async function openDatabase(
   place: DatabasePlace & { define: Define | readonly Define[] },
 ): Promise<Database> {
-  const dialect = place.url ? "mysql" : "sqlite";
-  const sequelize = place.url ? mysql(new URL(place.url)) : await sqlite(place.file);
+  const url = place.url && new URL(place.url);
+  const sequelize = url ? mysql(url) : await sqlite(place.file);
   for (const define of [place.define].flat()) define(sequelize);
-  return guard(sequelize, dialect);
+  const questions = url ? askMysql({ ...mysqlServer(url), timezone: UTC }) : askSqlite(sequelize);
+  return guard(sequelize, url ? "mysql" : "sqlite", questions);
 }
 
 /**
@@ -78,27 +80,39 @@ export function isTaken(error: unknown): boolean {
 }
 
 const DEFINE = { underscored: true, timestamps: true, freezeTableName: true } as const;
+const UTC = "+00:00";
 const ONCE = { retry: { max: 1 }, logging: false } as const;
 
+/** Where a server is, who asks, and how they speak with each other. */
+function mysqlServer(url: URL): MysqlServer {
+  return {
+    host: url.hostname,
+    port: Number(url.port || 3306),
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    database: decodeURIComponent(url.pathname.slice(1)),
+    // An UPDATE counts the rows it matched, as SQLite does, and not only those it changed.
+    flags: ["FOUND_ROWS"],
+    charset: "utf8mb4",
+    connectTimeout: 10_000,
+    ...(url.searchParams.get("ssl") === "true" ? { ssl: {} } : {}),
+  };
+}
+
 function mysql(url: URL): Sequelize {
+  const { host, port, user: username, password, database, ...dialectOptions } = mysqlServer(url);
   return new Sequelize({
     ...ONCE,
     dialect: "mysql",
-    host: url.hostname,
-    port: Number(url.port || 3306),
-    username: decodeURIComponent(url.username),
-    password: decodeURIComponent(url.password),
-    database: decodeURIComponent(url.pathname.slice(1)),
-    timezone: "+00:00",
+    host,
+    port,
+    username,
+    password,
+    database,
+    timezone: UTC,
     define: DEFINE,
     pool: { max: 16, min: 0, idle: 30_000, acquire: 20_000 },
-    dialectOptions: {
-      // An UPDATE counts the rows it matched, as SQLite does, and not only those it changed.
-      flags: ["FOUND_ROWS"],
-      charset: "utf8mb4",
-      connectTimeout: 10_000,
-      ...(url.searchParams.get("ssl") === "true" ? { ssl: {} } : {}),
-    },
+    dialectOptions,
     hooks: {
       afterConnect: async (connection: unknown) => {
         const session = (connection as MysqlConnection).promise();
@@ -179,7 +193,7 @@ function sqliteDriver(): object {
  * waits for the one before (waiters inside SQLite would each hold a thread of the process until they time out);
  * what a conflict or a lost connection undid runs again; a statement that forgot its transaction throws.
  */
-function guard(sequelize: Sequelize, dialect: Database["dialect"]): Database {
+function guard(sequelize: Sequelize, dialect: Database["dialect"], questions: Questions): Database {
   const query = sequelize.query.bind(sequelize) as (
     sql: Sql,
     options?: QueryOptions,
@@ -231,7 +245,6 @@ function guard(sequelize: Sequelize, dialect: Database["dialect"]): Database {
       : Promise.reject(new Error("transactions begin with inTransaction"));
   sequelize.transaction = within as typeof begin;
 
-  const questions = openQuestions(sequelize, dialect);
   return {
     sequelize,
     dialect,
@@ -244,6 +257,11 @@ function guard(sequelize: Sequelize, dialect: Database["dialect"]): Database {
       }),
   };
 }
+
+type MysqlServer = Required<
+  Pick<ConnectionOptions, "host" | "port" | "user" | "password" | "database">
+> &
+  ConnectionOptions;
 
 interface MysqlConnection {
   promise(): { query(sql: string): Promise<unknown> };

@@ -1,3 +1,4 @@
+import { type Connection, type ConnectionOptions, createConnection } from "mysql2";
 import { DatabaseError, type Sequelize } from "sequelize";
 
 /** What a prepared question can be asked about. */
@@ -9,10 +10,10 @@ export type Ask = <Row extends object>(
   values: readonly Value[],
 ) => Promise<Row[]>;
 
-/** Prepared statements beside the models, on the connections that the models use. */
+/** Prepared statements beside the models. */
 export interface Questions {
   ask: Ask;
-  /** Gives the statements back, so that their connection can be closed. */
+  /** Gives the statements and their connections back. */
   close(): Promise<void>;
 }
 
@@ -24,26 +25,15 @@ interface Statement {
   finalize(done: () => void): void;
 }
 
-/** What the connections of both drivers can do. */
-interface Connection {
-  /** SQLite. */
-  prepare(question: string, prepared: (error: Error | null) => void): Statement;
-  /** MySQL; it keeps what it has prepared. */
-  execute(question: string, values: Values, answer: Answer): void;
+interface SqliteConnections {
+  getConnection(options: object): Promise<{
+    prepare(question: string, prepared: (error: Error | null) => void): Statement;
+  }>;
 }
 
-interface Connections {
-  getConnection(options: object): Promise<Connection>;
-  releaseConnection(connection: Connection): void;
-}
-
-/** The questions that can be asked of a database. */
-export function openQuestions(sequelize: Sequelize, dialect: "sqlite" | "mysql"): Questions {
-  const manager = sequelize.connectionManager as unknown as Connections;
-  return dialect === "sqlite" ? onSqlite(manager) : onMysql(manager);
-}
-
-function onSqlite(manager: Connections): Questions {
+/** The questions that can be asked of an SQLite database, on the connection that the models read by. */
+export function askSqlite(sequelize: Sequelize): Questions {
+  const manager = sequelize.connectionManager as unknown as SqliteConnections;
   const prepared = new Map<string, Promise<Statement>>();
   const ready = new Map<string, Statement>();
   const prepare = async (question: string) => {
@@ -80,18 +70,72 @@ function onSqlite(manager: Connections): Questions {
   };
 }
 
-function onMysql(manager: Connections): Questions {
-  return {
-    async ask(question, values) {
-      const connection = await manager.getConnection({});
-      try {
-        return await answerOf((answer) => connection.execute(question, values, answer));
-      } finally {
-        manager.releaseConnection(connection);
-      }
-    },
-    close: () => Promise.resolve(),
+/** So many are asked at the same time; those that come then wait behind one of these. */
+const MOST_LANES = 4;
+/** What was silent for longer may be dead without knowing. */
+const SILENT_MS = 30_000;
+
+/**
+ * The questions that can be asked of a MySQL server, on connections of their own: those of the models read each field
+ * by a function, which costs more than the question, and go through a pool, which costs as much again.
+ */
+export function askMysql(options: ConnectionOptions): Questions {
+  const lanes = new Set<Lane>();
+  const open = () => {
+    const connection = createConnection({ ...options, supportBigNumbers: true });
+    const lane = new Lane(connection, () => lanes.delete(lane));
+    lanes.add(lane);
+    return lane;
   };
+  const freest = () => {
+    let least: Lane | undefined;
+    for (const lane of lanes) {
+      if (lane.waiting > 0) least = least && least.waiting <= lane.waiting ? least : lane;
+      else if (lane.wasUsedSince(performance.now() - SILENT_MS)) return lane;
+      else void lane.close();
+    }
+    return least && lanes.size >= MOST_LANES ? least : open();
+  };
+  return {
+    ask: (question, values) => freest().ask(question, values),
+    async close() {
+      await Promise.all([...lanes].map((lane) => lane.close()));
+    },
+  };
+}
+
+/** One connection, which answers one question after the other. It is left when it is lost. */
+class Lane {
+  waiting = 0;
+  #usedAt = performance.now();
+  readonly #connection: Connection;
+  readonly #leave: () => void;
+
+  constructor(connection: Connection, leave: () => void) {
+    this.#connection = connection.on("error", leave).on("end", leave);
+    this.#leave = leave;
+  }
+
+  ask<Row>(question: string, values: Values): Promise<Row[]> {
+    this.waiting++;
+    return answerOf((answer) =>
+      this.#connection.execute(question, values as Value[], (error, rows) => {
+        this.waiting--;
+        this.#usedAt = performance.now();
+        if (error?.fatal) this.#leave();
+        answer(error, rows as object[]);
+      }),
+    );
+  }
+
+  wasUsedSince(moment: number): boolean {
+    return this.#usedAt > moment;
+  }
+
+  close(): Promise<void> {
+    this.#leave();
+    return new Promise((resolve) => this.#connection.end(() => resolve()));
+  }
 }
 
 function askOf<Row>(statement: Statement, values: Values): Promise<Row[]> {

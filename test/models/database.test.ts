@@ -166,6 +166,22 @@ describeDatabases(({ open, place }) => {
     expect((await Counter.findAll()).map(({ value }) => value)).toEqual([4, 4]);
   });
 
+  test("a question finds what was written before it, whoever asks, and a wrong one is told", async () => {
+    const database = await open();
+    const ask = (name: string) =>
+      database.ask<{ value: number }>("SELECT value FROM counters WHERE name = ?", [name]);
+    const names = Array.from({ length: 20 }, (_, n) => `asked ${n}`);
+    await Counter.bulkCreate(names.map((name, value) => ({ name, value })));
+
+    const answers = await Promise.all(names.map(ask));
+
+    expect(answers).toEqual(names.map((_, value) => [{ value }]));
+    await expect(ask("nothing")).resolves.toEqual([]);
+    await expect(database.ask("SELECT value FROM nowhere", [])).rejects.toThrow(/nowhere/);
+    await Counter.update({ value: 70 }, { where: { name: "asked 7" } });
+    await expect(ask("asked 7")).resolves.toEqual([{ value: 70 }]);
+  });
+
   test("readiness asks the database itself", async () => {
     const database = await openPlace(await place());
 
@@ -207,6 +223,27 @@ describeMariadb(({ open, place }) => {
     await operator.end();
     expect([number, runs]).toEqual([1001, 2]);
     expect((await Counter.findByPk("test"))?.value).toBe(1001);
+  });
+
+  test("a question whose connection was lost is asked again on another one", async () => {
+    const where = await place();
+    const database = await openPlace(where);
+    const operator = await createConnection(where.url!);
+    const asker = "SELECT CONNECTION_ID() AS id";
+    const [first] = await database.ask<{ id: number }>(asker, []);
+
+    const asked = database.ask(`SELECT IF(CONNECTION_ID() = ?, SLEEP(60), 7) AS woken`, [
+      first!.id,
+    ]);
+    await vi.waitFor(async () => {
+      const [rows] = await operator.query("SHOW PROCESSLIST");
+      expect(rows).toContainEqual(expect.objectContaining({ Id: first!.id, Command: "Execute" }));
+    });
+    await operator.query(`KILL ${first!.id}`);
+
+    await expect(asked).resolves.toEqual([{ woken: 7 }]);
+    await expect(database.ask(asker, [])).resolves.not.toEqual([first]);
+    await operator.end();
   });
 
   test("a server that keeps what it acknowledged gives no cause for a warning", async () => {

@@ -10,7 +10,7 @@ import { listen } from "../../api/listen.ts";
 import type { Authenticate } from "../../api/middleware/sign-in.ts";
 import type { Routes } from "../../api/route.ts";
 import type { Services } from "../../api/services.ts";
-import { type Actor, PERMISSIONS } from "../../domain/accounts.ts";
+import type { Actor } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
 import type { Database } from "../../models/database.ts";
 import { openDownloadCounter } from "../../models/packages/index.ts";
@@ -24,20 +24,6 @@ import { openTestDatabase } from "./database.ts";
 import { openFederation } from "../../platform/federation/index.ts";
 import { openLimiter } from "../../platform/limiter.ts";
 import { fakeTemporal, type TemporalFake } from "./fakes/temporal.ts";
-
-/** May do everything. */
-export const ADMIN: Actor = {
-  accountId: "00000000-0000-7000-8000-000000000001",
-  name: "admin",
-  permissions: PERMISSIONS,
-};
-
-/** Is signed in and may do nothing. */
-export const STRANGER: Actor = {
-  accountId: "00000000-0000-7000-8000-000000000002",
-  name: "stranger",
-  permissions: [],
-};
 
 /** The test's own process is nobody's child. */
 const NO_PARENT: Parent = { on: () => undefined, off: () => undefined };
@@ -53,8 +39,7 @@ const NO_DATABASE: Database = {
   close: async () => undefined,
 };
 
-/** Nobody is signed in. */
-export const NOBODY = undefined;
+export { ADMIN, NOBODY, STRANGER } from "./actors.ts";
 
 /** What a test changes of the API that it starts. */
 export interface ApiGiven {

@@ -13,7 +13,8 @@ import { ZipFile } from "yazl";
 import { inTransaction } from "../../models/database.ts";
 import { OutboxEntry, StagedObject } from "../../models/operations.ts";
 import type { Services } from "../../api/services.ts";
-import { ADMIN, type Answer, type StartedApi } from "./api.ts";
+import { ADMIN } from "./actors.ts";
+import type { Answer, StartedApi } from "./api.ts";
 
 export function digestOf(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
