@@ -139,7 +139,7 @@ const THREAD = `
   parentPort.on("message", ({ password, kept, cost }) =>
     parentPort.postMessage(kept ? verifySync(kept, password) : hashSync(password, cost)));
 `;
-const BEHIND_OTHERS = 10;
+const BEHIND_OTHERS = 15;
 
 function beginThread(): Worker {
   const argon2 = createRequire(import.meta.url).resolve("@node-rs/argon2");

@@ -1,0 +1,299 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { randomBytes } from "node:crypto";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Connection, createConnection, type ResultSetHeader } from "mysql2/promise";
+import { createFundsActivities } from "../../activities/billing/funds.ts";
+import { checkBalances, rechargeDirectly } from "../../models/billing/index.ts";
+import { type Database, type DatabasePlace, openDatabase } from "../../models/database.ts";
+import { MODELS } from "../../models/index.ts";
+import { migrate } from "../../models/schema.ts";
+import { newId } from "../../platform/crypto.ts";
+import { mysqlAddress } from "../../test/support/services/mariadb.ts";
+import type { Finding, Measurement, Size } from "../measurement.ts";
+import { cpuSeconds } from "../processes.ts";
+import { compare, ratio, rounded, spreadOf, tableOf } from "../rounds.ts";
+
+/** So many people are charged at the same time. */
+const PEOPLE = 8;
+const ORIGIN = { actor: null, address: "127.0.0.1", requestId: "bench" };
+const LINES = 1_000_000;
+const ACCOUNTS = 1_000;
+
+/** What it costs to move money, and to see that none is lost. */
+export const ledger: Measurement = {
+  name: "ledger",
+  title: "Ledger",
+  method:
+    "Eight people at a time pay in (with the audit entry), have money held for work (with the order of the workflow that releases it), and are charged for it: in the product, and by the very same statements, written down as the product sends them and sent again, bare, to a database with the same rows. Both run in one process, one after the other; the work is the CPU time of that process and of MariaDB together. The embedded database does the same beside it. Then every balance is compared with what a million lines of the ledger add up to, on both databases.",
+  run,
+};
+
+async function run(size: Size): Promise<Finding> {
+  const server = await mysqlAddress();
+  const folder = await mkdtemp(join(tmpdir(), "longhaul-ledger-"));
+  const [ours, bare] = [await makePlace(server), await makePlace(server)];
+  try {
+    const charges = await compareCharges(
+      { ours, bare, file: join(folder, "charges.sqlite") },
+      size,
+    );
+    const lines = size.quick ? LINES / 100 : LINES;
+    const onServer = await reconcile(await makePlace(server), lines);
+    const embedded = await reconcile({ file: join(folder, "checks.sqlite") }, lines);
+    return {
+      goals: [
+        {
+          claim: "recharge, hold and capture, against the same statements sent bare",
+          value: ratio(charges, "Longhaul on MariaDB", "the statements alone"),
+          least: 0.6,
+        },
+        {
+          claim: "milliseconds for the slowest statement of a reconciliation on MariaDB",
+          value: onServer.slowestMs,
+          most: 50,
+        },
+        {
+          claim: "milliseconds for the slowest statement of a reconciliation on SQLite",
+          value: embedded.slowestMs,
+          most: 50,
+        },
+      ],
+      table: {
+        ...tableOf(charges, "charges"),
+        rows: [
+          ...tableOf(charges, "charges").rows,
+          ...[onServer, embedded].map(({ name, seconds, statements, medianMs, slowestMs }) => [
+            `${lines} lines compared on ${name}`,
+            `${rounded(seconds)} s, ${statements} statements`,
+            `${rounded(medianMs)} ms, at most ${rounded(slowestMs)} ms`,
+            "",
+          ]),
+        ],
+      },
+      plots: [],
+    };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function compareCharges(
+  { ours, bare, file }: { ours: { url: string }; bare: { url: string }; file: string },
+  size: Size,
+) {
+  const times = size.quick ? 5 : 40;
+  const people = Array.from({ length: PEOPLE }, () => newId());
+  const wire = new AsyncLocalStorage<Sent[]>();
+  let sent: Sent[][] = [];
+  const open = async (place: DatabasePlace) => {
+    const database = await openDatabase({ ...place, define: MODELS });
+    await migrate(database);
+    return database;
+  };
+  const charge = (database: Database) =>
+    Promise.all(
+      people.map((accountId, index) =>
+        wire.run((sent[index] ??= []), async () => {
+          for (let n = 0; n < times; n++) await chargeOnce(database, accountId);
+        }),
+      ),
+    );
+  const server = await serverPid(ours.url);
+  const effort = async (work: () => Promise<unknown>) => {
+    const began = performance.now();
+    const before = await cpuSeconds(process.pid, server);
+    await work();
+    const used = (await cpuSeconds(process.pid, server)) - before;
+    return {
+      work: PEOPLE * times,
+      cpuSeconds: used,
+      seconds: (performance.now() - began) / 1000,
+    };
+  };
+
+  const embedded = await open({ file });
+  const onSqlite = await compare(
+    [{ name: "Longhaul on SQLite", turn: () => effort(() => charge(embedded)) }],
+    size,
+  );
+  await embedded.close();
+  await (await open(bare)).close();
+  const database = await open(ours);
+  database.sequelize.addHook("afterConnect", (connection) => listen(connection as Wire, wire));
+  const lanes = await Promise.all(people.map(() => connectTo(bare.url)));
+  const onMariadb = await compare(
+    [
+      {
+        name: "Longhaul on MariaDB",
+        turn: () => {
+          sent = [];
+          return effort(() => charge(database));
+        },
+      },
+      {
+        name: "the statements alone",
+        turn: () =>
+          effort(() => Promise.all(lanes.map((lane, index) => sendAgain(lane, sent[index] ?? [])))),
+      },
+    ],
+    size,
+  );
+  await Promise.all(lanes.map((lane) => lane.end()));
+  await database.close();
+  return [...onMariadb, ...onSqlite];
+}
+
+/** Somebody pays in what some work costs, has it held, and is charged for it. */
+async function chargeOnce(database: Database, accountId: string): Promise<void> {
+  const recharge = { id: newId(), accountId, amountFen: 100, description: "bench" };
+  await rechargeDirectly(database, recharge, ORIGIN);
+  const { holdFunds, captureFunds } = createFundsActivities({ database });
+  const [holdId, usage] = [newId(), { frames: 2 }];
+  await holdFunds({ holdId, accountId, usage, leaseSeconds: 900 });
+  const { missingFen } = await captureFunds({ holdId, usage, isFinal: true });
+  if (missingFen > 0) throw new Error("the balance did not cover what was paid in for it");
+}
+
+/** One statement, as the driver was given it. */
+interface Sent {
+  sql: string;
+  values: unknown[];
+}
+
+/** What of the driver's connection the models use. */
+interface Wire {
+  query: (question: { sql: string }, ...rest: unknown[]) => unknown;
+  execute: (sql: string, values: unknown[], ...rest: unknown[]) => unknown;
+}
+
+/** Writes down what whoever runs here sends by this connection. */
+function listen(connection: Wire, wire: AsyncLocalStorage<Sent[]>): void {
+  const query = connection.query.bind(connection);
+  const execute = connection.execute.bind(connection);
+  connection.query = (question, ...rest) => {
+    wire.getStore()?.push({ sql: question.sql, values: [] });
+    return query(question, ...rest);
+  };
+  connection.execute = (sql, values, ...rest) => {
+    wire.getStore()?.push({ sql, values });
+    return execute(sql, values, ...rest);
+  };
+}
+
+async function sendAgain(lane: Connection, sent: readonly Sent[]): Promise<void> {
+  for (const { sql, values } of sent) {
+    if (values.length === 0) await lane.query(sql);
+    else await lane.execute(sql, values as string[]);
+  }
+}
+
+interface Reconciled {
+  name: string;
+  seconds: number;
+  statements: number;
+  medianMs: number;
+  slowestMs: number;
+}
+
+/** Fills a ledger with so many lines and compares all of it, once to warm up, and once by the clock. */
+async function reconcile(place: DatabasePlace, lines: number): Promise<Reconciled> {
+  const database = await openDatabase({ ...place, define: MODELS });
+  try {
+    await migrate(database);
+    await fill(database, lines);
+    await checkAll(database);
+    const took = timeStatements(database);
+    const began = performance.now();
+    const operations = await checkAll(database);
+    const seconds = (performance.now() - began) / 1000;
+    if (operations !== lines / 2) throw new Error(`${operations} operations were compared`);
+    const { median: medianMs, most: slowestMs } = spreadOf(took);
+    const name = database.dialect === "mysql" ? "MariaDB" : "SQLite";
+    return { name, seconds, statements: took.length, medianMs, slowestMs };
+  } finally {
+    await database.close();
+  }
+}
+
+async function checkAll(database: Database): Promise<number> {
+  let operations = 0;
+  for (let after: string | null = ""; after !== null;) {
+    const checked = await checkBalances(database, { after });
+    if (checked.differences.length > 0) throw new Error("what was filled in does not add up");
+    operations += checked.operations;
+    after = checked.after;
+  }
+  return operations;
+}
+
+/** How long each statement takes from now on, in milliseconds, with what the models do about it. */
+function timeStatements({ sequelize }: Database): number[] {
+  const took: number[] = [];
+  const query = sequelize.query.bind(sequelize) as (...given: unknown[]) => Promise<unknown>;
+  sequelize.query = (async (...given: unknown[]) => {
+    const began = performance.now();
+    const answer = await query(...given);
+    took.push(performance.now() - began);
+    return answer;
+  }) as typeof sequelize.query;
+  return took;
+}
+
+/** Everybody was given a fen, so many times: two lines each. */
+async function fill({ sequelize, dialect }: Database, lines: number): Promise<void> {
+  const each = lines / 2 / ACCOUNTS;
+  const moment = "'2026-01-01 00:00:00.000'";
+  const numbers = (most: number) =>
+    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${most})`;
+  const idOf = (text: string) =>
+    dialect === "mysql" ? `LPAD(${text}, 36, '0')` : `printf('%036d', ${text})`;
+  const key = (...parts: string[]) =>
+    dialect === "mysql" ? `CONCAT(${parts.join(", '/', ")})` : parts.join(" || '/' || ");
+  await sequelize.query(
+    `INSERT INTO ledger_balances
+       (account_id, free_fen, held_fen, sequence, transactions, bills, created_at, updated_at)
+     ${numbers(ACCOUNTS)} SELECT ${idOf("i")}, ${each}, 0, ${each}, ${each}, 0, ${moment}, ${moment} FROM n`,
+  );
+  for (const [line, book, gain] of [
+    [0, "adjustments", -1],
+    [1, "free", 1],
+  ]) {
+    const counted = line === 0 ? "i" : "NULL";
+    await sequelize.query(
+      `INSERT INTO ledger_entries
+         (account_id, sequence, line, id, operation_id, kind, book, amount_fen, balance_after_fen,
+          transaction_number, created_at)
+       ${numbers(each)} SELECT account_id, i, ${line}, ${idOf("i")}, ${key("account_id", "i")},
+         'adjustment', '${book}', ${gain}, i, ${counted}, ${moment}
+       FROM ledger_balances, n`,
+    );
+  }
+}
+
+/** A database of its own on the server, which ends with this process. */
+async function makePlace(server: string): Promise<{ url: string }> {
+  const name = `longhaul_bench_${randomBytes(4).toString("hex")}`;
+  const connection = await createConnection(server);
+  await connection.query<ResultSetHeader>(`CREATE DATABASE ${name}`);
+  await connection.end();
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return { url: url.href };
+}
+
+/** As the product connects: an UPDATE counts what it matched, and what others commit is seen. */
+async function connectTo(uri: string): Promise<Connection> {
+  const connection = await createConnection({ uri, flags: ["FOUND_ROWS"], timezone: "+00:00" });
+  await connection.query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
+  return connection;
+}
+
+async function serverPid(url: string): Promise<number> {
+  const connection = await createConnection(url);
+  const [rows] = await connection.query("SELECT @@pid_file AS file");
+  await connection.end();
+  const [row] = rows as { file: string }[];
+  return Number(await readFile(row!.file, "utf8"));
+}
