@@ -90,8 +90,9 @@ function createSlots(slots: number): <T>(job: () => Promise<T>) => Promise<T> {
   let free = slots;
   return async (job) => {
     if (free > 0) free--;
-    else if (waiting.length >= LIMITS.waitingPasswords) throw tooMany();
-    else await new Promise<void>((resolve) => waiting.push(resolve));
+    else if (waiting.length >= LIMITS.waitingPasswords) {
+      throw refusal("platform/busy", "Too many people sign in just now. Try again in a moment.");
+    } else await new Promise<void>((resolve) => waiting.push(resolve));
     try {
       return await job();
     } finally {
@@ -100,11 +101,6 @@ function createSlots(slots: number): <T>(job: () => Promise<T>) => Promise<T> {
       else free++;
     }
   };
-}
-
-function tooMany(): Error {
-  const headers = { "Retry-After": `${LIMITS.busySeconds}` };
-  return refusal("platform/busy", "Too many people sign in just now. Try again.", { headers });
 }
 
 /** Threads for as many jobs as there are at once: begun when they are needed, kept, and begun anew when they died. */
