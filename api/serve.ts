@@ -3,11 +3,12 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import type { Actor } from "../domain/accounts.ts";
-import { type Issue, refusal } from "../domain/errors.ts";
+import { type Issue, refusal, refusalIn } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import { onBehalfOf } from "../platform/temporal.ts";
 import { type Outcome, sendExport, sendJson, sendPage, sendText } from "./answers.ts";
 import { type Form, receiveForm } from "./bodies/form.ts";
+import { readFields } from "./bodies/fields.ts";
 import { readJson } from "./bodies/json.ts";
 import type { AsyncStep, Context } from "./context.ts";
 import { type Delivery, deliver } from "./delivery.ts";
@@ -31,9 +32,9 @@ export function serveRoutes(services: Services): AsyncStep {
     if (lacksApiKey(ctx, route)) issues.push({ path: "X-API-Key", in: "header", message: MISSING });
     else guard(ctx, route);
     const once = idempotentCall(ctx, route, issues);
-    const given = route.body && (await readJson(ctx));
+    const given = route.body && (await readBody(ctx, route));
     const checked = checkRequest(ctx, route, given, issues);
-    if (issues.length > 0) throw invalid(issues);
+    if (issues.length > 0) throw refusalOf(issues, route, given);
 
     const headers: Record<string, string> = {};
     const form = createFormReader(ctx, route, services);
@@ -75,6 +76,23 @@ function answerWithoutRoute(ctx: Context): void {
   }
   ctx.set({ Allow });
   ctx.status = 204;
+}
+
+const UNREADABLE = new Set<string | undefined>([
+  "request/malformed",
+  "request/unsupported-media-type",
+]);
+
+async function readBody(ctx: Context, { unfit, bodyType }: Route): Promise<unknown> {
+  if (bodyType) return readFields(ctx);
+  if (!unfit) return readJson(ctx);
+  return readJson(ctx).catch((error: unknown) => {
+    throw UNREADABLE.has(refusalIn(error)?.code) ? unfit(undefined) : error;
+  });
+}
+
+function refusalOf(issues: Issue[], { unfit }: Route, given: unknown): Error {
+  return unfit && issues.some((issue) => issue.in === "body") ? unfit(given) : invalid(issues);
 }
 
 function checkRequest(ctx: Context, route: Route, given: unknown, issues: Issue[]): Checked {

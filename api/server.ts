@@ -7,6 +7,7 @@ import { readEnv } from "../platform/env.ts";
 import { openFederation } from "../platform/federation/index.ts";
 import { openLimiter } from "../platform/limiter.ts";
 import { createPasswords, readBreachedPasswords } from "../platform/passwords.ts";
+import { openPayments } from "../platform/payments/index.ts";
 import { closeRedis, openRedis } from "../platform/redis.ts";
 import { openResources } from "../platform/resources.ts";
 import { runProcess } from "../platform/shutdown.ts";
@@ -14,6 +15,7 @@ import { tellReady } from "../platform/supervised.ts";
 import { readVersion } from "../platform/version.ts";
 import { createApp } from "./app.ts";
 import { rememberKeys } from "./key-memory.ts";
+import { openGuessGuard } from "./guess-guard.ts";
 import { listen } from "./listen.ts";
 import { createAuthenticator } from "./policies/accounts.ts";
 import { watchReadiness } from "./readiness.ts";
@@ -37,15 +39,20 @@ await runProcess("api", async (onStop) => {
 
   const federation = openFederation(env.federation, env.OUTBOUND_ALLOW);
   onStop(() => federation.close());
+  const payments = openPayments(env.payments, env.publicUrl);
+  onStop(() => payments.close());
 
+  const limiter = openLimiter(redis, `${env.TEMPORAL_NAMESPACE}:`);
   const services: Services = {
     ...resources,
     database,
     federation,
+    payments,
     downloads: openDownloadCounter(database),
     metrics,
     version: readVersion(),
-    limiter: openLimiter(redis, `${env.TEMPORAL_NAMESPACE}:`),
+    limiter,
+    guesses: openGuessGuard({ ...resources, limiter, metrics, rate: env.LIMIT_CARD_GUESS }),
     secretKey,
     passwords: createPasswords({ breached: await readBreachedPasswords(env.BREACHED_PASSWORDS) }),
     readiness: watchReadiness({ ...resources, database, redis }),

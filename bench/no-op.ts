@@ -4,6 +4,7 @@ import Koa from "koa";
 import { Registry } from "prom-client";
 import { z } from "zod";
 import { createApp } from "../api/app.ts";
+import { openGuessGuard } from "../api/guess-guard.ts";
 import { listen } from "../api/listen.ts";
 import { createAuthenticator } from "../api/policies/accounts.ts";
 import { route } from "../api/route.ts";
@@ -13,6 +14,7 @@ import { openDownloadCounter } from "../models/packages/index.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { readEnv } from "../platform/env.ts";
 import { openFederation } from "../platform/federation/index.ts";
+import { openPayments } from "../platform/payments/index.ts";
 import { openLimiter } from "../platform/limiter.ts";
 import { createPasswords } from "../platform/passwords.ts";
 import { openResources } from "../platform/resources.ts";
@@ -27,15 +29,19 @@ const authenticate = createAuthenticator({ database, secretKey, env });
 console.log(process.argv[2] === "product" ? await product() : await bare());
 
 async function product(): Promise<string> {
+  const limiter = openLimiter();
+  const metrics = new Registry();
   const services = {
     ...resources,
     database,
     secretKey,
     federation: openFederation(env.federation, []),
-    metrics: new Registry(),
+    payments: openPayments(env.payments, env.publicUrl),
+    metrics,
     downloads: openDownloadCounter(database),
     version: "bench",
-    limiter: openLimiter(),
+    limiter,
+    guesses: openGuessGuard({ ...resources, limiter, metrics, rate: env.LIMIT_CARD_GUESS }),
     passwords: createPasswords(),
     readiness: async () => ({ ready: true, checks: {}, warnings: [] }),
   };

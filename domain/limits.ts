@@ -53,6 +53,8 @@ export const LIMITS = {
   listItems: 100,
   /** Money in one piece: what the contract's clients can hold, ten digits with two of them behind the point. */
   amountFen: 9_999_999_999,
+  /** How long somebody may take to pay at a provider. */
+  paymentSeconds: 1800,
   /** How long money may be held without anybody saying that the work goes on. */
   holdSeconds: 30 * 86_400,
   webhookUrlCharacters: 1000,
@@ -81,6 +83,11 @@ export const LIMITS = {
   /** Invitations of one team that nobody has answered. */
   openInvitations: 100,
   invitationDays: 14,
+  /** What a card's whole code, a machine's code, and the parts of one may have. */
+  cardCodeCharacters: 128,
+  machineCodeCharacters: 128,
+  machineParts: 16,
+  useIdCharacters: 64,
   idempotencyKeyCharacters: 255,
   idempotencyKeyHours: 24,
   /** How long a sign-in waits for its second proof. */

@@ -78,7 +78,7 @@ export function needsTotp(
   env: Pick<Env, "ADMIN_TOTP_REQUIRED">,
   { role }: Pick<Account, "role">,
 ): boolean {
-  return env.ADMIN_TOTP_REQUIRED === "on" && role === "admin";
+  return env.ADMIN_TOTP_REQUIRED && role === "admin";
 }
 
 /** Who an account is, for the audit. */
