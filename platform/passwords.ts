@@ -118,7 +118,7 @@ function createThreads(): (job: HashingJob) => Promise<string | boolean> {
 }
 
 async function answerOf(thread: Worker, job: HashingJob): Promise<string | boolean> {
-  thread.postMessage(job);
+  thread.postMessage(job, []);
   // Rejects when the thread has died of it.
   const [answer] = (await once(thread, "message")) as [string | boolean];
   return answer;

@@ -13,7 +13,15 @@ import { newId } from "../../platform/crypto.ts";
 import { mysqlAddress } from "../../test/support/services/mariadb.ts";
 import type { Finding, Measurement, Size } from "../measurement.ts";
 import { cpuSeconds } from "../processes.ts";
-import { compare, ratio, rounded, spreadOf, tableOf } from "../rounds.ts";
+import {
+  compare,
+  type Contestant,
+  ratio,
+  rounded,
+  spreadOf,
+  type Standing,
+  tableOf,
+} from "../rounds.ts";
 
 /** So many people are charged at the same time. */
 const PEOPLE = 8;
@@ -79,80 +87,73 @@ async function run(size: Size): Promise<Finding> {
   }
 }
 
-async function compareCharges(
-  { ours, bare, file }: { ours: { url: string }; bare: { url: string }; file: string },
-  size: Size,
-) {
-  const times = size.quick ? 5 : 40;
-  const people = Array.from({ length: PEOPLE }, () => newId());
+/** Where charges are measured, in turn. */
+interface Places {
+  ours: { url: string };
+  bare: { url: string };
+  file: string;
+}
+
+async function compareCharges({ ours, bare, file }: Places, size: Size): Promise<Standing[]> {
   const wire = new AsyncLocalStorage<Sent[]>();
-  let sent: Sent[][] = [];
-  const open = async (place: DatabasePlace) => {
-    const database = await openDatabase({ ...place, define: MODELS });
-    await migrate(database);
-    return database;
-  };
-  const charge = (database: Database) =>
-    Promise.all(
-      people.map((accountId, index) =>
-        wire.run((sent[index] ??= []), async () => {
-          for (let n = 0; n < times; n++) await chargeOnce(database, accountId);
-        }),
-      ),
-    );
+  const people = Array.from({ length: PEOPLE }, () => newId());
+  const times = size.quick ? 5 : 40;
   const server = await serverPid(ours.url);
-  const effort = async (work: () => Promise<unknown>) => {
-    const began = performance.now();
-    const before = await cpuSeconds(process.pid, server);
-    await work();
-    const used = (await cpuSeconds(process.pid, server)) - before;
-    return {
-      work: PEOPLE * times,
-      cpuSeconds: used,
-      seconds: (performance.now() - began) / 1000,
+  let sent: Sent[][] = [];
+  const charge = (database: Database) => {
+    sent = people.map(() => []);
+    const chargeOften = async (accountId: string) => {
+      for (let n = 0; n < times; n++) await chargeOnce(database, accountId);
     };
+    return Promise.all(people.map((one, index) => wire.run(sent[index]!, () => chargeOften(one))));
   };
+  const turn = (name: string, work: () => Promise<unknown>): Contestant => ({
+    name,
+    turn: () => effortOf(server, PEOPLE * times, work),
+  });
 
   const embedded = await open({ file });
-  const onSqlite = await compare(
-    [{ name: "Longhaul on SQLite", turn: () => effort(() => charge(embedded)) }],
-    size,
-  );
+  const alone = turn("Longhaul on SQLite", () => charge(embedded));
+  const onSqlite = await compare([alone], size);
   await embedded.close();
   await (await open(bare)).close();
   const database = await open(ours);
   database.sequelize.addHook("afterConnect", (connection) => listen(connection as Wire, wire));
   const lanes = await Promise.all(people.map(() => connectTo(bare.url)));
-  const onMariadb = await compare(
-    [
-      {
-        name: "Longhaul on MariaDB",
-        turn: () => {
-          sent = [];
-          return effort(() => charge(database));
-        },
-      },
-      {
-        name: "the statements alone",
-        turn: () =>
-          effort(() => Promise.all(lanes.map((lane, index) => sendAgain(lane, sent[index] ?? [])))),
-      },
-    ],
-    size,
-  );
+  const again = () => Promise.all(lanes.map((lane, index) => sendAgain(lane, sent[index]!)));
+  const both = [
+    turn("Longhaul on MariaDB", () => charge(database)),
+    turn("the statements alone", again),
+  ];
+  const onMariadb = await compare(both, size);
   await Promise.all(lanes.map((lane) => lane.end()));
   await database.close();
   return [...onMariadb, ...onSqlite];
+}
+
+async function open(place: DatabasePlace): Promise<Database> {
+  const database = await openDatabase({ ...place, define: MODELS });
+  await migrate(database);
+  return database;
+}
+
+/** What it takes, in this process and in the server. */
+async function effortOf(server: number, work: number, effort: () => Promise<unknown>) {
+  const began = performance.now();
+  const before = await cpuSeconds(process.pid, server);
+  await effort();
+  const used = (await cpuSeconds(process.pid, server)) - before;
+  return { work, cpuSeconds: used, seconds: (performance.now() - began) / 1000 };
 }
 
 /** Somebody pays in what some work costs, has it held, and is charged for it. */
 async function chargeOnce(database: Database, accountId: string): Promise<void> {
   const recharge = { id: newId(), accountId, amountFen: 100, description: "bench" };
   await rechargeDirectly(database, recharge, ORIGIN);
-  const { holdFunds, captureFunds } = createFundsActivities({ database });
+  const funds = createFundsActivities({ database });
   const [holdId, usage] = [newId(), { frames: 2 }];
-  await holdFunds({ holdId, accountId, usage, leaseSeconds: 900 });
-  const { missingFen } = await captureFunds({ holdId, usage, isFinal: true });
+  await funds.holdFunds({ holdId, accountId, usage, leaseSeconds: 900 });
+  const { missingFen } = await funds.captureFunds({ holdId, usage, isFinal: true });
   if (missingFen > 0) throw new Error("the balance did not cover what was paid in for it");
 }
 
@@ -160,11 +161,12 @@ async function chargeOnce(database: Database, accountId: string): Promise<void> 
 interface Sent {
   sql: string;
   values: unknown[];
+  isPrepared: boolean;
 }
 
 /** What of the driver's connection the models use. */
 interface Wire {
-  query: (question: { sql: string }, ...rest: unknown[]) => unknown;
+  query: (question: { sql: string; values?: unknown[] }, ...rest: unknown[]) => unknown;
   execute: (sql: string, values: unknown[], ...rest: unknown[]) => unknown;
 }
 
@@ -173,19 +175,20 @@ function listen(connection: Wire, wire: AsyncLocalStorage<Sent[]>): void {
   const query = connection.query.bind(connection);
   const execute = connection.execute.bind(connection);
   connection.query = (question, ...rest) => {
-    wire.getStore()?.push({ sql: question.sql, values: [] });
+    const { sql, values = [] } = question;
+    wire.getStore()?.push({ sql, values, isPrepared: false });
     return query(question, ...rest);
   };
   connection.execute = (sql, values, ...rest) => {
-    wire.getStore()?.push({ sql, values });
+    wire.getStore()?.push({ sql, values, isPrepared: true });
     return execute(sql, values, ...rest);
   };
 }
 
 async function sendAgain(lane: Connection, sent: readonly Sent[]): Promise<void> {
-  for (const { sql, values } of sent) {
-    if (values.length === 0) await lane.query(sql);
-    else await lane.execute(sql, values as string[]);
+  for (const { sql, values, isPrepared } of sent) {
+    if (isPrepared) await lane.execute(sql, values as string[]);
+    else await lane.query(sql, values);
   }
 }
 
@@ -199,9 +202,8 @@ interface Reconciled {
 
 /** Fills a ledger with so many lines and compares all of it, once to warm up, and once by the clock. */
 async function reconcile(place: DatabasePlace, lines: number): Promise<Reconciled> {
-  const database = await openDatabase({ ...place, define: MODELS });
+  const database = await open(place);
   try {
-    await migrate(database);
     await fill(database, lines);
     await checkAll(database);
     const took = timeStatements(database);
