@@ -147,6 +147,7 @@ export const REFUSALS = {
   "request/range-not-satisfiable": 416,
   "request/precondition-failed": 412,
   "request/too-slow": 408,
+  "platform/busy": 503,
   "platform/not-ready": 503,
   "platform/storage-full": 507,
   "platform/bug": 500,
