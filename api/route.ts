@@ -138,6 +138,8 @@ interface Declaration<P, Q, B, F, A extends Access, R extends Returns> {
   door?: true;
   /** True for what comes in crowds: a GET or POST of one address that takes and answers JSON, which then costs a fraction. */
   hot?: true;
+  /** True when clients may ask for a signature of the answer, by a nonce (middleware/prove-answers.ts). */
+  proven?: true;
   /** True when the answer holds a secret: it is never kept, so an Idempotency-Key is not honoured. */
   secret?: true;
   params?: P;
@@ -145,6 +147,11 @@ interface Declaration<P, Q, B, F, A extends Access, R extends Returns> {
   body?: B;
   /** How `body` comes when not as JSON: as the fields of a plain form, each once. */
   bodyType?: "application/x-www-form-urlencoded";
+  /**
+   * The refusal of a body that is not what `body` declares, in a contract's own words; `given` is undefined when there is
+   * none that could be read. Not given: the platform's own.
+   */
+  unfit?: (given: unknown) => Error;
   /** The text fields of a multipart form that also carries one `file`. */
   form?: F;
   /** The largest file that `form` may carry; refused as soon as it shows. The limit of packages when not given. */

@@ -3,7 +3,7 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import type { Actor } from "../domain/accounts.ts";
-import { type Issue, refusal } from "../domain/errors.ts";
+import { type Issue, refusal, refusalIn } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
 import { onBehalfOf } from "../platform/temporal.ts";
 import { type Outcome, sendExport, sendJson, sendPage, sendText } from "./answers.ts";
@@ -32,9 +32,9 @@ export function serveRoutes(services: Services): AsyncStep {
     if (lacksApiKey(ctx, route)) issues.push({ path: "X-API-Key", in: "header", message: MISSING });
     else guard(ctx, route);
     const once = idempotentCall(ctx, route, issues);
-    const given = route.body && (await (route.bodyType ? readFields(ctx) : readJson(ctx)));
+    const given = route.body && (await readBody(ctx, route));
     const checked = checkRequest(ctx, route, given, issues);
-    if (issues.length > 0) throw invalid(issues);
+    if (issues.length > 0) throw refusalOf(issues, route, given);
 
     const headers: Record<string, string> = {};
     const form = createFormReader(ctx, route, services);
@@ -76,6 +76,23 @@ function answerWithoutRoute(ctx: Context): void {
   }
   ctx.set({ Allow });
   ctx.status = 204;
+}
+
+const UNREADABLE = new Set<string | undefined>([
+  "request/malformed",
+  "request/unsupported-media-type",
+]);
+
+async function readBody(ctx: Context, { unfit, bodyType }: Route): Promise<unknown> {
+  if (bodyType) return readFields(ctx);
+  if (!unfit) return readJson(ctx);
+  return readJson(ctx).catch((error: unknown) => {
+    throw UNREADABLE.has(refusalIn(error)?.code) ? unfit(undefined) : error;
+  });
+}
+
+function refusalOf(issues: Issue[], { unfit }: Route, given: unknown): Error {
+  return unfit && issues.some((issue) => issue.in === "body") ? unfit(given) : invalid(issues);
 }
 
 function checkRequest(ctx: Context, route: Route, given: unknown, issues: Issue[]): Checked {

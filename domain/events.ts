@@ -16,6 +16,16 @@ export interface FindingFacts {
   findings: string[];
 }
 
+/** A card as the outside knows it; its code is nobody's business but its buyer's. */
+export interface CardFacts {
+  card: string;
+  prefix: string;
+  batch: string | null;
+  product: string | null;
+  /** ISO 8601; null when it has no end. */
+  expire_at: string | null;
+}
+
 /**
  * Every event: name → payload. Payloads hold ids, numbers and the row's version, never a whole view. What may leave
  * the platform (`OUTWARD_EVENTS`) is spelled as everything on the wire, with underscores, and names things by their
@@ -25,6 +35,12 @@ export interface Events {
   "accounts.keys-changed": Record<string, never>;
   /** Somebody may do more or less than before: a role, a switched-off account, an ended session. */
   "accounts.rights-changed": Record<string, never>;
+  "card.activated": CardFacts;
+  /** Its end comes, as long before as its policy says. */
+  "card.expiring": CardFacts;
+  "card.expired": CardFacts;
+  /** Too many codes of cards that do not exist were shown by an address or a machine. */
+  "card.guesser-blocked": { guesser: string; seconds: number };
   "outbox.filled": Record<string, never>;
   "package.run-changed": { packageId: string; runId: string };
   "package.log-grew": { runId: string };

@@ -81,6 +81,11 @@ export const LIMITS = {
   /** Invitations of one team that nobody has answered. */
   openInvitations: 100,
   invitationDays: 14,
+  /** What a card's whole code, a machine's code, and the parts of one may have. */
+  cardCodeCharacters: 128,
+  machineCodeCharacters: 128,
+  machineParts: 16,
+  useIdCharacters: 64,
   idempotencyKeyCharacters: 255,
   idempotencyKeyHours: 24,
   /** How long a sign-in waits for its second proof. */

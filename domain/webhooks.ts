@@ -11,6 +11,9 @@ export const OUTWARD_EVENTS = {
   "package.version_quarantined": "packages:read",
   "package.version_released": "packages:read",
   "package.version_rejected": "packages:read",
+  "card.activated": "cards:oversee",
+  "card.expiring": "cards:oversee",
+  "card.expired": "cards:oversee",
 } as const satisfies Partial<Record<EventName, Permission>>;
 export type OutwardEventName = keyof typeof OUTWARD_EVENTS;
 

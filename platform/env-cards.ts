@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { OWN_CARD_KEY } from "./card-codes.ts";
-import { words } from "./env-rules.ts";
+import { life, words } from "./env-rules.ts";
 
 const cardKey = z
   .string()
@@ -15,6 +15,18 @@ const cardKey = z
 
 /** The variables of cards. */
 export const CARD_VARIABLES = {
+  CARD_TERM: {
+    rule: life.default(10_800),
+    doc: "How long a card without a policy is good, from its first use on",
+  },
+  CARD_TIMERS: {
+    rule: z.coerce.number().int().min(0).max(10_000_000).default(100_000),
+    doc: "Up to so many active cards, each has a workflow of its own that ends it; beyond, those of a shard share one",
+  },
+  CARD_LICENCE_TERM: {
+    rule: life.default(259_200),
+    doc: "How long a licence is good that is checked without a network, at most until the card's end",
+  },
   CARD_KEYS: {
     rule: words
       .pipe(z.array(cardKey))

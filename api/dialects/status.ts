@@ -1,4 +1,13 @@
+import { printShanghai } from "../../domain/cards/judgement.ts";
+import type { RefusalCode } from "../../domain/errors.ts";
 import type { Dialect } from "./index.ts";
+
+/** `MACHINE_MISMATCH` for `cards/machine-mismatch`. */
+const wordOf = (code: RefusalCode) =>
+  code
+    .slice(code.indexOf("/") + 1)
+    .replaceAll("-", "_")
+    .toUpperCase();
 
 /** The card client API's: `status` says `success` or `error`, the rest stands beside it. */
 export const status: Dialect = {
@@ -8,13 +17,15 @@ export const status: Dialect = {
     ...extras.fields,
     status: "error",
     message,
-    code,
+    code: wordOf(code),
+    server_time: printShanghai(new Date()),
     request_id: requestId,
   }),
   invalid: (issues, requestId) => ({
     status: "error",
     message: issues.map(({ path, message }) => `${path || "body"}: ${message}`).join("; "),
-    code: "request/invalid",
+    code: wordOf("request/invalid"),
+    server_time: printShanghai(new Date()),
     request_id: requestId,
     issues,
   }),
@@ -29,9 +40,10 @@ export const status: Dialect = {
     properties: {
       status: { const: "error" },
       message: { type: "string" },
-      code: { type: "string" },
+      code: { type: "string", description: "What is wrong: stable, for programs" },
+      server_time: { type: "string" },
       request_id: { type: "string" },
     },
-    required: ["status", "message", "code", "request_id"],
+    required: ["status", "message", "code", "server_time", "request_id"],
   },
 };

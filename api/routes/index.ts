@@ -1,6 +1,7 @@
 import type { Routes } from "../route.ts";
 import * as accounts from "./accounts/index.ts";
 import * as billing from "./billing/index.ts";
+import * as cards from "./cards/index.ts";
 import { documentationRoutes } from "./documentation.ts";
 import * as operations from "./operations.ts";
 import * as packages from "./packages/index.ts";
@@ -13,6 +14,7 @@ export const routes: Routes = {
   ...platform,
   ...accounts,
   ...billing,
+  ...cards,
   ...operations,
   ...packages,
   ...pipelines,

@@ -11,3 +11,5 @@ export {
   CardWheel,
   defineCards,
 } from "./tables.ts";
+export { findShownCard, sealedCode, type ShownCard } from "./showing.ts";
+export { type CardDefaults, validateCard } from "./validation.ts";

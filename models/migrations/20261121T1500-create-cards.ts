@@ -90,7 +90,7 @@ export const createCards: Migration = {
       { columns: ["state", "id"] },
       { columns: ["prefix", "id"] },
       { columns: ["product_id", "id"] },
-      { columns: ["shard", "due_at"] },
+      { columns: ["shard", "due_at", "timer"] },
       { columns: ["machine_code"] },
       { columns: ["code_tail"] },
       { columns: ["deleted_at"] },

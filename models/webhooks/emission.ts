@@ -12,8 +12,29 @@ import { Webhook, WebhookDelivery } from "./tables.ts";
  * delivery. The same event id again changes nothing.
  */
 export async function emit(event: OutwardEvent, transaction: Transaction): Promise<void> {
-  const listening = await listenersOf(event, transaction);
+  await emitEach([event], transaction);
+}
+
+/** Tells the outside of several events of one type about things that only those hear of who may hear of all. */
+export async function emitAll(
+  events: readonly Extract<OutwardEvent, { type: `card.${string}` }>[],
+  transaction: Transaction,
+): Promise<void> {
+  await emitEach(events, transaction);
+}
+
+async function emitEach(events: readonly OutwardEvent[], transaction: Transaction): Promise<void> {
+  const [first] = events;
+  const listening = first ? await listenersOf(first, transaction) : [];
   if (listening.length === 0) return;
+  for (const event of events) await tell(listening, event, transaction);
+}
+
+async function tell(
+  listening: readonly Webhook[],
+  event: OutwardEvent,
+  transaction: Transaction,
+): Promise<void> {
   const told = await WebhookDelivery.findAll({
     attributes: ["webhookId"],
     where: { eventId: event.id, webhookId: listening.map(({ id }) => id) },
@@ -39,6 +60,8 @@ async function listenersOf(
   const listening = awake.filter(({ events }) => events.includes(type));
   const keyIds = listening.map(({ keyId }) => keyId).filter((id) => id !== null);
   if (keyIds.length === 0) return listening;
+  // Keys for some packages hear of these and of nothing else.
+  if (!("package" in data)) return listening.filter(({ keyId }) => keyId === null);
   const may = await keysThatMay(OUTWARD_EVENTS[type], Number(data.package), keyIds, transaction);
   return listening.filter(({ keyId }) => keyId === null || may.has(keyId));
 }

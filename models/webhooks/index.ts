@@ -15,5 +15,5 @@ export {
   moveDelivery,
   noteAttempt,
 } from "./deliveries.ts";
-export { emit } from "./emission.ts";
+export { emit, emitAll } from "./emission.ts";
 export { defineWebhooks, secretPlace, Webhook, WebhookAttempt, WebhookDelivery } from "./tables.ts";

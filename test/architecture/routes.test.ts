@@ -13,6 +13,9 @@ const all = Object.entries(routes);
 /** What anybody may ask without signing in. A route is added here on purpose or not at all. */
 const PUBLIC = [
   "GET /",
+  "GET /.well-known/card-keys.json",
+  "GET /api/health",
+  "GET /api/status/:code",
   "GET /api/v1/packages/:id/install",
   "GET /api/v1/packages/:id/install.plist",
   "GET /api/v1/packages/:id/qr.png",
@@ -31,6 +34,7 @@ const PUBLIC = [
   "GET /ready",
   "GET /update/:id/:channel/:version",
   "GET /version",
+  "POST /api/licence",
   "POST /api/v1/auth/challenge",
   "POST /api/v1/auth/login",
   "POST /api/v1/auth/logout",
@@ -46,6 +50,7 @@ const PUBLIC = [
   "POST /api/v1/wechat/callback",
   "POST /api/v1/wechat/link-account",
   "POST /api/v1/wechat/qrcode",
+  "POST /api/validate",
 ];
 
 /** What changes something and needs no permission but being signed in: a caller's own things. */

@@ -1,8 +1,17 @@
 import { createHash } from "node:crypto";
 import { type CardState, shardOf } from "../../domain/cards.ts";
-import { Card, CardBatch, CardPolicy, CardProduct, countCards } from "../../models/cards/index.ts";
+import {
+  Card,
+  CardBatch,
+  type CardDefaults,
+  CardPolicy,
+  CardProduct,
+  countCards,
+  validateCard,
+} from "../../models/cards/index.ts";
 import { type Database, inTransaction } from "../../models/database.ts";
 import { newId } from "../../platform/crypto.ts";
+import { startApi } from "./api.ts";
 
 /** A new product. */
 export async function makeProduct(slug = `product-${newId().slice(-12)}`): Promise<CardProduct> {
@@ -41,4 +50,29 @@ export async function makeCard(
     await countCards(card.productId ?? null, { [card.state]: 1 }, card.shard, transaction);
     return card;
   });
+}
+
+/** Shows a card to the models; as the machine `PC-1` unless something else is said. */
+export function show(
+  database: Database,
+  { codeHash }: Pick<Card, "codeHash">,
+  given: { machineCode?: string; machineParts?: string[]; useId?: string; product?: string } = {},
+  defaults: Partial<CardDefaults> = {},
+) {
+  const { machineCode = "PC-1", machineParts = null, useId, product } = given;
+  const showing = { hashes: [codeHash], machine: { machineCode, machineParts }, product, useId };
+  return validateCard(database, showing, { termSeconds: 10_800, mostRuns: 100, ...defaults });
+}
+
+/** The code of `startWithCard`'s card. */
+export const CODE = "VIP-DEMO123456";
+
+/** An API with one card, whose code is `CODE`. */
+export async function startWithCard(given: Partial<Card> = {}, env: Record<string, string> = {}) {
+  const api = await startApi({ env });
+  const { cardCodes, database } = api.services;
+  const id = newId();
+  const code = { codeHash: cardCodes.hash(CODE), codeSealed: cardCodes.seal(CODE, id) };
+  const card = await makeCard(database, { id, ...code, codeTail: "3456", ...given });
+  return { api, card };
 }

@@ -25,7 +25,7 @@ const PATH = "/api/v1/webhooks";
 const OWNER: Actor = {
   accountId: "00000000-0000-7000-8000-000000000003",
   name: "owner",
-  permissions: ["webhooks:read", "webhooks:administer", "packages:read"],
+  permissions: ["webhooks:read", "webhooks:administer", "packages:read", "cards:oversee"],
 };
 /** The same rights, another person. */
 const OTHER: Actor = {
@@ -287,8 +287,9 @@ describe("webhooks of a key for single packages", () => {
     await emitAlone(api.services.database, makeEvent());
     expect(new Set(await heard())).toEqual(new Set([all.id, own.id]));
 
-    const other = { ...makeEvent().data, package: "1002" };
-    await emitAlone(api.services.database, makeEvent({ data: other }));
+    const event = makeEvent();
+    const other = { ...event, data: { ...event.data, package: "1002" } } as typeof event;
+    await emitAlone(api.services.database, other);
     expect(await heard()).toHaveLength(3);
 
     await changeGrants(api.services.database, key, [], ORIGIN);
