@@ -7,6 +7,10 @@ export const LIMIT_VARIABLES = {
     rule: rate.default({ points: 5, seconds: 60 }),
     doc: "Failed sign-ins and wrong codes per address: COUNT/SECONDS (default 5/60)",
   },
+  LIMIT_SIGN_IN_START: {
+    rule: rate.default({ points: 30, seconds: 60 }),
+    doc: "Sign-ins by WeChat or OpenID that are begun per address: COUNT/SECONDS (default 30/60)",
+  },
   LIMIT_REGISTER: {
     rule: rate.default({ points: 20, seconds: 3600 }),
     doc: "Registrations per address: COUNT/SECONDS (default 20/3600)",
