@@ -20,11 +20,15 @@ export const LIMIT_VARIABLES = {
       { points: 1, seconds: 60 },
       { points: 5, seconds: 3600 },
     ]),
-    doc: "Codes sent to one phone number or mail address: COUNT/SECONDS, several separated by commas (default 1/60,5/3600)",
+    doc: "Codes, and invitations, sent to one phone number or mail address: COUNT/SECONDS, several separated by commas (default 1/60,5/3600)",
   },
   LIMIT_SMS_ADDRESS: {
     rule: rate.default({ points: 10, seconds: 3600 }),
     doc: "Codes asked for from one network address: COUNT/SECONDS (default 10/3600)",
+  },
+  LIMIT_INVITATIONS: {
+    rule: rate.default({ points: 30, seconds: 3600 }),
+    doc: "Invitations that one account has mailed: COUNT/SECONDS (default 30/3600)",
   },
   LIMIT_TOKENS: {
     rule: rate.default({ points: 60, seconds: 60 }),

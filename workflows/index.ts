@@ -1,6 +1,6 @@
 /** The one list of what a worker serves. */
 export { holdExpiry, ledgerReconciliation, rechargePayment } from "./billing/index.ts";
-export { codeDelivery } from "./accounts.ts";
+export { codeDelivery, invitationDelivery } from "./accounts.ts";
 export {
   packageBuild,
   packageLine,

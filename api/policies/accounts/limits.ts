@@ -16,6 +16,7 @@ const TOO_MANY = {
   codes: (seconds: number) => `验证码请求过于频繁,请在 ${seconds} 秒后重试`,
   "sign-in-start": (seconds: number) =>
     `Too many sign-ins were begun. Try again in ${seconds} seconds.`,
+  invitations: (seconds: number) => `Too many invitations. Try again in ${seconds} seconds.`,
   tokens: (seconds: number) => `Too many failed tries. Try again in ${seconds} seconds.`,
 };
 type Sentence = keyof typeof TOO_MANY;
@@ -87,6 +88,19 @@ export function limitCodes(
   return takeAll(limiter, "codes", [
     { name: "code-recipient", rates: env.LIMIT_SMS_PHONE, key: recipient },
     { name: "code-address", rates: [env.LIMIT_SMS_ADDRESS], key: network(address) },
+  ]);
+}
+
+/** Takes a mailed invitation from the budgets of who sends it and of its address, or refuses `request/too-many`. */
+export function limitInvitations(
+  { limiter, env }: Limited,
+  accountId: string,
+  email: string | undefined,
+): Promise<void> {
+  const recipient = { name: "invitation-recipient", rates: env.LIMIT_SMS_PHONE };
+  return takeAll(limiter, "invitations", [
+    { name: "invitation-sender", rates: [env.LIMIT_INVITATIONS], key: accountId },
+    ...(email === undefined ? [] : [{ ...recipient, key: email.toLowerCase() }]),
   ]);
 }
 
