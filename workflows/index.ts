@@ -1,6 +1,6 @@
 /** The one list of what a worker serves. */
 export { holdExpiry, ledgerReconciliation, rechargePayment } from "./billing/index.ts";
-export { codeDelivery, invitationDelivery } from "./accounts.ts";
+export { codeDelivery } from "./accounts.ts";
 export {
   packageBuild,
   packageLine,
@@ -9,3 +9,4 @@ export {
   packageTick,
 } from "./packages/index.ts";
 export { webhookDelivery } from "./webhooks.ts";
+export { invitationDelivery } from "./accounts.ts";
