@@ -69,6 +69,7 @@ export const REFUSALS = {
   "billing/alipay-not-configured": 503,
   "billing/notification-invalid": 400,
   "billing/payment-differs": 409,
+  "billing/not-parked": 409,
   "billing/shortfall-not-found": 404,
   "billing/shortfall-settled": 409,
   "billing/shortfall-not-covered": 403,

@@ -4,6 +4,7 @@ export const NOUNS = [
   "card-wheel",
   "code",
   "hold",
+  "invitation",
   "package",
   "recharge",
   "sweep",

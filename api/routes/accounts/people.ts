@@ -6,10 +6,12 @@ import {
   createAccount,
   pageOfPeople,
   permissionsOf,
+  resetTotp,
   signOutEverywhere,
 } from "../../../models/accounts.ts";
 import { newId } from "../../../platform/crypto.ts";
 import { route } from "../../route.ts";
+import { Done } from "../../schemas/accounts.ts";
 import {
   NewPersonOut,
   NewUser,
@@ -106,5 +108,20 @@ export const signUserOut = route({
     const sessions = await signOutEverywhere(services.database, params.id, call);
     await services.bus.announce({ type: "accounts.rights-changed", data: {} });
     return { sessions };
+  },
+});
+
+export const resetUserTotp = route({
+  method: "delete",
+  path: `${PATH}/:id/totp`,
+  summary: "Take the second proof from somebody who has lost it, and end their sessions",
+  access: "accounts:administer",
+  params: UserId,
+  returns: [200, Done],
+  async handle(call) {
+    const { params, services } = call;
+    await resetTotp(services.database, params.id, call);
+    await services.bus.announce({ type: "accounts.rights-changed", data: {} });
+    return { message: "Second proof reset", success: true as const };
   },
 });
