@@ -11,5 +11,14 @@ export {
   CardWheel,
   defineCards,
 } from "./tables.ts";
+export {
+  endCardsWith,
+  endDueCards,
+  lookAtCard,
+  type Mended,
+  mendTimers,
+  MOST_AT_ONCE,
+  restWheel,
+} from "./expiry.ts";
 export { findShownCard, sealedCode } from "./showing.ts";
 export { type CardDefaults, validateCard } from "./validation.ts";

@@ -34,7 +34,11 @@ export async function beginTimer(due: Due, transaction: Transaction): Promise<vo
  * Tells the wheel of a shard that something is due at `dueAt`, unless it is awake by then. Who writes the wheel's row and
  * who turns it take turns, so that one of them has seen the other's.
  */
-async function tellWheel(shard: number, dueAt: Date, transaction: Transaction): Promise<void> {
+export async function tellWheel(
+  shard: number,
+  dueAt: Date,
+  transaction: Transaction,
+): Promise<void> {
   const later = { [Op.or]: [{ wakesAt: null }, { wakesAt: { [Op.gt]: dueAt } }] };
   const where = { shard: String(shard), ...later };
   const [told] = await CardWheel.update({ wakesAt: dueAt }, { where, transaction });

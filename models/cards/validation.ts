@@ -78,7 +78,8 @@ async function isBound(database: Database, card: ShownCard, shown: Machine): Pro
   const { machineCode, machineParts, machines, partsRequired } = card;
   const isIt = (one: Machine) => isSameMachine(one, shown, partsRequired);
   if (machineCode !== null && isIt({ machineCode, machineParts })) return true;
-  return machines > 1 && (await otherMachines(database, card.id)).some(isIt);
+  const others = machines - (machineCode === null ? 0 : 1);
+  return others > 0 && (await otherMachines(database, card.id)).some(isIt);
 }
 
 /** The first machine: the clock begins, unless it has begun with the card's making. */
@@ -105,11 +106,11 @@ async function activate(
     );
     if (activated !== 1) return undefined;
     if (useId !== undefined) await CardUse.create({ cardId: id, useId }, { transaction });
-    await countCards(productId, { unused: -1, active: 1 }, shard, transaction);
     const dueAt = clock.dueAt ?? null;
     if (dueAt) await beginTimer({ id, shard, timer, dueAt, codeTail }, transaction);
     const activeCard = { ...card, ...active, expireAt, usesLeft };
     await tellCards("card.activated", [activeCard], transaction);
+    await countCards(productId, { unused: -1, active: 1 }, shard, transaction);
     return activeCard;
   });
 }

@@ -22,6 +22,7 @@ import {
 import { sendAgain, webhookDelivery } from "../../workflows/webhooks.ts";
 import { accountCases } from "./account-history-cases.ts";
 import { billingCases } from "./billing-history-cases.ts";
+import { cardCases } from "./card-history-cases.ts";
 import { badContent, broken, fakePackages, finding, orderOf } from "./fakes/package-activities.ts";
 import { fakeWebhooks, refused } from "./fakes/webhook-activities.ts";
 import { until } from "./until.ts";
@@ -411,7 +412,7 @@ function webhookCases(): HistoryCase[] {
   ];
 }
 
-const LIVES = [cases, webhookCases, accountCases, billingCases];
+const LIVES = [cases, webhookCases, accountCases, billingCases, cardCases];
 
 /** Every recorded life, newest workflows last. */
 export const HISTORY_CASES: readonly HistoryCase[] = LIVES.flatMap((livesOf) => livesOf());
