@@ -13,6 +13,8 @@ interface Tier {
   /** What is provided before the first test: files of test/support/services. */
   needs?: string[];
   timeoutSeconds?: number;
+  /** Test files have the modules of their process in common: they keep no state, and take longer to load than to test. */
+  shareModules?: boolean;
   /** Test files run one after another: they share queues, or the whole machine. */
   oneAfterAnother?: boolean;
 }
@@ -30,9 +32,15 @@ const TIERS: Tier[] = [
       (folder) => `test/${folder}/**/*.test.ts`,
     ),
     exclude: [ON_S3, ON_REDIS, ON_NGINX],
+    shareModules: true,
   },
   { name: "replay", include: ["test/replay/**/*.test.ts"], needs: ["bundle"] },
-  { name: "models@mariadb", include: ["test/models/**/*.test.ts"], needs: ["mariadb"] },
+  {
+    name: "models@mariadb",
+    include: ["test/models/**/*.test.ts"],
+    needs: ["mariadb"],
+    shareModules: true,
+  },
   { name: "objects@s3", include: [ON_S3], needs: ["s3"] },
   { name: "delivery@nginx", include: [ON_NGINX], needs: ["nginx"] },
   { name: "bus+limiter@redis", include: [ON_REDIS], needs: ["redis"] },
@@ -64,13 +72,16 @@ export default defineConfig({
         name: tier.name,
         include: tier.include,
         exclude: tier.exclude ?? [],
-        globalSetup: (tier.needs ?? []).map((service) => `test/support/services/${service}.ts`),
+        globalSetup: ["tables", ...(tier.needs ?? [])].map(
+          (service) => `test/support/services/${service}.ts`,
+        ),
         // Loading the SDK takes half a second a file: only where its workers run.
         setupFiles: tier.needs?.includes("bundle") ? ["test/support/quiet-temporal.ts"] : [],
         testTimeout: (tier.timeoutSeconds ?? 120) * SECOND_MS,
         hookTimeout: (tier.timeoutSeconds ?? 120) * SECOND_MS,
         expect: { poll: { timeout: 20 * SECOND_MS } },
         pool: "forks" as const,
+        isolate: !tier.shareModules,
         // Vitest leaves one core free, which is half of a small machine; most tests wait more than they compute.
         maxWorkers: tier.oneAfterAnother ? 1 : availableParallelism(),
         // Tiers that run side by side with different numbers of workers are refused.

@@ -96,9 +96,11 @@ function parametersOf(schema: z.ZodType | undefined, place: "path" | "query"): J
   }));
 }
 
-function bodyOf({ body, form }: Route): JsonSchema | undefined {
-  if (body)
-    return { required: true, content: { "application/json": { schema: toSchema(body, "input") } } };
+function bodyOf({ body, bodyType, form }: Route): JsonSchema | undefined {
+  if (body) {
+    const content = { [bodyType ?? "application/json"]: { schema: toSchema(body, "input") } };
+    return { required: true, content };
+  }
   if (!form) return undefined;
   const { properties, required, ...rest } = toSchema(form, "input") as {
     properties?: JsonSchema;

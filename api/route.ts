@@ -143,6 +143,8 @@ interface Declaration<P, Q, B, F, A extends Access, R extends Returns> {
   params?: P;
   query?: Q;
   body?: B;
+  /** How `body` comes when not as JSON: as the fields of a plain form, each once. */
+  bodyType?: "application/x-www-form-urlencoded";
   /**
    * The refusal of a body that is not what `body` declares, in a contract's own words; `given` is undefined when there is
    * none that could be read. Not given: the platform's own.

@@ -8,6 +8,7 @@ import { LIMITS } from "../domain/limits.ts";
 import { onBehalfOf } from "../platform/temporal.ts";
 import { type Outcome, sendExport, sendJson, sendPage, sendText } from "./answers.ts";
 import { type Form, receiveForm } from "./bodies/form.ts";
+import { readFields } from "./bodies/fields.ts";
 import { readJson } from "./bodies/json.ts";
 import type { AsyncStep, Context } from "./context.ts";
 import { type Delivery, deliver } from "./delivery.ts";
@@ -82,7 +83,8 @@ const UNREADABLE = new Set<string | undefined>([
   "request/unsupported-media-type",
 ]);
 
-async function readBody(ctx: Context, { unfit }: Route): Promise<unknown> {
+async function readBody(ctx: Context, { unfit, bodyType }: Route): Promise<unknown> {
+  if (bodyType) return readFields(ctx);
   if (!unfit) return readJson(ctx);
   return readJson(ctx).catch((error: unknown) => {
     throw UNREADABLE.has(refusalIn(error)?.code) ? unfit(undefined) : error;

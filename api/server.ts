@@ -7,6 +7,7 @@ import { readEnv } from "../platform/env.ts";
 import { openFederation } from "../platform/federation/index.ts";
 import { openLimiter } from "../platform/limiter.ts";
 import { createPasswords, readBreachedPasswords } from "../platform/passwords.ts";
+import { openPayments } from "../platform/payments/index.ts";
 import { closeRedis, openRedis } from "../platform/redis.ts";
 import { openResources } from "../platform/resources.ts";
 import { runProcess } from "../platform/shutdown.ts";
@@ -37,11 +38,14 @@ await runProcess("api", async (onStop) => {
 
   const federation = openFederation(env.federation, env.OUTBOUND_ALLOW);
   onStop(() => federation.close());
+  const payments = openPayments(env.payments, env.publicUrl);
+  onStop(() => payments.close());
 
   const services: Services = {
     ...resources,
     database,
     federation,
+    payments,
     downloads: openDownloadCounter(database),
     metrics,
     version: readVersion(),

@@ -11,6 +11,7 @@ import type { Limiter } from "../platform/limiter.ts";
 import type { ObjectStore } from "../platform/objects/index.ts";
 import type { Outbound } from "../platform/outbound.ts";
 import type { Passwords } from "../platform/passwords.ts";
+import type { Payments } from "../platform/payments/index.ts";
 
 /** Whether the platform can do its work now, and what stands in the way. */
 export interface Readiness {
@@ -44,6 +45,8 @@ export interface Services {
   temporal: Client;
   /** Who vouches for people at sign-in. */
   federation: Federation;
+  /** Who takes money for the platform. */
+  payments: Payments;
   /** The way to addresses that users give. */
   outbound: Outbound;
 }

@@ -15,6 +15,7 @@ import { newId } from "../platform/crypto.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { readEnv } from "../platform/env.ts";
 import { openFederation } from "../platform/federation/index.ts";
+import { openPayments } from "../platform/payments/index.ts";
 import { openLimiter } from "../platform/limiter.ts";
 import { createPasswords } from "../platform/passwords.ts";
 import { openResources } from "../platform/resources.ts";
@@ -59,6 +60,7 @@ async function app(): Promise<void> {
     metrics: new Registry(),
     downloads: openDownloadCounter(database),
     federation: openFederation(env.federation, env.OUTBOUND_ALLOW),
+    payments: openPayments(env.payments, env.publicUrl),
     version: "bench",
     limiter: openLimiter(),
     passwords: createPasswords(),

@@ -13,6 +13,7 @@ import { openDownloadCounter } from "../models/packages/index.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { readEnv } from "../platform/env.ts";
 import { openFederation } from "../platform/federation/index.ts";
+import { openPayments } from "../platform/payments/index.ts";
 import { openLimiter } from "../platform/limiter.ts";
 import { createPasswords } from "../platform/passwords.ts";
 import { openResources } from "../platform/resources.ts";
@@ -32,6 +33,7 @@ async function product(): Promise<string> {
     database,
     secretKey,
     federation: openFederation(env.federation, []),
+    payments: openPayments(env.payments, env.publicUrl),
     metrics: new Registry(),
     downloads: openDownloadCounter(database),
     version: "bench",

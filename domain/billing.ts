@@ -50,19 +50,27 @@ export const HOLD_MOVES: Readonly<Record<HoldState, readonly HoldState[]>> = {
   abandoned: ["captured"],
 };
 
-export const RECHARGE_STATES = ["pending", "paid", "rejected"] as const;
+/** `expired` was not paid while it could be. */
+export const RECHARGE_STATES = ["pending", "paid", "rejected", "expired"] as const;
 export type RechargeState = (typeof RECHARGE_STATES)[number];
 
 /** Money that a provider has taken counts, whatever was said before. */
 export const RECHARGE_MOVES: Readonly<Record<RechargeState, readonly RechargeState[]>> = {
-  pending: ["paid", "rejected"],
+  pending: ["paid", "rejected", "expired"],
   paid: [],
   rejected: ["paid"],
+  expired: ["paid"],
 };
 
 /** How money comes in: an administrator has seen it, a provider has, or nobody is asked (RECHARGE_DIRECT). */
 export const RECHARGE_METHODS = ["manual", "alipay", "direct"] as const;
 export type RechargeMethod = (typeof RECHARGE_METHODS)[number];
+
+/**
+ * The pauses before each look at a payment whose provider may have told us of it in vain. The last look is when it can
+ * no longer be paid.
+ */
+export const PAYMENT_LOOKS_SECONDS = [60, 180, 600, 1020] as const;
 
 export const SHORTFALL_STATES = ["open", "settled"] as const;
 export type ShortfallState = (typeof SHORTFALL_STATES)[number];

@@ -1,5 +1,14 @@
 /** The things that live as workflows; each is the first word of its workflow id. */
-export const NOUNS = ["card", "card-wheel", "code", "hold", "package", "sweep", "webhook"] as const;
+export const NOUNS = [
+  "card",
+  "card-wheel",
+  "code",
+  "hold",
+  "package",
+  "recharge",
+  "sweep",
+  "webhook",
+] as const;
 export type Noun = (typeof NOUNS)[number];
 
 /** `package/<id>`, and for a child `package/<id>/build/<child>`: the one way ids of workflows are made. */

@@ -53,6 +53,8 @@ export const LIMITS = {
   listItems: 100,
   /** Money in one piece: what the contract's clients can hold, ten digits with two of them behind the point. */
   amountFen: 9_999_999_999,
+  /** How long somebody may take to pay at a provider. */
+  paymentSeconds: 1800,
   /** How long money may be held without anybody saying that the work goes on. */
   holdSeconds: 30 * 86_400,
   webhookUrlCharacters: 1000,

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { url } from "./env-rules.ts";
+import { onOff, url } from "./env-rules.ts";
 
 /** The variables of what stands beside a password at sign-in. */
 export const FEDERATION_VARIABLES = {
   ADMIN_TOTP_REQUIRED: {
-    rule: z.enum(["on", "off"]).default("off"),
+    rule: onOff.default(false),
     doc: "on: administrators may do nothing of their role before their second proof (TOTP) is on",
   },
   OIDC_ISSUER: {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { url } from "./env-rules.ts";
+import { onOff, url } from "./env-rules.ts";
 
 /** The variables by which messages go to people. */
 export const MESSAGE_VARIABLES = {
@@ -44,7 +44,7 @@ export const MESSAGE_VARIABLES = {
     doc: "Address of Aliyun's SMS API",
   },
   DEV_MESSAGES: {
-    rule: z.enum(["on", "off"]).optional(),
+    rule: onOff.optional(),
     doc: "on writes what has no provider to dev-messages.jsonl in the data folder (default on with NODE_ENV=development, else off). Refused in production",
   },
 } as const satisfies Record<string, { rule: z.ZodType; doc: string; secret?: boolean }>;
@@ -89,7 +89,7 @@ export function messageFaults(values: Values): string[] {
   const missing = given.length > 0 ? ALIYUN.filter((name) => !values[name]) : [];
   const faults = missing.map((name) => `${name}: is needed with ${given[0]}`);
   if (values.SMTP_URL && !values.MAIL_FROM) faults.push("MAIL_FROM: is needed with SMTP_URL");
-  if (values.NODE_ENV === "production" && values.DEV_MESSAGES === "on") {
+  if (values.NODE_ENV === "production" && values.DEV_MESSAGES) {
     faults.push("DEV_MESSAGES: is for developers, never for production");
   }
   return faults;
@@ -109,6 +109,6 @@ export function messageSettings(values: Values): MessageSettings {
         }
       : undefined,
     mail: SMTP_URL ? { url: SMTP_URL, from: MAIL_FROM! } : undefined,
-    development: (DEV_MESSAGES ?? (NODE_ENV === "development" ? "on" : "off")) === "on",
+    development: DEV_MESSAGES ?? NODE_ENV === "development",
   };
 }

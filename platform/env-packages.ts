@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { LIMITS } from "../domain/limits.ts";
+import { onOff } from "./env-rules.ts";
 
 /** The variables of what is accepted as a package, and by how many people. */
 export const PACKAGE_VARIABLES = {
@@ -8,10 +9,7 @@ export const PACKAGE_VARIABLES = {
     doc: "Largest package accepted, at most 20 GiB",
   },
   FOUR_EYES: {
-    rule: z
-      .enum(["on", "off"])
-      .default("off")
-      .transform((word) => word === "on"),
+    rule: onOff.default(false),
     doc: "on: in no package anybody publishes or releases what they have uploaded; off: packages say so themselves",
   },
 } as const;

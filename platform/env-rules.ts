@@ -27,6 +27,8 @@ export const origin = z
     (text) => text === "*" || (URL.canParse(text) && new URL(text).origin === text),
     "must be origins like https://console.example, or *",
   );
+/** A switch. */
+export const onOff = z.enum(["on", "off"], "must be on or off").transform((word) => word === "on");
 /** `COUNT/SECONDS`. */
 export const rate = z
   .string()

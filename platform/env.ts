@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { z } from "zod";
-import { LIMITS } from "../domain/limits.ts";
 import { QUEUES } from "../domain/queues.ts";
 import { CARD_VARIABLES } from "./env-cards.ts";
 import {
@@ -19,6 +18,12 @@ import {
   messageSettings,
 } from "./env-messages.ts";
 import { PACKAGE_VARIABLES } from "./env-packages.ts";
+import {
+  PAYMENT_VARIABLES,
+  paymentFaults,
+  type PaymentSettings,
+  paymentSettings,
+} from "./env-payments.ts";
 import {
   command,
   life,
@@ -231,17 +236,7 @@ const VARIABLES = {
   },
   ...FEDERATION_VARIABLES,
   ...LIMIT_VARIABLES,
-  RECHARGE_DIRECT: {
-    rule: z
-      .enum(["true", "false"])
-      .default("false")
-      .transform((text) => text === "true"),
-    doc: "true: whoever asks for a recharge has it at once, and nobody is paid",
-  },
-  WELCOME_CREDIT_FEN: {
-    rule: z.coerce.number().int().min(0).max(LIMITS.amountFen).default(0),
-    doc: "What a new account is given, in fen",
-  },
+  ...PAYMENT_VARIABLES,
   ACCESS_TTL: { rule: life.default(1800), doc: "Life of an access token" },
   REFRESH_TTL: { rule: life.default(604_800), doc: "Life of a sign-in" },
 } as const satisfies Record<string, { rule: z.ZodType; doc: string; secret?: boolean }>;
@@ -288,6 +283,7 @@ export type Env = Readonly<Values> & {
   readonly edge: EdgeSettings | undefined;
   readonly federation: FederationSettings;
   readonly messages: MessageSettings;
+  readonly payments: PaymentSettings;
 };
 
 /** The configuration cannot be used; `faults` names every variable that is wrong. Processes end with code 78. */
@@ -318,7 +314,7 @@ export function readEnv(source: Record<string, string | undefined> = process.env
   ) as Values;
 
   faults.push(...storeFaults(values), ...edgeFaults(values));
-  faults.push(...messageFaults(values), ...federationFaults(values));
+  faults.push(...messageFaults(values), ...federationFaults(values), ...paymentFaults(values));
   if (values.SIGNING_KEYSTORE && !values.SIGNING_KEYSTORE_PASSWORD) {
     faults.push("SIGNING_KEYSTORE_PASSWORD: is needed with SIGNING_KEYSTORE");
   }
@@ -360,6 +356,7 @@ export function readEnv(source: Record<string, string | undefined> = process.env
     edge: edgeSettings(values),
     federation: federationSettings(values),
     messages: messageSettings(values),
+    payments: paymentSettings(values),
   };
 }
 
@@ -420,6 +417,10 @@ function readVariable(
   }
 }
 
+function shownAs(fallback: string | number | boolean): string {
+  return typeof fallback === "boolean" ? (fallback ? "on" : "off") : `${fallback}`;
+}
+
 /** The text of `.env.example`: every variable with its meaning and default. */
 export function envExample(): string {
   const lines = Object.entries(VARIABLES).map(([name, variable]) => {
@@ -427,7 +428,7 @@ export function envExample(): string {
     const shown =
       name === "LONGHAUL_CACHE" || fallback === undefined || typeof fallback === "object"
         ? ""
-        : `${fallback as string | number}`;
+        : shownAs(fallback as string | number | boolean);
     const file = "secret" in variable ? ` Secret: ${name}_FILE may name a file that holds it.` : "";
     return `# ${variable.doc}.${file}\n# ${name}=${shown}\n`;
   });

@@ -13,6 +13,7 @@ import { MODELS } from "../models/index.ts";
 import { readArchive } from "../platform/archive.ts";
 import { readEntries } from "../platform/archive-entries.ts";
 import { openMessages } from "../platform/messages/index.ts";
+import { openPayments } from "../platform/payments/index.ts";
 import { readPlist } from "../platform/plist.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { deriveKey, unseal } from "../platform/crypto.ts";
@@ -69,7 +70,10 @@ await runProcess("worker", async (onStop) => {
   onStop(() => connection.close());
   const messages = await openMessages(env.messages, env.dataFolder);
   onStop(() => messages.close());
+  const payments = openPayments(env.payments, env.publicUrl);
+  onStop(() => payments.close());
   const activities = createActivities({
+    payments,
     ...accountTools(resources, database, messages.send),
     cardCodes: resources.cardCodes,
     ...packageTools(env, resources, database, shell),
@@ -247,6 +251,7 @@ function secretsOf(env: Env, { keys }: Resources): string[] {
     env.CLOUDFLARE_API_TOKEN,
     env.ALIYUN_SMS_ACCESS_KEY_SECRET,
     env.SMTP_URL,
+    env.ALIPAY_PRIVATE_KEY,
     env.ADMIN_PASSWORD,
     env.DATABASE_URL,
     env.REDIS_URL,

@@ -1,5 +1,5 @@
 /** The one list of what a worker serves. */
-export { holdExpiry, ledgerReconciliation } from "./billing/index.ts";
+export { holdExpiry, ledgerReconciliation, rechargePayment } from "./billing/index.ts";
 export { codeDelivery } from "./accounts.ts";
 export { cardEnd, cardReconciliation, cardWheel } from "./cards/index.ts";
 export {

@@ -1,6 +1,7 @@
 import { checkBalances, type Checked, noteDifferences } from "../../models/billing/index.ts";
 import { inTransaction } from "../../models/database.ts";
 import { createFundsActivities } from "./funds.ts";
+import { createPaymentActivities } from "./payments.ts";
 import type { BillingTools } from "./tools.ts";
 
 export type { FundsOrder } from "./funds.ts";
@@ -13,6 +14,7 @@ export function createBillingActivities(tools: BillingTools) {
   const { database } = tools;
   return {
     ...createFundsActivities(tools),
+    ...createPaymentActivities(tools),
 
     /** Twice: it only looks. */
     async compareBalances({ after }: { after: string }): Promise<Checked> {

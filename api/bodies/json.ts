@@ -12,14 +12,19 @@ const PLAIN_JSON = /^application\/json(?:; ?charset=utf-8)?$/i;
 export async function readJson(ctx: Context): Promise<unknown> {
   if (!hasBody(ctx.req)) return undefined;
   assertJson(ctx);
-  if (Number(ctx.req.headers["content-length"] ?? 0) > LIMITS.jsonBodyBytes) throw tooLarge();
-  letBodyCome(ctx);
-  const bytes = await readBytes(ctx.req);
+  const bytes = await readWhole(ctx);
   try {
     return JSON.parse(UTF_8.decode(bytes));
   } catch (error) {
     throw refusal("request/malformed", `The body is not valid JSON: ${(error as Error).message}.`);
   }
+}
+
+/** The bytes of a small body. Refuses what is larger, too slow or cut short. */
+export function readWhole(ctx: Context): Promise<Buffer> {
+  if (Number(ctx.req.headers["content-length"] ?? 0) > LIMITS.jsonBodyBytes) throw tooLarge();
+  letBodyCome(ctx);
+  return readBytes(ctx.req);
 }
 
 function assertJson(ctx: Context): void {

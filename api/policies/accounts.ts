@@ -75,7 +75,7 @@ export function createAuthenticator({
 
 /** Whether this account must have a second proof to do what its role permits. */
 export function needsTotp(env: Pick<Env, "ADMIN_TOTP_REQUIRED">, { role }: Account): boolean {
-  return env.ADMIN_TOTP_REQUIRED === "on" && role === "admin";
+  return env.ADMIN_TOTP_REQUIRED && role === "admin";
 }
 
 /** Who an account is, for the audit. */

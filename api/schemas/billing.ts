@@ -46,12 +46,34 @@ export const BalanceOut = z.strictObject({ balance: Yuan });
 export const RechargeBody = z.strictObject({
   amount: Amount,
   description: z.string().trim().max(500).optional(),
+  /** Alipay where it is configured, when not given. */
+  method: z.enum(["manual", "alipay"]).optional(),
 });
+
+/** Where it is paid and until when, if a provider takes the money. */
+const payment = { pay_url: z.url().optional(), expires_at: Moment.optional() };
 
 export const RechargeAcceptedOut = z.strictObject({
   recharge_id: z.uuid(),
   status: z.literal("pending"),
+  ...payment,
 });
+
+export const OwnRechargeOut = z.strictObject({
+  id: z.uuid(),
+  method: z.enum(RECHARGE_METHODS),
+  status: z.enum(RECHARGE_STATES),
+  amount: Yuan,
+  description: z.string(),
+  /** Why it was rejected. */
+  reason: z.string().nullable(),
+  created_at: Moment,
+  decided_at: Moment.nullable(),
+  ...payment,
+});
+
+/** What Alipay sends: all of its fields are signed, and more of them may come one day. */
+export const AlipayNotification = z.record(z.string().max(64), z.string().max(4096));
 
 const stretchOf = { total: z.int(), skip: z.int(), limit: z.int() };
 
@@ -270,6 +292,17 @@ export function presentRecharge(recharge: Recharge): z.input<typeof RechargeOut>
     created_at: recharge.createdAt.toISOString(),
     decided_at: wire(recharge.decidedAt),
   };
+}
+
+/** The same for whose it is, with where it is paid if it can be. */
+export function presentOwnRecharge(
+  recharge: Recharge,
+  payment: { pay_url: string; expires_at: string } | undefined,
+): z.input<typeof OwnRechargeOut> {
+  const { id, method, status, amount, description, reason, created_at, decided_at } =
+    presentRecharge(recharge);
+  const told = { id, method, status, amount, description, reason, created_at, decided_at };
+  return { ...told, ...payment };
 }
 
 export function presentShortfall(shortfall: Shortfall): z.input<typeof ShortfallOut> {

@@ -28,11 +28,15 @@ export { checkBalances, type Checked, noteDifferences } from "./reconciliation.t
 export {
   adjustBalance,
   confirmRecharge,
+  expireRecharge,
+  findRecharge,
   freeBalance,
   grantWelcome,
+  paymentEnd,
   rechargeDirectly,
   rejectRecharge,
   requestRecharge,
+  settleRecharge,
 } from "./recharges.ts";
 export {
   defineBilling,

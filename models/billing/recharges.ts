@@ -1,9 +1,14 @@
-import type { Transaction } from "sequelize";
+import { Op, type Transaction } from "sequelize";
+import { v7 as newId } from "uuid";
 import type { EntryKind, RechargeMethod } from "../../domain/billing.ts";
 import { refusal } from "../../domain/errors.ts";
+import { workflowId } from "../../domain/ids.ts";
+import { LIMITS } from "../../domain/limits.ts";
 import type { Fen } from "../../domain/money.ts";
 import type { Origin } from "../accounts/audit.ts";
+import { secondsAfter } from "../columns.ts";
 import { type Database, inTransaction } from "../database.ts";
+import { enqueue } from "../operations.ts";
 import { auditMoney } from "./audit.ts";
 import { findOperation, inLedger, insufficientBalance, operationTaken, post } from "./posting.ts";
 import { LedgerBalance, Recharge } from "./tables.ts";
@@ -30,10 +35,95 @@ export async function requestRecharge(
 ): Promise<Recharge> {
   return inTransaction(database, async (transaction) => {
     const recharge = await Recharge.create({ ...order, state: "pending" }, { transaction });
+    if (order.method === "alipay") await watchPayment(recharge, origin, transaction);
     await audit("billing.recharge-requested", recharge, origin, transaction);
     return recharge;
   });
 }
+
+/** Orders the workflow that asks the provider for a payment of which no notification comes. */
+async function watchPayment(
+  { id: rechargeId }: Recharge,
+  { actor, requestId }: Origin,
+  transaction: Transaction,
+): Promise<void> {
+  const headers = {
+    ...(actor && { accountId: actor.accountId, actorName: actor.name }),
+    ...(requestId && { requestId }),
+  };
+  await enqueue(
+    {
+      id: newId(),
+      workflow: "rechargePayment",
+      workflowId: workflowId("recharge", rechargeId),
+      input: { rechargeId },
+      command: null,
+      summary: "Wait for the payment of a recharge",
+      kind: "recharge",
+      subject: rechargeId,
+      headers,
+    },
+    transaction,
+  );
+}
+
+/** Until when a recharge can be paid at a provider. */
+export function paymentEnd({ createdAt }: Pick<Recharge, "createdAt">): Date {
+  return secondsAfter(createdAt, LIMITS.paymentSeconds);
+}
+
+/**
+ * A provider has taken the money: it counts, once, whatever was said before and however often it is said. Refuses what
+ * was to be another amount.
+ */
+export async function settleRecharge(
+  database: Database,
+  paid: { id: string; amountFen: Fen; reference: string },
+  origin: Origin,
+): Promise<Recharge> {
+  return inLedger(database, async (transaction) => {
+    const { id, amountFen, reference: providerReference } = paid;
+    const [moved] = await Recharge.update(
+      { state: "paid", providerReference, decidedAt: new Date() },
+      { where: { id, amountFen, method: "alipay", state: { [Op.ne]: "paid" } }, transaction },
+    );
+    const recharge = await findRecharge(id, transaction);
+    if (recharge.method !== "alipay" || recharge.amountFen !== amountFen) {
+      throw refusal("billing/payment-differs", "This recharge is for another amount.");
+    }
+    if (moved !== 1) return recharge;
+    await credit(recharge, transaction);
+    await audit("billing.recharge-paid", recharge, origin, transaction);
+    return recharge;
+  });
+}
+
+/** The time to pay is over, and the provider has no money. What was decided meanwhile stays. */
+export async function expireRecharge(database: Database, rechargeId: string): Promise<Recharge> {
+  return inTransaction(database, async (transaction) => {
+    const [moved] = await Recharge.update(
+      { state: "expired", decidedAt: new Date() },
+      { where: { id: rechargeId, state: "pending" }, transaction },
+    );
+    const recharge = await findRecharge(rechargeId, transaction);
+    if (moved === 1) await audit("billing.recharge-expired", recharge, NOBODY, transaction);
+    return recharge;
+  });
+}
+
+/** A recharge as it is; of this account alone when one is named. Refuses when there is none. */
+export async function findRecharge(
+  id: string,
+  transaction: Transaction | null = null,
+  owner: { accountId?: string } = {},
+): Promise<Recharge> {
+  const recharge = await Recharge.findOne({ where: { id, ...owner }, transaction });
+  if (!recharge) throw refusal("billing/recharge-not-found", "There is no such recharge.");
+  return recharge;
+}
+
+/** The platform itself. */
+const NOBODY: Origin = { actor: null };
 
 /** Pays in at once, for platforms that ask nobody (RECHARGE_DIRECT). */
 export async function rechargeDirectly(
@@ -131,8 +221,7 @@ async function decide(
     { ...decided, decidedAt: new Date() },
     { where: { id: rechargeId, state: "pending" }, transaction },
   );
-  const recharge = await Recharge.findByPk(rechargeId, { transaction });
-  if (!recharge) throw refusal("billing/recharge-not-found", "There is no such recharge.");
+  const recharge = await findRecharge(rechargeId, transaction);
   if (moved !== 1) {
     throw refusal("billing/recharge-decided", `This recharge is ${recharge.state} already.`);
   }

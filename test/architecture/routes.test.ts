@@ -43,6 +43,7 @@ const PUBLIC = [
   "POST /api/v1/auth/reset-password",
   "POST /api/v1/auth/send-code",
   "POST /api/v1/auth/verify-email",
+  "POST /api/v1/billing/alipay/notification",
   "POST /api/v1/wechat/bind-phone",
   "POST /api/v1/wechat/callback",
   "POST /api/v1/wechat/link-account",

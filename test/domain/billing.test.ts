@@ -1,6 +1,12 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { chargeFor, FIRST_PRICES, splitCharge } from "../../domain/billing.ts";
+import {
+  chargeFor,
+  FIRST_PRICES,
+  PAYMENT_LOOKS_SECONDS,
+  splitCharge,
+} from "../../domain/billing.ts";
+import { LIMITS } from "../../domain/limits.ts";
 import { parseYuan, printYuan } from "../../domain/money.ts";
 
 describe("amounts", () => {
@@ -67,4 +73,10 @@ describe("charges", () => {
     expect(splitCharge(45, purse)).toEqual({ heldFen: 30, freeFen: 15, missingFen: 0 });
     expect(splitCharge(60, purse)).toEqual({ heldFen: 30, freeFen: 20, missingFen: 10 });
   });
+});
+
+test("a payment is looked for at last when it can no longer be made", () => {
+  const waited = PAYMENT_LOOKS_SECONDS.reduce((sum: number, seconds) => sum + seconds, 0);
+
+  expect(waited).toBeGreaterThan(LIMITS.paymentSeconds);
 });

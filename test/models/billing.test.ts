@@ -5,6 +5,7 @@ import {
   checkBalances,
   confirmRecharge,
   endAbandonedHolds,
+  expireRecharge,
   extendHold,
   findHold,
   freeBalance,
@@ -20,6 +21,7 @@ import {
   releaseHold,
   requestRecharge,
   setPrices,
+  settleRecharge,
   settleShortfall,
   Shortfall,
 } from "../../models/billing/index.ts";
@@ -258,6 +260,24 @@ describeDatabases(({ open }) => {
     await expect(rejectRecharge(database, id, "late", ORIGIN)).rejects.toEqual(
       refused("recharge-decided"),
     );
+  });
+
+  test("what a provider took counts once, whatever was said before, and is never another amount", async () => {
+    const database = await open();
+    const accountId = newId();
+    const asked = { ...order(accountId, 500), method: "alipay" } as const;
+    const recharge = await requestRecharge(database, asked, ORIGIN);
+    await expireRecharge(database, recharge.id);
+    const paid = { id: recharge.id, amountFen: 500, reference: "2026112122001" };
+    const settle = (given = paid) => settleRecharge(database, given, ORIGIN);
+
+    await expect(settle({ ...paid, amountFen: 1 })).rejects.toEqual(refused("payment-differs"));
+    const settled = await Promise.all(Array.from({ length: 10 }, () => settle()));
+
+    expect(new Set(settled.map(({ state }) => state))).toEqual(new Set(["paid"]));
+    expect(await freeBalance(accountId)).toBe(500);
+    expect((await expireRecharge(database, recharge.id)).state).toBe("paid");
+    expect(await AuditEntry.count({ where: { action: "billing.recharge-paid" } })).toBe(1);
   });
 
   test("a rejected recharge brings nothing, and says why", async () => {

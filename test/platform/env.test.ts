@@ -1,8 +1,9 @@
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { BadConfiguration, readEnv } from "../../platform/env.ts";
+import { BadConfiguration, readEnv, VARIABLE_NAMES } from "../../platform/env.ts";
 
 /** Everything that is wrong with these variables. */
 function faultsOf(variables: Record<string, string>): string[] {
@@ -117,6 +118,37 @@ describe("the configuration", () => {
       mail: { url: "smtps://mail.example", from: "Longhaul <a@b.example>" },
       development: false,
     });
+  });
+
+  test("takes payments only with keys that can sign and verify", () => {
+    const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 1024 });
+    const keys = {
+      ALIPAY_PRIVATE_KEY: privateKey.export({ format: "pem", type: "pkcs8" }) as string,
+      ALIPAY_PUBLIC_KEY: publicKey.export({ format: "pem", type: "spki" }) as string,
+    };
+
+    expect(readEnv({ ALIPAY_APP_ID: "2021", ...keys }).payments.alipay).toMatchObject({
+      appId: "2021",
+      gatewayUrl: "https://openapi.alipay.com/gateway.do",
+    });
+    expect(readEnv({}).payments.alipay).toBeUndefined();
+    expect(faultsOf({ ALIPAY_APP_ID: "2021", ...keys, ALIPAY_PUBLIC_KEY: "" })).toEqual([
+      "ALIPAY_PUBLIC_KEY: is needed with ALIPAY_APP_ID",
+    ]);
+    expect(faultsOf(keys)).toEqual(["ALIPAY_APP_ID: is needed with ALIPAY_PRIVATE_KEY"]);
+    const wrong = { ALIPAY_PRIVATE_KEY: keys.ALIPAY_PUBLIC_KEY, ALIPAY_PUBLIC_KEY: "hush" };
+    expect(
+      faultsOf({ ALIPAY_APP_ID: "2021", ...wrong }).map((fault) => fault.slice(0, 35)),
+    ).toEqual(["ALIPAY_PRIVATE_KEY: must be an RSA ", "ALIPAY_PUBLIC_KEY: must be an RSA p"]);
+  });
+
+  test("spells every switch on or off", () => {
+    const switches = VARIABLE_NAMES.filter((name) => typeof readEnv({})[name] === "boolean");
+
+    expect(switches).toEqual(["FOUR_EYES", "ADMIN_TOTP_REQUIRED", "RECHARGE_DIRECT"]);
+    for (const name of [...switches, "DEV_MESSAGES"]) {
+      expect(faultsOf({ [name]: "true" })).toEqual([`${name}: must be on or off`]);
+    }
   });
 
   test("writes messages to a file for developers alone, and never in production", () => {

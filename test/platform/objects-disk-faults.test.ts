@@ -8,6 +8,12 @@ import { openDiskStore } from "../../platform/objects/disk.ts";
 import type { ObjectStore } from "../../platform/objects/index.ts";
 import { digestOf, readWhole } from "../support/suites/object-store/index.ts";
 
+// Test files share their modules: what is loaded already would know nothing of the mock, nor others get rid of it.
+vi.hoisted(() => vi.resetModules());
+afterAll(() => {
+  vi.resetModules();
+});
+
 vi.mock(import("node:fs/promises"), async (original) => {
   const real = await original();
   return { ...real, link: vi.fn(real.link), writeFile: vi.fn(real.writeFile) };

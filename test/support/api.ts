@@ -17,6 +17,7 @@ import { openDownloadCounter } from "../../models/packages/index.ts";
 import { openLocalBus, type Parent } from "../../platform/bus.ts";
 import { cardKeys, openCardCodes } from "../../platform/card-codes.ts";
 import { createPasswords } from "../../platform/passwords.ts";
+import { openPayments } from "../../platform/payments/index.ts";
 import { openOutbound } from "../../platform/outbound.ts";
 import { readEnv } from "../../platform/env.ts";
 import { openObjectStore } from "../../platform/objects/index.ts";
@@ -159,6 +160,8 @@ async function openServices(
   };
   const federation = openFederation(env.federation, env.OUTBOUND_ALLOW);
   onTestFinished(() => federation.close());
+  const payments = openPayments(env.payments, env.publicUrl);
+  onTestFinished(() => payments.close());
   // Routes of the kernel's own tests keep nothing: opening a database for each would only cost time.
   const database = services?.database ?? (routes ? NO_DATABASE : await openTestDatabase());
   return {
@@ -172,6 +175,7 @@ async function openServices(
     passwords: createPasswords(),
     database,
     federation,
+    payments,
     downloads: openDownloadCounter(database),
     objects:
       services?.objects ??

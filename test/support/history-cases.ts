@@ -1,6 +1,5 @@
 import type { Client, WorkflowHandle } from "@temporalio/client";
 import type { BuildPlan, YankOrder } from "../../activities/packages/contract.ts";
-import type { TryResult } from "../../activities/webhooks/contract.ts";
 import type { PackageActivities } from "../../activities/packages/index.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { resolveParked } from "../../workflows/helpers/parking.ts";
@@ -19,13 +18,13 @@ import {
   rollBackPackage,
   yankVersion,
 } from "../../workflows/packages/index.ts";
-import { sendAgain, webhookDelivery } from "../../workflows/webhooks.ts";
 import { accountCases } from "./account-history-cases.ts";
 import { billingCases } from "./billing-history-cases.ts";
 import { cardCases } from "./card-history-cases.ts";
 import { badContent, broken, fakePackages, finding, orderOf } from "./fakes/package-activities.ts";
-import { fakeWebhooks, refused } from "./fakes/webhook-activities.ts";
+import { paymentCases } from "./payment-history-cases.ts";
 import { until } from "./until.ts";
+import { webhookCases } from "./webhook-history-cases.ts";
 
 /** One life of a workflow that is recorded once and replayed for ever after. */
 export interface HistoryCase {
@@ -33,8 +32,14 @@ export interface HistoryCase {
   workflow: string;
   name: string;
   activities: () => object;
-  /** Lives it; answers the execution whose history is worth keeping. */
-  live: (client: Client, workflowId: string) => Promise<WorkflowHandle>;
+  /** True for a life that is lived on a server that skips time. */
+  skipsTime?: true;
+  /** Lives it, `sleep` letting time pass; answers the execution whose history is worth keeping. */
+  live: (
+    client: Client,
+    workflowId: string,
+    sleep: (ms: number) => Promise<void>,
+  ) => Promise<WorkflowHandle>;
 }
 
 const taskQueue = QUEUES.orchestrator;
@@ -364,55 +369,7 @@ function cases(): HistoryCase[] {
   ];
 }
 
-const delivery =
-  (meanwhile: (handle: WorkflowHandle) => Promise<void> = async () => {}) =>
-  async (client: Client, workflowId: string) => {
-    const handle = await client.workflow.start(webhookDelivery, {
-      taskQueue,
-      workflowId,
-      args: [{ deliveryId: workflowId, round: 1, event: "package.published" }],
-    });
-    await meanwhile(handle);
-    await handle.result().catch(() => {});
-    return handle;
-  };
-
-function webhookCases(): HistoryCase[] {
-  const replayed = fakeWebhooks(({ round }) => (round === 1 ? refused : { outcome: "delivered" }));
-  const cancelled = fakeWebhooks(() => refused);
-  const answered = (name: string, ...answers: TryResult[]): HistoryCase => ({
-    workflow: "webhookDelivery",
-    name,
-    activities: () => fakeWebhooks(({ number }) => answers[number - 1]!).activities,
-    live: delivery(),
-  });
-  return [
-    answered("delivered", { outcome: "delivered" }),
-    answered("refused-then-delivered", refused, { outcome: "delivered" }),
-    answered("gone", { outcome: "gone", reason: "The address answered 410 Gone." }),
-    answered("held", { outcome: "held" }),
-    {
-      workflow: "webhookDelivery",
-      name: "replayed-while-it-waits",
-      activities: () => replayed.activities,
-      live: delivery(async (handle) => {
-        await until(() => replayed.happened.includes("pending:1"));
-        await handle.executeUpdate(sendAgain, { args: [{ round: 2 }] });
-      }),
-    },
-    {
-      workflow: "webhookDelivery",
-      name: "cancelled",
-      activities: () => cancelled.activities,
-      live: delivery(async (handle) => {
-        await until(() => cancelled.happened.includes("pending:1"));
-        await handle.cancel();
-      }),
-    },
-  ];
-}
-
-const LIVES = [cases, webhookCases, accountCases, billingCases, cardCases];
+const LIVES = [cases, webhookCases, accountCases, billingCases, paymentCases, cardCases];
 
 /** Every recorded life, newest workflows last. */
 export const HISTORY_CASES: readonly HistoryCase[] = LIVES.flatMap((livesOf) => livesOf());

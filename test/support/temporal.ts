@@ -1,12 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { Client, Connection } from "@temporalio/client";
-import { encodeSearchAttributeIndexedValueType } from "@temporalio/common/lib/search-attributes.js";
 import { TestWorkflowEnvironment } from "@temporalio/testing";
 import { NativeConnection } from "@temporalio/worker";
 import { inject } from "vitest";
 import { QUEUES } from "../../domain/queues.ts";
-import { SEARCH_ATTRIBUTES } from "../../domain/search-attributes.ts";
 import { ensureNamespace } from "../../platform/namespaces.ts";
+import { addSearchAttributes } from "./search-attributes.ts";
 import type { TestServices } from "./services/context.ts";
 import { type FakeActivities, runWorkers, type Stage } from "./workers.ts";
 
@@ -70,19 +69,6 @@ export async function withTimeSkipping<T>(
   } finally {
     await environment.teardown();
   }
-}
-
-/** `ensureNamespace` asks for more than this server has. */
-async function addSearchAttributes(
-  { operatorService }: Connection,
-  namespace: string,
-): Promise<void> {
-  const types = Object.values(SEARCH_ATTRIBUTES).map(({ name, type }) => [
-    name,
-    encodeSearchAttributeIndexedValueType(type),
-  ]);
-  const searchAttributes = Object.fromEntries(types);
-  await operatorService.addSearchAttributes({ namespace, searchAttributes });
 }
 
 /** What the run has provided; a test that needs it fails without it. */

@@ -19,6 +19,7 @@ import { withWorkers } from "../support/temporal.ts";
 import { until } from "../support/until.ts";
 import { ORIGIN } from "../support/webhooks.ts";
 
+const NO_PAYMENTS = { alipay: undefined, close: async () => undefined };
 const ALL = Object.values(QUEUES);
 const NO_PARENT = { on: () => undefined, off: () => undefined };
 const start = () => ({ taskQueue: QUEUES.orchestrator, workflowId: randomUUID() });
@@ -68,7 +69,7 @@ test("who gives up ends it, with what differs", async () => {
 
 test("money that is held goes back by itself at the end, and stays charged where it was charged", async () => {
   const database = await openTestDatabase();
-  const activities = createBillingActivities({ database });
+  const activities = createBillingActivities({ database, payments: NO_PAYMENTS });
   const accountId = await makePurse(database, 1000);
   const funds = { accountId, usage: { frames: 4 }, leaseSeconds: 1 };
   await setPrices(database, { ...FIRST_PRICES, microYuanPerFrame: 1_000_000 }, ORIGIN);

@@ -1,2 +1,3 @@
 export { holdExpiry } from "./expiry.ts";
+export { rechargePayment } from "./payments.ts";
 export { ledgerReconciliation } from "./reconciliation.ts";

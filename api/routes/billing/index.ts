@@ -1,4 +1,5 @@
 export * from "./administration.ts";
 export * from "./holds.ts";
 export * from "./own.ts";
+export * from "./payments.ts";
 export * from "./recharges.ts";

@@ -9,6 +9,7 @@ import {
 } from "../../../models/billing/index.ts";
 import { newId } from "../../../platform/crypto.ts";
 import { balanceFen } from "../../balance.ts";
+import { assertAlipay, payAddress } from "../../policies/billing.ts";
 import { findOwn } from "../../policies/accounts/people.ts";
 import { Forecast, route } from "../../route.ts";
 import { MeOut, presentMe } from "../../schemas/accounts/registration.ts";
@@ -38,7 +39,7 @@ export const readBalance = route({
 export const recharge = route({
   method: "post",
   path: "/api/v1/users/recharge",
-  summary: "Pay in: it counts when the payment is confirmed, or at once where nobody is asked",
+  summary: "Pay in, at `pay_url` if there is one: it counts when it is paid or confirmed",
   access: "signed-in",
   body: RechargeBody,
   returns: [202, RechargeAcceptedOut, [200, MeOut]],
@@ -52,8 +53,12 @@ export const recharge = route({
       await rechargeDirectly(database, order, call);
       return new Forecast(presentMe(account, await balanceFen(account)));
     }
-    await requestRecharge(database, { ...order, method: "manual" }, call);
-    return { recharge_id: order.id, status: "pending" as const };
+    const method = body.method ?? (services.payments.alipay ? "alipay" : "manual");
+    if (method === "alipay") assertAlipay(services);
+    const recharge = await requestRecharge(database, { ...order, method }, call);
+    if (method === "alipay") await services.bus.announce({ type: "outbox.filled", data: {} });
+    const where = payAddress(services, recharge);
+    return { recharge_id: recharge.id, status: "pending" as const, ...where };
   },
 });
 

@@ -58,7 +58,7 @@ describe("POST /api/v1/users/recharge", () => {
   });
 
   test("is there at once where RECHARGE_DIRECT says so, and answers the user", async () => {
-    const api = await startWithAdmin({ env: { RECHARGE_DIRECT: "true" } });
+    const api = await startWithAdmin({ env: { RECHARGE_DIRECT: "on" } });
     const ann = await makePerson(api);
 
     const { status, body } = await ann.call("POST", "/api/v1/users/recharge", { amount: 12.3 });

@@ -32,7 +32,7 @@ export function fakeBilling(found: number[]): { activities: Looking; told: Told[
 
 /** A hold, and what happened to it. Its time is the server's, however fast that goes. */
 export interface FakeFunds {
-  activities: Omit<BillingActivities, keyof Looking>;
+  activities: Omit<BillingActivities, keyof Looking | "lookForPayment">;
   hold: Awaited<ReturnType<BillingActivities["endOverdueHold"]>>;
   happened: string[];
 }

@@ -1,7 +1,12 @@
 /** The servers that a test run has, by the names under which `inject` hands them to tests. */
 export interface TestServices {
-  /** A database of this run's own; its user may make others whose names begin with its name. */
-  mysql: { url: string };
+  /** A database file with all tables, to be copied. */
+  tables: { file: string };
+  /**
+   * A database of this run's own; its user may make others whose names begin with its name. `tables` are the
+   * statements that make all tables in an empty one.
+   */
+  mysql: { url: string; tables: string };
   /** `prefix` begins every key that a test writes. */
   redis: { url: string; prefix: string };
   /** `bucket` exists and is this run's own; a test may make others whose names begin with its name. */

@@ -7,6 +7,7 @@ import type { TestProject } from "vitest/node";
 import { findProgram, runProgram } from "../../../supervisor/programs.ts";
 import { type Needed, provideProgram } from "./programs.ts";
 import { runName } from "./runs.ts";
+import { makeTables } from "./tables.ts";
 import { freePort, serverAddress, serverFolder, startServer } from "./servers.ts";
 
 export const MARIADB: Needed = {
@@ -22,11 +23,27 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   await query(server, `CREATE DATABASE ${name}`);
   const url = new URL(server);
   url.pathname = `/${name}`;
-  project.provide("mysql", { url: url.href });
+  project.provide("mysql", { url: url.href, tables: await readTables(url, `${name}_tables`) });
   return async () => {
     const names = await query(server, `SHOW DATABASES LIKE '${name.replaceAll("_", "\\_")}%'`);
     for (const [database] of names) await query(server, `DROP DATABASE \`${database}\``);
   };
+}
+
+/** The statements that copy a new database with all tables: much quicker than what its migrations do one by one. */
+async function readTables(url: URL, name: string): Promise<string> {
+  await query(url.href, `CREATE DATABASE ${name}`);
+  const original = new URL(url);
+  original.pathname = `/${name}`;
+  await makeTables({ url: original.href });
+  const statements = ["SET foreign_key_checks = 0"];
+  for (const [table] of await query(original.href, "SHOW TABLES")) {
+    const [[, definition]] = (await query(original.href, `SHOW CREATE TABLE ${table}`)) as [
+      string[],
+    ];
+    statements.push(definition!, `INSERT INTO ${table} SELECT * FROM ${name}.${table}`);
+  }
+  return statements.join(";\n");
 }
 
 /** The address of a MySQL or MariaDB server, its user allowed to make databases. */
