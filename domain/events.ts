@@ -39,6 +39,13 @@ export interface Events {
   /** Its end comes, as long before as its policy says. */
   "card.expiring": CardFacts;
   "card.expired": CardFacts;
+  "card.extended": CardFacts;
+  "card.suspended": CardFacts;
+  "card.reinstated": CardFacts;
+  "card.banned": CardFacts;
+  "card.unbound": CardFacts;
+  /** Of both cards. */
+  "card.transferred": CardFacts;
   "outbox.filled": Record<string, never>;
   "package.run-changed": { packageId: string; runId: string };
   "package.log-grew": { runId: string };

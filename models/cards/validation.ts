@@ -12,7 +12,7 @@ import { countCards } from "./counts.ts";
 import { tellCards } from "./events.ts";
 import { findShownCard, otherMachines, type ShownCard } from "./showing.ts";
 import { Card, CardMachine, CardUse } from "./tables.ts";
-import { beginTimer, chooseTimer } from "./timers.ts";
+import { beginTimer, chooseTimer, type Clock, clockOf } from "./timers.ts";
 
 /** A card that somebody shows. */
 export interface Showing {
@@ -113,16 +113,6 @@ async function activate(
     await countCards(productId, { unused: -1, active: 1 }, shard, transaction);
     return activeCard;
   });
-}
-
-/** A card's clock: its end, and what is due before. */
-type Clock = Pick<Card, "expireAt" | "noticeAt" | "dueAt">;
-
-/** When a clock that ends at `expireAt` has something to say. A notice whose time has passed is not given. */
-function clockOf(expireAt: Date | null, noticeSeconds: number | null, now: Date): Clock {
-  const notice = expireAt && noticeSeconds !== null ? secondsAfter(expireAt, -noticeSeconds) : null;
-  const noticeAt = notice && notice > now ? notice : null;
-  return { expireAt, noticeAt, dueAt: noticeAt ?? expireAt };
 }
 
 /** One more machine, where there is room: the card's own row lets one in after the other. */

@@ -1,1 +1,10 @@
+export {
+  banCard,
+  extendCard,
+  readCard,
+  reinstateCard,
+  suspendCard,
+  transferCard,
+  unbindCard,
+} from "./cards.ts";
 export { readCardHealth, readCardStatus, validateCode } from "./clients.ts";
