@@ -85,6 +85,7 @@ export const REFUSALS = {
   "cards/suspended": 403,
   "cards/too-many-machines": 403,
   "cards/unfit-state": 409,
+  "cards/too-many-guesses": 429,
   "operations/idempotency-in-flight": 409,
   "operations/idempotency-mismatch": 422,
   "packages/not-found": 404,

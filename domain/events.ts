@@ -46,6 +46,8 @@ export interface Events {
   "card.unbound": CardFacts;
   /** Of both cards. */
   "card.transferred": CardFacts;
+  /** Too many codes of cards that do not exist were shown by an address or a machine. */
+  "card.guesser-blocked": { guesser: string; seconds: number };
   "outbox.filled": Record<string, never>;
   "package.run-changed": { packageId: string; runId: string };
   "package.log-grew": { runId: string };

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import driver from "@appthreat/sqlite3";
 import type { ConnectionOptions } from "mysql2";
 import { type QueryOptions, QueryTypes, Sequelize, Transaction } from "sequelize";
-import { type Ask, askMysql, askSqlite, type Questions } from "./questions.ts";
+import { type Ask, askMysql, askSqlite, askTogether, type Questions } from "./questions.ts";
 
 /** An opened database with all models defined on it. Models belong to the database of the process that was opened last. */
 export interface Database {
@@ -249,7 +249,7 @@ function guard(sequelize: Sequelize, dialect: Database["dialect"], questions: Qu
     sequelize,
     dialect,
     transact,
-    ask: (question, values) => retrying(() => questions.ask(question, values)),
+    ask: askTogether((question, values) => retrying(() => questions.ask(question, values))),
     close: () =>
       inTurn(async () => {
         await questions.close();

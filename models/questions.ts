@@ -4,7 +4,7 @@ import { DatabaseError, type Sequelize } from "sequelize";
 /** What a prepared question can be asked about. */
 type Value = string | number | null;
 
-/** The rows of a SELECT, as the driver gives them. */
+/** The rows of a SELECT, as the driver gives them, to be looked at only: others may have asked the same. */
 export type Ask = <Row extends object>(
   question: string,
   values: readonly Value[],
@@ -29,6 +29,37 @@ interface SqliteConnections {
   getConnection(options: object): Promise<{
     prepare(question: string, prepared: (error: Error | null) => void): Statement;
   }>;
+}
+
+/**
+ * Lets a crowd that asks the same at the same time have one answer. It is always read after the last of them came: who
+ * comes while it is being read waits for the next.
+ */
+export function askTogether(ask: Ask): Ask {
+  const running = new Map<string, Map<string, Running>>();
+  return <Row extends object>(question: string, values: readonly Value[]) => {
+    let same = running.get(question);
+    if (!same) running.set(question, (same = new Map()));
+    const key = JSON.stringify(values);
+    const begin = () => {
+      const answer = ask<Row>(question, values);
+      const mine: Running = { answer };
+      same.set(key, mine);
+      const end = () => void (same.get(key) === mine && same.delete(key));
+      answer.then(end, end);
+      return answer;
+    };
+    const before = same.get(key);
+    return before
+      ? ((before.next ??= before.answer.then(begin, begin)) as Promise<Row[]>)
+      : begin();
+  };
+}
+
+/** A question that was asked and is not answered yet; `next` is its answer to those who came later. */
+interface Running {
+  answer: Promise<object[]>;
+  next?: Promise<object[]>;
 }
 
 /** The questions that can be asked of an SQLite database, on the connection that the models read by. */

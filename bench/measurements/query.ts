@@ -15,7 +15,7 @@ export const query: Measurement = {
   name: "query",
   title: "Package query",
   method:
-    "Apps ask for their package with an API key that may do no more: from the product with all that stands before an answer (sign-in, limits, log, metrics), and from a bare Koa route that asks the same indexed question of the same database with the same driver and knows the rest of the answer. Sixteen connections; both are warm.",
+    "Apps ask for their package with an API key that may do no more: from the product with all that stands before an answer (sign-in, limits, log, metrics), and from a bare Koa route that asks the same indexed question of the same database with the same driver and knows the rest of the answer. Sixteen connections, which all ask for one package: in the product those who ask the same while the database is at it share its next answer, in the bare route each asks for itself. Both are warm.",
   run,
 };
 

@@ -20,6 +20,6 @@ export {
   MOST_AT_ONCE,
   restWheel,
 } from "./expiry.ts";
-export { findShownCard, sealedCode, surroundingsOf } from "./showing.ts";
+export { findShownCard, sealedCode, type ShownCard, surroundingsOf } from "./showing.ts";
 export { type CardAsker, changeCard, transferTime, unbindMachine } from "./verbs.ts";
 export { type CardDefaults, validateCard } from "./validation.ts";

@@ -8,3 +8,4 @@ export {
   unbindCard,
 } from "./cards.ts";
 export { readCardHealth, readCardStatus, validateCode } from "./clients.ts";
+export { issueLicence, readCardKeys } from "./licences.ts";
