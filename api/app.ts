@@ -6,6 +6,7 @@ import { countRequests } from "./middleware/count-requests.ts";
 import { answerError, isDeparture } from "./middleware/errors.ts";
 import { findRoute } from "./middleware/find-route.ts";
 import { limitRequests } from "./middleware/limits.ts";
+import { proveAnswers } from "./middleware/prove-answers.ts";
 import { identifyRequest } from "./middleware/request-id.ts";
 import { allowOrigins, secureHeaders } from "./middleware/security-headers.ts";
 import { type Authenticate, signIn } from "./middleware/sign-in.ts";
@@ -78,6 +79,7 @@ function answerRequests(
     limitRequests(services.limiter, services.env),
     serveRoutes(services),
   ];
+  const prove = proveAnswers(services.cardProofs);
   return async (ctx) => {
     try {
       for (const step of steps) {
@@ -87,5 +89,6 @@ function answerRequests(
     } catch (error) {
       answerError(ctx, error);
     }
+    prove(ctx);
   };
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { LIMITS } from "../domain/limits.ts";
 import { DIALECTS, type JsonSchema } from "./dialects/index.ts";
 import { isRepeatable } from "./idempotency.ts";
+import { NONCE_HEADER } from "./middleware/prove-answers.ts";
 import type { DialectName, Route, Routes } from "./route.ts";
 
 const FAILURES: Record<DialectName, string> = {
@@ -50,6 +51,7 @@ function describeOperation(operationId: string, route: Route): JsonSchema {
     ...parametersOf(route.params, "path"),
     ...parametersOf(route.query, "query"),
     ...(isRepeatable(route) ? [IDEMPOTENCY_KEY] : []),
+    ...(route.proven ? [NONCE] : []),
   ];
   const requestBody = bodyOf(route);
   return {
@@ -71,6 +73,14 @@ const IDEMPOTENCY_KEY = {
   in: "header",
   description: `The same key with the same request gets the stored outcome again, for ${LIMITS.idempotencyKeyHours} hours.`,
   schema: { type: "string", maxLength: LIMITS.idempotencyKeyCharacters },
+};
+
+const NONCE = {
+  name: NONCE_HEADER,
+  in: "header",
+  description:
+    "16 to 128 letters, digits, _ and - by chance: the answer is then signed with it (RFC 9421) by a key of /.well-known/card-keys.json.",
+  schema: { type: "string", minLength: 16, maxLength: 128 },
 };
 
 function tagOf(path: string): string {

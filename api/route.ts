@@ -138,6 +138,8 @@ interface Declaration<P, Q, B, F, A extends Access, R extends Returns> {
   door?: true;
   /** True for what comes in crowds: a GET or POST of one address that takes and answers JSON, which then costs a fraction. */
   hot?: true;
+  /** True when clients may ask for a signature of the answer, by a nonce (middleware/prove-answers.ts). */
+  proven?: true;
   /** True when the answer holds a secret: it is never kept, so an Idempotency-Key is not honoured. */
   secret?: true;
   params?: P;

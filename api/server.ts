@@ -15,6 +15,7 @@ import { tellReady } from "../platform/supervised.ts";
 import { readVersion } from "../platform/version.ts";
 import { createApp } from "./app.ts";
 import { rememberKeys } from "./key-memory.ts";
+import { openGuessGuard } from "./guess-guard.ts";
 import { listen } from "./listen.ts";
 import { createAuthenticator } from "./policies/accounts.ts";
 import { watchReadiness } from "./readiness.ts";
@@ -41,6 +42,7 @@ await runProcess("api", async (onStop) => {
   const payments = openPayments(env.payments, env.publicUrl);
   onStop(() => payments.close());
 
+  const limiter = openLimiter(redis, `${env.TEMPORAL_NAMESPACE}:`);
   const services: Services = {
     ...resources,
     database,
@@ -49,7 +51,8 @@ await runProcess("api", async (onStop) => {
     downloads: openDownloadCounter(database),
     metrics,
     version: readVersion(),
-    limiter: openLimiter(redis, `${env.TEMPORAL_NAMESPACE}:`),
+    limiter,
+    guesses: openGuessGuard({ ...resources, limiter, metrics, rate: env.LIMIT_CARD_GUESS }),
     secretKey,
     passwords: createPasswords({ breached: await readBreachedPasswords(env.BREACHED_PASSWORDS) }),
     readiness: watchReadiness({ ...resources, database, redis }),

@@ -5,6 +5,7 @@ import type { Database } from "../models/database.ts";
 import type { DownloadCounter } from "../models/packages/index.ts";
 import type { Bus } from "../platform/bus.ts";
 import type { CardCodes } from "../platform/card-codes.ts";
+import type { CardProofs } from "../platform/card-proofs.ts";
 import type { Env } from "../platform/env.ts";
 import type { Federation } from "../platform/federation/index.ts";
 import type { Limiter } from "../platform/limiter.ts";
@@ -12,6 +13,7 @@ import type { ObjectStore } from "../platform/objects/index.ts";
 import type { Outbound } from "../platform/outbound.ts";
 import type { Passwords } from "../platform/passwords.ts";
 import type { Payments } from "../platform/payments/index.ts";
+import type { GuessGuard } from "./guess-guard.ts";
 
 /** Whether the platform can do its work now, and what stands in the way. */
 export interface Readiness {
@@ -38,6 +40,10 @@ export interface Services {
   secretKey: string;
   /** Hashes and seals the codes of cards. */
   cardCodes: CardCodes;
+  /** Keeps them from being found by trying. */
+  guesses: GuessGuard;
+  /** Signs what clients are told of them. */
+  cardProofs: CardProofs;
   passwords: Passwords;
   objects: ObjectStore;
   limiter: Limiter;

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { createApp } from "../api/app.ts";
 import { rememberKeys } from "../api/key-memory.ts";
 import { openDownloadCounter } from "../models/packages/index.ts";
+import { openGuessGuard } from "../api/guess-guard.ts";
 import { listen } from "../api/listen.ts";
 import { createAuthenticator } from "../api/policies/accounts.ts";
 import { route } from "../api/route.ts";
@@ -53,16 +54,19 @@ async function app(): Promise<void> {
   const resources = await openResources(env, "api");
   const database = await openDatabase({ ...databasePlace(env), define: MODELS });
   const { secretKey } = resources.keys;
+  const limiter = openLimiter();
+  const metrics = new Registry();
   const services = {
     ...resources,
     database,
     secretKey,
-    metrics: new Registry(),
+    metrics,
     downloads: openDownloadCounter(database),
     federation: openFederation(env.federation, env.OUTBOUND_ALLOW),
     payments: openPayments(env.payments, env.publicUrl),
     version: "bench",
-    limiter: openLimiter(),
+    limiter,
+    guesses: openGuessGuard({ ...resources, limiter, metrics, rate: env.LIMIT_CARD_GUESS }),
     passwords: createPasswords(),
     readiness: async () => ({ ready: true, checks: {}, warnings: [] }),
   };

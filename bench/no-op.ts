@@ -4,6 +4,7 @@ import Koa from "koa";
 import { Registry } from "prom-client";
 import { z } from "zod";
 import { createApp } from "../api/app.ts";
+import { openGuessGuard } from "../api/guess-guard.ts";
 import { listen } from "../api/listen.ts";
 import { createAuthenticator } from "../api/policies/accounts.ts";
 import { route } from "../api/route.ts";
@@ -28,16 +29,19 @@ const authenticate = createAuthenticator({ database, secretKey, env });
 console.log(process.argv[2] === "product" ? await product() : await bare());
 
 async function product(): Promise<string> {
+  const limiter = openLimiter();
+  const metrics = new Registry();
   const services = {
     ...resources,
     database,
     secretKey,
     federation: openFederation(env.federation, []),
     payments: openPayments(env.payments, env.publicUrl),
-    metrics: new Registry(),
+    metrics,
     downloads: openDownloadCounter(database),
     version: "bench",
-    limiter: openLimiter(),
+    limiter,
+    guesses: openGuessGuard({ ...resources, limiter, metrics, rate: env.LIMIT_CARD_GUESS }),
     passwords: createPasswords(),
     readiness: async () => ({ ready: true, checks: {}, warnings: [] }),
   };

@@ -83,6 +83,7 @@ export const REFUSALS = {
   "cards/product-mismatch": 403,
   "cards/suspended": 403,
   "cards/too-many-machines": 403,
+  "cards/too-many-guesses": 429,
   "operations/idempotency-in-flight": 409,
   "operations/idempotency-mismatch": 422,
   "packages/not-found": 404,

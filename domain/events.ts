@@ -39,6 +39,8 @@ export interface Events {
   /** Its end comes, as long before as its policy says. */
   "card.expiring": CardFacts;
   "card.expired": CardFacts;
+  /** Too many codes of cards that do not exist were shown by an address or a machine. */
+  "card.guesser-blocked": { guesser: string; seconds: number };
   "outbox.filled": Record<string, never>;
   "package.run-changed": { packageId: string; runId: string };
   "package.log-grew": { runId: string };

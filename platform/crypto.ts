@@ -43,6 +43,7 @@ export type KeyPurpose =
   | "access-tokens"
   | "card-codes"
   | "card-hashes"
+  | "card-proofs"
   | "challenges"
   | "codes"
   | "columns"

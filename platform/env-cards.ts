@@ -23,6 +23,10 @@ export const CARD_VARIABLES = {
     rule: z.coerce.number().int().min(0).max(10_000_000).default(100_000),
     doc: "Up to so many active cards, each has a workflow of its own that ends it; beyond, those of a shard share one",
   },
+  CARD_LICENCE_TERM: {
+    rule: life.default(259_200),
+    doc: "How long a licence is good that is checked without a network, at most until the card's end",
+  },
   CARD_KEYS: {
     rule: words
       .pipe(z.array(cardKey))

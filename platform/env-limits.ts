@@ -26,6 +26,10 @@ export const LIMIT_VARIABLES = {
     rule: rate.default({ points: 60, seconds: 60 }),
     doc: "Refresh tokens and other long secrets that prove wrong, per address: COUNT/SECONDS (default 60/60)",
   },
+  LIMIT_CARD_GUESS: {
+    rule: rate.default({ points: 10, seconds: 60 }),
+    doc: "Codes of cards that do not exist, shown by one address or machine: COUNT/SECONDS (default 10/60)",
+  },
   LIMIT_REQUESTS: {
     rule: rate.default({ points: 1200, seconds: 60 }),
     doc: "Requests per account or API key: COUNT/SECONDS (default 1200/60)",

@@ -3,6 +3,7 @@ import type { Client } from "@temporalio/client";
 import type { Logger } from "pino";
 import { openLocalBus, openRedisBus, type Bus } from "./bus.ts";
 import { type CardCodes, cardKeys, openCardCodes } from "./card-codes.ts";
+import { type CardProofs, openCardProofs } from "./card-proofs.ts";
 import type { Env } from "./env.ts";
 import { type Fault, openFaults } from "./faults.ts";
 import { ensureKeys, type Keys } from "./keys.ts";
@@ -17,6 +18,7 @@ export interface Resources {
   log: Logger;
   keys: Keys;
   cardCodes: CardCodes;
+  cardProofs: CardProofs;
   objects: ObjectStore;
   bus: Bus;
   temporal: Client;
@@ -29,6 +31,7 @@ export interface Resources {
 export async function openResources(env: Env, part: string): Promise<Resources> {
   const log = openLog(part, env.LOG_LEVEL);
   const keys = await ensureKeys(env);
+  const keysOfCards = cardKeys(keys.secretKey, env.CARD_KEYS);
   const objects = await openObjectStore({ s3: env.s3, folder: join(env.dataFolder, "objects") });
   const bus = env.REDIS_URL
     ? await openRedisBus(env.REDIS_URL, `${env.TEMPORAL_NAMESPACE}:`)
@@ -39,7 +42,8 @@ export async function openResources(env: Env, part: string): Promise<Resources> 
     env,
     log,
     keys,
-    cardCodes: openCardCodes(cardKeys(keys.secretKey, env.CARD_KEYS)),
+    cardCodes: openCardCodes(keysOfCards),
+    cardProofs: openCardProofs(keysOfCards),
     objects,
     bus,
     temporal: temporal.client,

@@ -38,13 +38,17 @@ export function allowOrigins(origins: readonly string[]): Middleware {
 
 const EXPOSED = [
   "Accept-Ranges",
+  "Content-Digest",
   "Content-Disposition",
   "Content-Range",
+  "Date",
   "ETag",
   "Idempotency-Replayed",
   "Location",
   "RateLimit",
   "RateLimit-Policy",
   "Retry-After",
+  "Signature",
+  "Signature-Input",
   "X-Request-ID",
 ];

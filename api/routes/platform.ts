@@ -5,19 +5,27 @@ import { landingPage } from "../pages/landing.ts";
 
 const always = { access: "public", unlimited: true } as const;
 
+/** Where clients of cards go. */
+const CARDS = {
+  validate: "/api/validate",
+  status: "/api/status/{code}",
+  health: "/api/health",
+  keys: "/.well-known/card-keys.json",
+};
+
 export const readWelcome = route({
   method: "get",
   path: "/",
   summary: "What this is and where to read on, as JSON or as a page",
   access: "public",
   returns: "page",
-  handle({ prefers, services: { version } }): Page {
+  handle({ prefers, services: { version, env } }): Page {
     const headers = { Vary: "Accept, Accept-Language" };
     if (prefers("accept", ["json", "html"]) === "html") {
       const language = prefers("accept-language", ["en", "zh"]) === "zh" ? "zh" : "en";
-      return landingPage(language, version, headers);
+      return landingPage(language, { version, publicUrl: env.publicUrl }, headers);
     }
-    const words = { message: "Longhaul", version, docs: "/docs", api: "/api/v1" };
+    const words = { message: "Longhaul", version, docs: "/docs", api: "/api/v1", cards: CARDS };
     return { contentType: "application/json; charset=utf-8", body: JSON.stringify(words), headers };
   },
 });

@@ -20,5 +20,5 @@ export {
   MOST_AT_ONCE,
   restWheel,
 } from "./expiry.ts";
-export { findShownCard, sealedCode } from "./showing.ts";
+export { findShownCard, sealedCode, type ShownCard } from "./showing.ts";
 export { type CardDefaults, validateCard } from "./validation.ts";

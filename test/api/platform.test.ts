@@ -28,6 +28,12 @@ describe("GET /", () => {
       version: "0.0.0-test",
       docs: "/docs",
       api: "/api/v1",
+      cards: {
+        validate: "/api/validate",
+        status: "/api/status/{code}",
+        health: "/api/health",
+        keys: "/.well-known/card-keys.json",
+      },
     });
     expect(headers.get("Vary")).toContain("Accept");
   });

@@ -13,6 +13,7 @@ const all = Object.entries(routes);
 /** What anybody may ask without signing in. A route is added here on purpose or not at all. */
 const PUBLIC = [
   "GET /",
+  "GET /.well-known/card-keys.json",
   "GET /api/health",
   "GET /api/status/:code",
   "GET /api/v1/packages/:id/install",
@@ -33,6 +34,7 @@ const PUBLIC = [
   "GET /ready",
   "GET /update/:id/:channel/:version",
   "GET /version",
+  "POST /api/licence",
   "POST /api/v1/auth/challenge",
   "POST /api/v1/auth/login",
   "POST /api/v1/auth/logout",

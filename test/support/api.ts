@@ -6,6 +6,7 @@ import { pino } from "pino";
 import { Registry } from "prom-client";
 import { onTestFinished } from "vitest";
 import { createApp } from "../../api/app.ts";
+import { openGuessGuard } from "../../api/guess-guard.ts";
 import { listen } from "../../api/listen.ts";
 import type { Authenticate } from "../../api/middleware/sign-in.ts";
 import type { Routes } from "../../api/route.ts";
@@ -16,6 +17,7 @@ import type { Database } from "../../models/database.ts";
 import { openDownloadCounter } from "../../models/packages/index.ts";
 import { openLocalBus, type Parent } from "../../platform/bus.ts";
 import { cardKeys, openCardCodes } from "../../platform/card-codes.ts";
+import { openCardProofs } from "../../platform/card-proofs.ts";
 import { createPasswords } from "../../platform/passwords.ts";
 import { openPayments } from "../../platform/payments/index.ts";
 import { openOutbound } from "../../platform/outbound.ts";
@@ -164,14 +166,20 @@ async function openServices(
   onTestFinished(() => payments.close());
   // Routes of the kernel's own tests keep nothing: opening a database for each would only cost time.
   const database = services?.database ?? (routes ? NO_DATABASE : await openTestDatabase());
+  const log = pino({ level: "debug" }, { write });
+  const metrics = new Registry();
+  const bus = services?.bus ?? openLocalBus(NO_PARENT);
+  const keysOfCards = cardKeys(env.SECRET_KEY!, env.CARD_KEYS);
+  const limiter = services?.limiter ?? openLimiter();
   return {
     env,
     version: "0.0.0-test",
-    log: pino({ level: "debug" }, { write }),
-    metrics: new Registry(),
+    log,
+    metrics,
     readiness: async () => ({ ready: true, checks: {}, warnings: [] }),
     secretKey: env.SECRET_KEY!,
-    cardCodes: openCardCodes(cardKeys(env.SECRET_KEY!, env.CARD_KEYS)),
+    cardCodes: openCardCodes(keysOfCards),
+    cardProofs: openCardProofs(keysOfCards),
     passwords: createPasswords(),
     database,
     federation,
@@ -180,8 +188,9 @@ async function openServices(
     objects:
       services?.objects ??
       (await openObjectStore({ s3: undefined, folder: join(folder, "objects") })),
-    limiter: openLimiter(),
-    bus: openLocalBus(NO_PARENT),
+    limiter,
+    bus,
+    guesses: openGuessGuard({ limiter, bus, log, metrics, rate: env.LIMIT_CARD_GUESS }),
     temporal: temporal.client,
     outbound: openOutbound(env.OUTBOUND_ALLOW),
     ...services,

@@ -11,6 +11,7 @@ import {
 } from "../../models/cards/index.ts";
 import { type Database, inTransaction } from "../../models/database.ts";
 import { newId } from "../../platform/crypto.ts";
+import { startApi } from "./api.ts";
 
 /** A new product. */
 export async function makeProduct(slug = `product-${newId().slice(-12)}`): Promise<CardProduct> {
@@ -61,4 +62,17 @@ export function show(
   const { machineCode = "PC-1", machineParts = null, useId, product } = given;
   const showing = { hashes: [codeHash], machine: { machineCode, machineParts }, product, useId };
   return validateCard(database, showing, { termSeconds: 10_800, mostRuns: 100, ...defaults });
+}
+
+/** The code of `startWithCard`'s card. */
+export const CODE = "VIP-DEMO123456";
+
+/** An API with one card, whose code is `CODE`. */
+export async function startWithCard(given: Partial<Card> = {}, env: Record<string, string> = {}) {
+  const api = await startApi({ env });
+  const { cardCodes, database } = api.services;
+  const id = newId();
+  const code = { codeHash: cardCodes.hash(CODE), codeSealed: cardCodes.seal(CODE, id) };
+  const card = await makeCard(database, { id, ...code, codeTail: "3456", ...given });
+  return { api, card };
 }

@@ -1,9 +1,8 @@
 import { may } from "../../../domain/accounts.ts";
 import { statusOf } from "../../../domain/cards.ts";
 import { printShanghai, remainingHours, stateNow } from "../../../domain/cards/judgement.ts";
-import { refusal } from "../../../domain/errors.ts";
-import { LIMITS } from "../../../domain/limits.ts";
-import { findShownCard, sealedCode, validateCard } from "../../../models/cards/index.ts";
+import { findShownCard, sealedCode } from "../../../models/cards/index.ts";
+import { NONCE_HEADER } from "../../middleware/prove-answers.ts";
 import { route } from "../../route.ts";
 import {
   HealthAnswer,
@@ -13,6 +12,7 @@ import {
   ValidationAnswer,
   ValidationOrder,
 } from "../../schemas/cards/clients.ts";
+import { digestOf, noSuchCard, showCard, unfitOrder } from "./showing.ts";
 
 export const validateCode = route({
   method: "post",
@@ -21,17 +21,12 @@ export const validateCode = route({
   access: "public",
   dialect: "status",
   hot: true,
+  proven: true,
   body: ValidationOrder,
   unfit: unfitOrder,
   returns: [200, ValidationAnswer],
-  async handle({ body, services, requestId }) {
-    const { database, cardCodes, env } = services;
-    const machine = { machineCode: body.machine_code, machineParts: body.machine_parts ?? null };
-    const hashes = cardCodes.hashes(body.code);
-    const showing = { hashes, machine, product: body.product, useId: body.use_id };
-    const defaults = { termSeconds: env.CARD_TERM, mostRuns: env.CARD_TIMERS };
-    const card = await validateCard(database, showing, defaults);
-    if (!card) throw noSuchCard();
+  async handle({ body, services, address, requestId, requestHeader }) {
+    const card = await showCard(services, body, address);
     const now = new Date();
     return {
       message: "授权成功" as const,
@@ -40,6 +35,7 @@ export const validateCode = route({
       uses_left: card.usesLeft,
       product: card.product,
       entitlements: card.entitlements,
+      ...(requestHeader(NONCE_HEADER) && { asked: digestOf(body) }),
       code: "VALID",
       server_time: printShanghai(now),
       request_id: requestId,
@@ -53,13 +49,18 @@ export const readCardStatus = route({
   summary: "Ask where a card stands",
   access: "public",
   dialect: "status",
+  proven: true,
   params: StatusPath,
   query: StatusQuestion,
   returns: [200, StatusAnswer],
-  async handle({ actor, params, query, services, requestId }) {
-    const { database, cardCodes } = services;
-    const card = await findShownCard(database, cardCodes.hashes(params.code));
-    if (!card) throw noSuchCard();
+  async handle({ actor, params, query, services, address, requestId }) {
+    const { database, cardCodes, guesses } = services;
+    const card = await guesses.lookUp(
+      { address, machine: query.machine_code },
+      params.code,
+      () => findShownCard(database, cardCodes.hashes(params.code)),
+      noSuchCard,
+    );
     const now = new Date();
     const state = stateNow(card, now);
     const isKnown =
@@ -96,26 +97,3 @@ export const readCardHealth = route({
     return { status: "ok" as const, timestamp, service: "kamisystem" as const, ...beside };
   },
 });
-
-function noSuchCard(): Error {
-  return refusal("cards/not-found", "卡密不存在");
-}
-
-/** The contract's words for a body that is no order. */
-function unfitOrder(given: unknown): Error {
-  const isObject = typeof given === "object" && given !== null && !Array.isArray(given);
-  if (!isObject || Object.keys(given).length === 0) {
-    return refusal("cards/invalid", "无效的JSON数据");
-  }
-  const { code, machine_code: machine } = given as { code?: unknown; machine_code?: unknown };
-  const isFilled = (field: unknown) => typeof field === "string" && field.trim() !== "";
-  if (!isFilled(code) || !isFilled(machine)) {
-    return refusal("cards/incomplete", "卡密和机器码不能为空");
-  }
-  if ((machine as string).trim().length > LIMITS.machineCodeCharacters) {
-    return refusal("cards/invalid", `机器码不能超过${LIMITS.machineCodeCharacters}个字符`);
-  }
-  const advice =
-    "machine_parts must be a list of texts; product and use_id must be texts of at most 50 and 64 characters.";
-  return refusal("cards/invalid", advice);
-}

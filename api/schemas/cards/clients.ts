@@ -47,7 +47,36 @@ export const ValidationAnswer = z.strictObject({
   uses_left: z.int().nullable().describe("Null when nobody counts"),
   product: z.string().nullable(),
   entitlements: z.array(z.string()),
+  asked: z
+    .string()
+    .optional()
+    .describe(
+      "With a nonce: sha256 in hex of code, a line feed, and machine_code as they were sent",
+    ),
   ...BESIDE,
+});
+
+/** A card that is good, for the time to come. */
+export const LicenceAnswer = z.strictObject({
+  message: z.literal("授权成功"),
+  licence: z.string().describe("JSON Web Token, EdDSA: to be kept in a file and checked offline"),
+  licence_expire_at: moment.describe("Its own end, and never after the card's"),
+  expire_at: moment.nullable(),
+  ...BESIDE,
+});
+
+/** What signatures are checked by (RFC 7517). */
+export const CardKeySet = z.strictObject({
+  keys: z.array(
+    z.strictObject({
+      kty: z.literal("OKP"),
+      crv: z.literal("Ed25519"),
+      x: z.string(),
+      kid: z.string().describe("The key's id, as signatures and licences name it"),
+      use: z.literal("sig"),
+      alg: z.literal("EdDSA"),
+    }),
+  ),
 });
 
 /** Where a card is looked up. */

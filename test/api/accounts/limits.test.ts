@@ -20,7 +20,9 @@ const session_token = () => makeSecret("scene").secret;
 
 /** A wrong secret for every public route that takes one: the body that holds it, or what its path holds. */
 const GUESSES: Readonly<Record<string, () => object | string>> = {
+  "GET /api/status/:code": () => "VIP-NOSUCHCARD",
   "GET /api/v1/wechat/poll/:scene_str": session_token,
+  "POST /api/licence": () => ({ code: "VIP-NOSUCHCARD", machine_code: newId() }),
   "POST /api/v1/auth/challenge": () => ({ challenge: `${newId()}.9999999999.x`, totp: "000000" }),
   "POST /api/v1/auth/login": () => ({ username: "admin", password: "wrong horse" }),
   "POST /api/v1/auth/logout": () => ({ refresh_token: refresh_token() }),
@@ -40,6 +42,7 @@ const GUESSES: Readonly<Record<string, () => object | string>> = {
     phone,
     password: PASSWORD,
   }),
+  "POST /api/validate": () => ({ code: "VIP-NOSUCHCARD", machine_code: newId() }),
 };
 
 const taking = Object.values(routes).filter(
@@ -60,6 +63,7 @@ describe.each(taking.map((route) => ({ title: titleOf(route), route })))(
       const env = {
         LIMIT_SIGN_IN: "2/60",
         LIMIT_TOKENS: "2/60",
+        LIMIT_CARD_GUESS: "2/60",
         LIMIT_REGISTER: "100/60",
         TRUST_PROXY: "1",
         DEV_MESSAGES: "on",

@@ -1,22 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { type Card, Card as Cards } from "../../../models/cards/index.ts";
-import { newId } from "../../../platform/crypto.ts";
-import { ADMIN, NOBODY, type StartedApi, startApi, STRANGER } from "../../support/api.ts";
-import { makeCard, makePolicy, makeProduct } from "../../support/cards.ts";
+import { ADMIN, NOBODY, type StartedApi, STRANGER } from "../../support/api.ts";
+import { CODE, makePolicy, makeProduct, startWithCard } from "../../support/cards.ts";
 import { takeChance } from "../../support/chance.ts";
 
-const CODE = "VIP-DEMO123456";
 const HOUR_MS = 3_600_000;
-
-/** An API with one card, whose code is `CODE`. */
-async function startWithCard(given: Partial<Card> = {}) {
-  const api = await startApi();
-  const { cardCodes, database } = api.services;
-  const id = newId();
-  const code = { codeHash: cardCodes.hash(CODE), codeSealed: cardCodes.seal(CODE, id) };
-  const card = await makeCard(database, { id, ...code, codeTail: "3456", ...given });
-  return { api, card };
-}
 
 const validate = (api: StartedApi, json: unknown) =>
   api.call(NOBODY, "POST", "/api/validate", { json });
