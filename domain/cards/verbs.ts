@@ -1,12 +1,8 @@
 import type { CardState, SuspendedClock } from "../cards.ts";
 import { refusal } from "../errors.ts";
 
-/** What may be done with one card by those who sell it. */
-export const CARD_VERBS = ["extend", "suspend", "reinstate", "ban"] as const;
-type CardVerb = (typeof CARD_VERBS)[number];
-
-/** One of the verbs, with what it needs to know. */
-export type CardOrder = { verb: "extend"; ms: number } | { verb: Exclude<CardVerb, "extend"> };
+/** What those who sell a card may order of it. */
+export type CardOrder = { verb: "extend"; ms: number } | { verb: "suspend" | "reinstate" | "ban" };
 
 /** Where a card stands, with its time: its end while its clock runs, or what is left while it stands still. */
 export interface Standing {
