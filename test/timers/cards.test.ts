@@ -24,7 +24,7 @@ test("a card's run sleeps to its end to the second, however often that was moved
     due[0] = due[0]! + HOUR_MS;
     await sleep("3 hours");
     await until(() => happened.length === 2);
-    due[0] = due[0]! - HOUR_MS / 2;
+    due[0] -= HOUR_MS / 2;
     await handle.executeUpdate(lookAgain);
     const end = due[0];
     await handle.result();

@@ -10,7 +10,7 @@ import { WebhookDelivery } from "../../models/webhooks/index.ts";
 import { openLocalBus } from "../../platform/bus.ts";
 import { cardKeys, openCardCodes } from "../../platform/card-codes.ts";
 import { startRelay } from "../../workers/relay.ts";
-import { cardWheel } from "../../workflows/cards/index.ts";
+import type { cardWheel } from "../../workflows/cards/index.ts";
 import { makeCard, show } from "../support/cards.ts";
 import { openTestDatabase } from "../support/database.ts";
 import { withWorkers } from "../support/temporal.ts";
