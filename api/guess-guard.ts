@@ -17,13 +17,14 @@ export interface Guesser {
 /** Keeps codes of cards from being found by trying. */
 export interface GuessGuard {
   /**
-   * What `find` finds for this code. Only when that is nothing it counts as a guess, and `unknown` is thrown; whoever
-   * has guessed too often is refused before anything is looked up, and so is what they had in flight.
+   * What `find` finds for this code. Only when that is nothing it counts as a guess, and `unknown` is thrown. Whoever
+   * has guessed too often is refused before anything is looked up; and so is what they had in flight, by `whenFound`,
+   * which `find` calls before it changes anything.
    */
   lookUp<T>(
     guesser: Guesser,
     code: string,
-    find: () => Promise<T | null | undefined>,
+    find: (whenFound: () => void) => Promise<T | null | undefined>,
     unknown: () => Error,
   ): Promise<T>;
 }
@@ -89,8 +90,7 @@ export function openGuessGuard({ limiter, bus, log, metrics, rate }: GuardTools)
   return {
     async lookUp(guesser, code, find, unknown) {
       blocks.refuse(guesser);
-      const found = await find();
-      blocks.refuse(guesser);
+      const found = await find(() => blocks.refuse(guesser));
       if (found !== null && found !== undefined) return found;
       await count(guesser, code).catch((error: unknown) => {
         // A guess that could not be counted is answered all the same, as every request is.

@@ -83,6 +83,8 @@ export const LIMITS = {
   invitationDays: 14,
   /** What a card's whole code, a machine's code, and the parts of one may have. */
   cardCodeCharacters: 128,
+  /** The same as somebody may write it, with spaces; what is longer is no code. */
+  shownCodeCharacters: 1000,
   machineCodeCharacters: 128,
   machineParts: 16,
   useIdCharacters: 64,

@@ -1,3 +1,5 @@
+import { LIMITS } from "../limits.ts";
+
 /** What codes are drawn from; `clear` lacks what is misread or misheard for something else: 0 and O, 1 and I. */
 export const CODE_ALPHABETS = {
   plain: "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
@@ -20,7 +22,8 @@ const ALREADY_CANONICAL = /^[!-`{-~]*$/;
  * sees), full-width forms and kinds of hyphens make no difference. What it gives, it leaves as it is.
  */
 export function canonicalCode(text: string): string {
-  if (ALREADY_CANONICAL.test(text)) return text;
+  // To look closer at a megabyte that is no code would cost everybody else a second.
+  if (text.length > LIMITS.shownCodeCharacters || ALREADY_CANONICAL.test(text)) return text;
   return (
     text
       .normalize("NFKC")

@@ -23,6 +23,8 @@ export interface Showing {
   product: string | undefined;
   /** What this use is known by, if it is to count once however often it is asked for. */
   useId: string | undefined;
+  /** Called when there is such a card, before anything is changed; what it throws is the answer. */
+  whenFound?: () => void;
 }
 
 /** What holds for cards that no policy says anything about. */
@@ -48,6 +50,7 @@ export async function validateCard(
   for (let tries = 0; tries < TRIES; tries++) {
     const card = await findShownCard(database, showing.hashes);
     if (!card) return undefined;
+    showing.whenFound?.();
     assertGood(card, showing.product, new Date());
     const good = await admit(database, card, showing, defaults);
     if (good) return good;

@@ -33,7 +33,16 @@ function openGuard(given: { limiter?: Limiter; bus?: Bus } = {}) {
   /** What is answered to a code: `found`, `unknown`, or for how many seconds nothing is. */
   const show = async (code: string, guesser: Guesser): Promise<string | number> => {
     try {
-      await guard.lookUp(guesser, code, () => find(code), unknown);
+      await guard.lookUp(
+        guesser,
+        code,
+        async (whenFound) => {
+          const found = await find(code);
+          if (found) whenFound();
+          return found;
+        },
+        unknown,
+      );
       return "found";
     } catch (error) {
       const { code: said, extras } = refusalIn(error)!;

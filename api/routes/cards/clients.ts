@@ -58,7 +58,11 @@ export const readCardStatus = route({
     const card = await guesses.lookUp(
       { address, machine: query.machine_code },
       params.code,
-      () => findShownCard(database, cardCodes.hashes(params.code)),
+      async (whenFound) => {
+        const found = await findShownCard(database, cardCodes.hashes(params.code));
+        if (found) whenFound();
+        return found;
+      },
       noSuchCard,
     );
     const now = new Date();

@@ -17,9 +17,9 @@ export function showCard(services: Services, order: Order, address: string): Pro
   return guesses.lookUp(
     { address, machine: machineCode },
     code,
-    () => {
+    (whenFound) => {
       const hashes = cardCodes.hashes(code);
-      const showing = { hashes, machine, product: order.product, useId: order.use_id };
+      const showing = { hashes, machine, product: order.product, useId: order.use_id, whenFound };
       return validateCard(database, showing, defaults);
     },
     noSuchCard,

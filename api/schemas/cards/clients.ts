@@ -80,7 +80,7 @@ export const CardKeySet = z.strictObject({
 });
 
 /** Where a card is looked up. */
-export const StatusPath = z.strictObject({ code: z.string().max(1000) });
+export const StatusPath = z.strictObject({ code: z.string().max(LIMITS.shownCodeCharacters) });
 export const StatusQuestion = z.strictObject({
   machine_code: z.string().trim().optional().describe("Shown again when it is the card's"),
 });

@@ -43,6 +43,13 @@ describe("a code", () => {
     );
   });
 
+  test("is not looked for in a text that is too long to be one", () => {
+    const text = "ﷺ".repeat(300_000);
+
+    expect(canonicalCode(text)).toBe(text);
+    expect(canonicalCode(`ab-12${" ".repeat(900)}`)).toBe("AB-12");
+  });
+
   test("shows its last four characters", () => {
     expect(codeTail("vip-demo12345ａ")).toBe("345A");
     expect(codeTail("VIP-😀😀😀😀😀")).toBe("😀😀😀😀");
