@@ -1,6 +1,7 @@
 /** The one list of what a worker serves. */
 export { holdExpiry, ledgerReconciliation, rechargePayment } from "./billing/index.ts";
 export { codeDelivery } from "./accounts.ts";
+export { cardEnd, cardReconciliation, cardWheel } from "./cards/index.ts";
 export {
   packageBuild,
   packageLine,

@@ -11,5 +11,15 @@ export {
   CardWheel,
   defineCards,
 } from "./tables.ts";
-export { findShownCard, sealedCode, type ShownCard } from "./showing.ts";
+export {
+  endCardsWith,
+  endDueCards,
+  lookAtCard,
+  type Mended,
+  mendTimers,
+  MOST_AT_ONCE,
+  restWheel,
+} from "./expiry.ts";
+export { findShownCard, sealedCode, type ShownCard, surroundingsOf } from "./showing.ts";
+export { type CardAsker, changeCard, transferTime, unbindMachine } from "./verbs.ts";
 export { type CardDefaults, validateCard } from "./validation.ts";

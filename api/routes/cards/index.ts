@@ -1,2 +1,11 @@
+export {
+  banCard,
+  extendCard,
+  readCard,
+  reinstateCard,
+  suspendCard,
+  transferCard,
+  unbindCard,
+} from "./cards.ts";
 export { readCardHealth, readCardStatus, validateCode } from "./clients.ts";
 export { issueLicence, readCardKeys } from "./licences.ts";

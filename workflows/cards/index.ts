@@ -1,0 +1,1 @@
+export { cardEnd, cardReconciliation, cardWheel, lookAgain, turn } from "./timers.ts";
