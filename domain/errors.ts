@@ -74,6 +74,7 @@ export const REFUSALS = {
   "billing/shortfall-settled": 409,
   "billing/shortfall-not-covered": 403,
   "billing/price-not-found": 404,
+  "billing/usage-too-large": 422,
   "cards/banned": 403,
   "cards/count-exhausted": 403,
   "cards/expired": 403,

@@ -10,6 +10,7 @@ import {
   signOutEverywhere,
 } from "../../../models/accounts.ts";
 import { newId } from "../../../platform/crypto.ts";
+import { hashNewPassword } from "../../policies/accounts/passwords.ts";
 import { route } from "../../route.ts";
 import { Done } from "../../schemas/accounts.ts";
 import {
@@ -53,7 +54,10 @@ export const createUser = route({
     const { username, role, service: isService, password: chosen } = call.body;
     const { database, passwords } = call.services;
     const made = chosen === undefined ? randomBytes(18).toString("base64url") : null;
-    const passwordHash = await passwords.hash(chosen ?? made!);
+    const passwordHash =
+      chosen === undefined
+        ? await passwords.hash(made!)
+        : await hashNewPassword(call.services, chosen, "password");
     const account = await createAccount(
       database,
       { id: newId(), username, passwordHash, role, isService },
