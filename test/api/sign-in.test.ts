@@ -162,11 +162,11 @@ describe("a route in the status dialect", () => {
     expect(good.body).toEqual({ status: "success", id: "a" });
     expect(no).toMatchObject({
       status: 404,
-      body: { status: "error", message: "No such card.", code: "packages/not-found" },
+      body: { status: "error", message: "No such card.", code: "NOT_FOUND" },
     });
     expect(bad).toMatchObject({
       status: 422,
-      body: { status: "error", message: "card: is missing", code: "request/invalid" },
+      body: { status: "error", message: "card: is missing", code: "INVALID" },
     });
   });
 });

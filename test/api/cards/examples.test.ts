@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { fetchLicence, isLicensed } from "../../../examples/typescript/card-client.ts";
 import { NOBODY, type StartedApi } from "../../support/api.ts";
 import { CODE, startWithCard } from "../../support/cards.ts";
+import { pythonWith } from "../../support/services/python.ts";
 
 const example = (name: string) =>
   fileURLToPath(new URL(`../../../examples/${name}`, import.meta.url));
@@ -17,10 +18,11 @@ const CLIENTS = {
 } as const;
 
 /** What a program says, and the code it ends with. */
-function run(command: readonly string[]): Promise<{ code: number; out: string }> {
+async function run(command: readonly string[]): Promise<{ code: number; out: string }> {
   const [program = "", ...words] = command;
+  const env = program === "python3" ? await pythonWith("cryptography", "48.0.0") : process.env;
   return new Promise((resolve, reject) => {
-    execFile(program, words, { timeout: 60_000 }, (error, out) => {
+    execFile(program, words, { timeout: 60_000, env }, (error, out) => {
       if (error && typeof error.code !== "number") reject(error);
       else resolve({ code: Number(error?.code ?? 0), out });
     });
