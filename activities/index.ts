@@ -2,16 +2,21 @@ import { createAccountActivities } from "./accounts/index.ts";
 import type { AccountTools } from "./accounts/tools.ts";
 import { createBillingActivities } from "./billing/index.ts";
 import type { BillingTools } from "./billing/tools.ts";
+import { createCardActivities } from "./cards/index.ts";
+import type { CardTools } from "./cards/tools.ts";
 import { createPackageActivities } from "./packages/index.ts";
 import type { PackageTools } from "./packages/tools.ts";
 import { createWebhookActivities } from "./webhooks/index.ts";
 import type { WebhookTools } from "./webhooks/tools.ts";
 
 /** Hands each domain the tools it asks for. */
-export function createActivities(tools: AccountTools & BillingTools & PackageTools & WebhookTools) {
+export function createActivities(
+  tools: AccountTools & BillingTools & CardTools & PackageTools & WebhookTools,
+) {
   return {
     ...createAccountActivities(tools),
     ...createBillingActivities(tools),
+    ...createCardActivities(tools),
     ...createPackageActivities(tools),
     ...createWebhookActivities(tools),
   };

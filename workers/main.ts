@@ -74,6 +74,7 @@ await runProcess("worker", async (onStop) => {
   const activities = createActivities({
     payments,
     ...accountTools(resources, database, messages.send),
+    cardCodes: resources.cardCodes,
     ...packageTools(env, resources, database, shell),
     ...webhookTools(resources, database),
   });

@@ -20,6 +20,7 @@ import {
 } from "../../workflows/packages/index.ts";
 import { accountCases } from "./account-history-cases.ts";
 import { billingCases } from "./billing-history-cases.ts";
+import { cardBatchCases } from "./card-batch-history-cases.ts";
 import { badContent, broken, fakePackages, finding, orderOf } from "./fakes/package-activities.ts";
 import { paymentCases } from "./payment-history-cases.ts";
 import { until } from "./until.ts";
@@ -368,7 +369,7 @@ function cases(): HistoryCase[] {
   ];
 }
 
-const LIVES = [cases, webhookCases, accountCases, billingCases, paymentCases];
+const LIVES = [cases, webhookCases, accountCases, billingCases, cardBatchCases, paymentCases];
 
 /** Every recorded life, newest workflows last. */
 export const HISTORY_CASES: readonly HistoryCase[] = LIVES.flatMap((livesOf) => livesOf());

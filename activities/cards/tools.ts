@@ -1,0 +1,8 @@
+import type { Database } from "../../models/database.ts";
+import type { CardCodes } from "../../platform/card-codes.ts";
+
+/** What the activities of cards work with. Opened once by the worker and handed in. */
+export interface CardTools {
+  database: Database;
+  cardCodes: CardCodes;
+}

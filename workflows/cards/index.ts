@@ -1,0 +1,1 @@
+export { cardBatch } from "./batch.ts";
