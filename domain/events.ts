@@ -39,6 +39,13 @@ export interface Events {
   /** Its end comes, as long before as its policy says. */
   "card.expiring": CardFacts;
   "card.expired": CardFacts;
+  "card.extended": CardFacts;
+  "card.suspended": CardFacts;
+  "card.reinstated": CardFacts;
+  "card.banned": CardFacts;
+  "card.unbound": CardFacts;
+  /** Of both cards. */
+  "card.transferred": CardFacts;
   /** Too many codes of cards that do not exist were shown by an address or a machine. */
   "card.guesser-blocked": { guesser: string; seconds: number };
   "outbox.filled": Record<string, never>;

@@ -99,6 +99,8 @@ export const LIMITS = {
   machineCodeCharacters: 128,
   machineParts: 16,
   useIdCharacters: 64,
+  /** The longest time a card may be given at once: a hundred years. */
+  cardTermSeconds: 100 * 366 * 86_400,
   idempotencyKeyCharacters: 255,
   idempotencyKeyHours: 24,
   /** How long a sign-in waits for its second proof. */

@@ -14,6 +14,12 @@ export const OUTWARD_EVENTS = {
   "card.activated": "cards:oversee",
   "card.expiring": "cards:oversee",
   "card.expired": "cards:oversee",
+  "card.extended": "cards:oversee",
+  "card.suspended": "cards:oversee",
+  "card.reinstated": "cards:oversee",
+  "card.banned": "cards:oversee",
+  "card.unbound": "cards:oversee",
+  "card.transferred": "cards:oversee",
 } as const satisfies Partial<Record<EventName, Permission>>;
 export type OutwardEventName = keyof typeof OUTWARD_EVENTS;
 

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { NativeConnection, Runtime, Worker, type RuntimeOptions } from "@temporalio/worker";
 import { createActivities } from "../activities/index.ts";
 import { QUEUES, type Queue } from "../domain/queues.ts";
+import { type CardLooks, createCardLooks } from "../activities/cards/index.ts";
 import type { AccountTools } from "../activities/accounts/tools.ts";
 import type { PackageTools } from "../activities/packages/tools.ts";
 import type { WebhookTools } from "../activities/webhooks/tools.ts";
@@ -78,8 +79,9 @@ await runProcess("worker", async (onStop) => {
     ...packageTools(env, resources, database, shell),
     ...webhookTools(resources, database),
   });
+  const looks = createCardLooks({ database });
   const workers = await Promise.all(
-    queues.map((queue) => openWorker(queue, env, connection, activities)),
+    queues.map((queue) => openWorker(queue, env, connection, { activities, looks })),
   );
   const running = Promise.all(workers.map((worker) => worker.run()));
   onStop(async () => {
@@ -153,12 +155,18 @@ function unsealer(secretKey: string): WebhookTools["unseal"] {
   return (sealed, place) => unseal(key, sealed, place);
 }
 
+/** What the queues serve: `looks` run inside the workflows' own worker, and in no other. */
+interface Served {
+  activities: ReturnType<typeof createActivities>;
+  looks: CardLooks;
+}
+
 /** One queue: workflows run on the orchestrator alone, activities on the others. */
 function openWorker(
   queue: Queue,
   env: Env,
   connection: NativeConnection,
-  activities: ReturnType<typeof createActivities>,
+  { activities, looks }: Served,
 ): Promise<Worker> {
   const options = {
     connection,
@@ -177,6 +185,8 @@ function openWorker(
         workflowBundle: {
           codePath: fileURLToPath(new URL("../workflow-bundle.js", import.meta.url)),
         },
+        activities: looks,
+        enableNonLocalActivities: false,
         maxCachedWorkflows: CACHED_WORKFLOWS,
         stickyQueueScheduleToStartTimeout: "2 seconds",
       });

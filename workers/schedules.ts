@@ -31,6 +31,12 @@ const SWEEPS: readonly Sweep[] = [
     every: "1 hour",
     summary: "Compare every balance with what its entries add up to",
   },
+  {
+    name: "cards",
+    workflow: "cardReconciliation",
+    every: "1 hour",
+    summary: "End cards that are overdue, and give timers to those that have none",
+  },
 ];
 
 /** Makes the schedules that are missing and brings the others up to date. Twice is harmless. */

@@ -2,6 +2,7 @@
 export { holdExpiry, ledgerReconciliation, rechargePayment } from "./billing/index.ts";
 export { cardBatch } from "./cards/index.ts";
 export { codeDelivery } from "./accounts.ts";
+export { cardEnd, cardReconciliation, cardWheel } from "./cards/index.ts";
 export {
   packageBuild,
   packageLine,

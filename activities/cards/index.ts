@@ -1,9 +1,12 @@
 import { createBatchActivities } from "./batches.ts";
+import { createTimerActivities } from "./timers.ts";
 import type { CardTools } from "./tools.ts";
+
+export { type CardLooks, createCardLooks, type NextDue } from "./timers.ts";
 
 /** Everything here may run twice. Each comment says why that does no harm. */
 export function createCardActivities(tools: CardTools) {
-  return { ...createBatchActivities(tools) };
+  return { ...createBatchActivities(tools), ...createTimerActivities(tools) };
 }
 
 export type CardActivities = ReturnType<typeof createCardActivities>;

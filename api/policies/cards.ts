@@ -1,7 +1,7 @@
 import { Op } from "sequelize";
 import { type Actor, may } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
-import { CardBatch, CardPolicy, CardProduct, CardSeller } from "../../models/cards/index.ts";
+import { Card, CardBatch, CardPolicy, CardProduct, CardSeller } from "../../models/cards/index.ts";
 
 /** The products whose cards an actor's permissions reach; undefined for all, and for the cards without a product. */
 export async function reachOf(actor: Actor): Promise<string[] | undefined> {
@@ -14,7 +14,7 @@ export async function reachOf(actor: Actor): Promise<string[] | undefined> {
 }
 
 /** Whether an actor's permissions reach the cards of a product; null: those without one. */
-export async function reaches(actor: Actor, productId: string | null): Promise<boolean> {
+async function reaches(actor: Actor, productId: string | null): Promise<boolean> {
   const reach = await reachOf(actor);
   return reach === undefined || (productId !== null && reach.includes(productId));
 }
@@ -66,4 +66,14 @@ export async function findTerms(
     throw refusal("cards/policy-of-other-product", "This policy is for cards of another product.");
   }
   return { policyId: policy?.id ?? null, productId };
+}
+
+/** The card with this id. One of a product that the actor does not sell looks the same as one that never was. */
+export async function findCard(actor: Actor, id: string): Promise<Card> {
+  const row = await Card.findOne({ where: { id, deletedAt: null } });
+  const reach = await reachOf(actor);
+  if (!row || (reach && !(row.productId !== null && reach.includes(row.productId)))) {
+    throw refusal("cards/not-found", "There is no such card.");
+  }
+  return row;
 }

@@ -1,5 +1,6 @@
 import type { Transaction } from "sequelize";
 import { v7 as newId } from "uuid";
+import type { OutwardEventName } from "../../domain/webhooks.ts";
 import { emitAll } from "../webhooks/index.ts";
 
 /** What the outside is told of a card. */
@@ -13,7 +14,7 @@ interface ToldCard {
 
 /** Tells the outside that the same thing happened to these cards, if, and only if, `transaction` commits. */
 export async function tellCards(
-  type: "card.activated" | "card.expiring" | "card.expired",
+  type: Extract<OutwardEventName, `card.${string}`>,
   cards: readonly ToldCard[],
   transaction: Transaction,
 ): Promise<void> {

@@ -1,6 +1,5 @@
 export {
   beginBatch,
-  type BatchOrder,
   type BatchProgress,
   changeBatch,
   failBatch,
@@ -20,6 +19,15 @@ export {
   CardWheel,
   defineCards,
 } from "./tables.ts";
+export {
+  endCardsWith,
+  endDueCards,
+  lookAtCard,
+  type Mended,
+  mendTimers,
+  MOST_AT_ONCE,
+  restWheel,
+} from "./expiry.ts";
 export { addToBatch, commonOf, type Draft, takenHashes } from "./making.ts";
 export {
   changePolicy,
@@ -29,9 +37,9 @@ export {
   type Names,
   namesOf,
   type PolicyTerms,
-  type ProductTerms,
   sellersOf,
   setSeller,
 } from "./terms.ts";
-export { findShownCard, sealedCode, type ShownCard } from "./showing.ts";
+export { findShownCard, sealedCode, type ShownCard, surroundingsOf } from "./showing.ts";
+export { type CardAsker, changeCard, transferTime, unbindMachine } from "./verbs.ts";
 export { type CardDefaults, validateCard } from "./validation.ts";

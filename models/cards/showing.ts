@@ -1,6 +1,7 @@
 import type { CardState, CardTimer, StartBasis } from "../../domain/cards.ts";
 import type { CardFacts, Machine } from "../../domain/cards/judgement.ts";
 import type { Database } from "../database.ts";
+import { type Card, CardBatch, CardMachine } from "./tables.ts";
 
 /** A card with all that its terms and its batch say, as one question finds it. */
 export interface ShownCard extends CardFacts {
@@ -62,6 +63,14 @@ export async function otherMachines(database: Database, cardId: string): Promise
     machineCode,
     machineParts: listOf(parts),
   }));
+}
+
+/** What stands around a card: what its batch says, and its machines beside the first. */
+export async function surroundingsOf({ id: cardId, batchId }: Card) {
+  const batch = batchId === null ? null : await CardBatch.findByPk(batchId);
+  const others = await CardMachine.findAll({ where: { cardId }, order: [["slot", "ASC"]] });
+  const { frozen: isFrozen = false, revoked: isRevoked = false } = batch ?? {};
+  return { batch: { isFrozen, isRevoked }, others };
 }
 
 type Moment = string | Date;

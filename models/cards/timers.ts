@@ -2,9 +2,10 @@ import { Op, type Transaction } from "sequelize";
 import { v7 as newId } from "uuid";
 import type { CardTimer } from "../../domain/cards.ts";
 import { workflowId } from "../../domain/ids.ts";
+import { secondsAfter } from "../columns.ts";
 import type { Database } from "../database.ts";
 import { enqueue } from "../operations.ts";
-import { CardWheel } from "./tables.ts";
+import { type Card, CardWheel } from "./tables.ts";
 
 /** What is to look after the next card: a workflow of its own while there are at most so many active cards. */
 export async function chooseTimer(database: Database, mostRuns: number): Promise<CardTimer> {
@@ -13,6 +14,16 @@ export async function chooseTimer(database: Database, mostRuns: number): Promise
     [],
   );
   return Number(row?.active ?? 0) < mostRuns ? "run" : "wheel";
+}
+
+/** A card's clock: its end, and what is due before. */
+export type Clock = Pick<Card, "expireAt" | "noticeAt" | "dueAt">;
+
+/** When a clock that ends at `expireAt` has something to say. A notice whose time has passed is not given. */
+export function clockOf(expireAt: Date | null, noticeSeconds: number | null, now: Date): Clock {
+  const notice = expireAt && noticeSeconds !== null ? secondsAfter(expireAt, -noticeSeconds) : null;
+  const noticeAt = notice && notice > now ? notice : null;
+  return { expireAt, noticeAt, dueAt: noticeAt ?? expireAt };
 }
 
 /** A card for which something is due. */
@@ -30,11 +41,23 @@ export async function beginTimer(due: Due, transaction: Transaction): Promise<vo
   await enqueue({ ...runOf(due), command: null, startAt: due.dueAt }, transaction);
 }
 
+/** Tells what looks after a card when its time comes now; what is not there begins. */
+export async function tellTimer(due: Due, transaction: Transaction): Promise<void> {
+  if (due.timer === "wheel") return tellWheel(due.shard, due.dueAt, transaction);
+  const run = runOf(due);
+  const command = { update: "look", id: run.id, argument: null };
+  await enqueue({ ...run, command }, transaction);
+}
+
 /**
  * Tells the wheel of a shard that something is due at `dueAt`, unless it is awake by then. Who writes the wheel's row and
  * who turns it take turns, so that one of them has seen the other's.
  */
-async function tellWheel(shard: number, dueAt: Date, transaction: Transaction): Promise<void> {
+export async function tellWheel(
+  shard: number,
+  dueAt: Date,
+  transaction: Transaction,
+): Promise<void> {
   const later = { [Op.or]: [{ wakesAt: null }, { wakesAt: { [Op.gt]: dueAt } }] };
   const where = { shard: String(shard), ...later };
   const [told] = await CardWheel.update({ wakesAt: dueAt }, { where, transaction });

@@ -12,7 +12,7 @@ import { countCards } from "./counts.ts";
 import { tellCards } from "./events.ts";
 import { findShownCard, otherMachines, type ShownCard } from "./showing.ts";
 import { Card, CardMachine, CardUse } from "./tables.ts";
-import { beginTimer, chooseTimer } from "./timers.ts";
+import { beginTimer, chooseTimer, type Clock, clockOf } from "./timers.ts";
 
 /** A card that somebody shows. */
 export interface Showing {
@@ -81,7 +81,8 @@ async function isBound(database: Database, card: ShownCard, shown: Machine): Pro
   const { machineCode, machineParts, machines, partsRequired } = card;
   const isIt = (one: Machine) => isSameMachine(one, shown, partsRequired);
   if (machineCode !== null && isIt({ machineCode, machineParts })) return true;
-  return machines > 1 && (await otherMachines(database, card.id)).some(isIt);
+  const others = machines - (machineCode === null ? 0 : 1);
+  return others > 0 && (await otherMachines(database, card.id)).some(isIt);
 }
 
 /** The first machine: the clock begins, unless it has begun with the card's making. */
@@ -108,23 +109,13 @@ async function activate(
     );
     if (activated !== 1) return undefined;
     if (useId !== undefined) await CardUse.create({ cardId: id, useId }, { transaction });
-    await countCards(productId, { unused: -1, active: 1 }, shard, transaction);
     const dueAt = clock.dueAt ?? null;
     if (dueAt) await beginTimer({ id, shard, timer, dueAt, codeTail }, transaction);
     const activeCard = { ...card, ...active, expireAt, usesLeft };
     await tellCards("card.activated", [activeCard], transaction);
+    await countCards(productId, { unused: -1, active: 1 }, shard, transaction);
     return activeCard;
   });
-}
-
-/** A card's clock: its end, and what is due before. */
-type Clock = Pick<Card, "expireAt" | "noticeAt" | "dueAt">;
-
-/** When a clock that ends at `expireAt` has something to say. A notice whose time has passed is not given. */
-function clockOf(expireAt: Date | null, noticeSeconds: number | null, now: Date): Clock {
-  const notice = expireAt && noticeSeconds !== null ? secondsAfter(expireAt, -noticeSeconds) : null;
-  const noticeAt = notice && notice > now ? notice : null;
-  return { expireAt, noticeAt, dueAt: noticeAt ?? expireAt };
 }
 
 /** One more machine, where there is room: the card's own row lets one in after the other. */

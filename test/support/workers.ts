@@ -35,7 +35,12 @@ export async function runWorkers<T>(
         identity: "tests",
         shutdownForceTime: FORCE_SHUTDOWN,
         ...(taskQueue === QUEUES.orchestrator
-          ? { workflowBundle: { codePath }, stickyQueueScheduleToStartTimeout: "2 seconds" }
+          ? {
+              workflowBundle: { codePath },
+              stickyQueueScheduleToStartTimeout: "2 seconds",
+              activities,
+              enableNonLocalActivities: false,
+            }
           : { activities }),
       }),
     ),

@@ -1,4 +1,13 @@
 export * from "./batches.ts";
 export * from "./terms.ts";
+export {
+  banCard,
+  extendCard,
+  readCard,
+  reinstateCard,
+  suspendCard,
+  transferCard,
+  unbindCard,
+} from "./cards.ts";
 export { readCardHealth, readCardStatus, validateCode } from "./clients.ts";
 export { issueLicence, readCardKeys } from "./licences.ts";

@@ -1,0 +1,60 @@
+import { heartbeat } from "@temporalio/activity";
+import {
+  endCardsWith,
+  endDueCards,
+  lookAtCard,
+  type Mended,
+  mendTimers,
+  MOST_AT_ONCE,
+  restWheel,
+} from "../../models/cards/index.ts";
+import type { CardTools } from "./tools.ts";
+
+/** When something is due next, in epoch milliseconds; null when nothing is. */
+export interface NextDue {
+  dueAt: number | null;
+}
+
+/** How far behind a timer may be before it counts as lost. */
+const GRACE_SECONDS = 60;
+
+/** What runs inside the worker that runs the workflow: it only looks, at one row. */
+export function createCardLooks({ database }: Pick<CardTools, "database">) {
+  return {
+    /** Twice: what it finds is as it is then; a card without a clock has no timer, however often that is said. */
+    async lookAtCard({ cardId }: { cardId: string }): Promise<NextDue> {
+      return nextDue(await lookAtCard(database, cardId));
+    },
+  };
+}
+
+export type CardLooks = ReturnType<typeof createCardLooks>;
+
+/** How cards come to their end. */
+export function createTimerActivities({ database }: CardTools) {
+  return {
+    /** Twice: what has ended is not due any more. */
+    async endCardsWith({ cardId }: { cardId: string }): Promise<NextDue> {
+      return nextDue(await endCardsWith(database, cardId));
+    },
+
+    /** Twice: what has ended is not due any more. */
+    async turnWheel({ shard }: { shard: number }): Promise<NextDue & { ended: number }> {
+      let ended = 0;
+      for (let last = MOST_AT_ONCE; last === MOST_AT_ONCE; ended += last) {
+        last = await endDueCards(database, shard);
+        heartbeat(ended);
+      }
+      return { ended, ...nextDue(await restWheel(database, shard)) };
+    },
+
+    /** Twice: timers that are there stay, and whoever hears of them once more only looks. */
+    async mendCardTimers(): Promise<Mended> {
+      return mendTimers(database, GRACE_SECONDS);
+    },
+  };
+}
+
+function nextDue(dueAt: Date | null): NextDue {
+  return { dueAt: dueAt?.getTime() ?? null };
+}
