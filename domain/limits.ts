@@ -67,7 +67,6 @@ export const LIMITS = {
   /** How many machines one card may be for. */
   cardMachines: 1000,
   shortestCardTermSeconds: 60,
-  cardTermSeconds: 100 * 366 * 86_400,
   webhookUrlCharacters: 1000,
   webhookDescriptionCharacters: 500,
   webhookTimeoutSeconds: 20,
