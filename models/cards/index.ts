@@ -6,7 +6,7 @@ export {
   orderBatch,
   resumeBatch,
 } from "./batches.ts";
-export { countCards, sumCards } from "./counts.ts";
+export { type CardCounts, countCards, sumCards } from "./counts.ts";
 export {
   Card,
   CardBatch,
@@ -28,6 +28,14 @@ export {
   MOST_AT_ONCE,
   restWheel,
 } from "./expiry.ts";
+export {
+  type CardFilters,
+  type CardPlace,
+  countMatching,
+  findByText,
+  noteExport,
+  pageOfCards,
+} from "./lists.ts";
 export { addToBatch, commonOf, type Draft, takenHashes } from "./making.ts";
 export {
   changePolicy,

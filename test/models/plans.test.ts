@@ -19,11 +19,12 @@ import { WebhookDelivery } from "../../models/webhooks/index.ts";
 import { newId } from "../../platform/crypto.ts";
 import { ADMIN, startApi, type StartedApi } from "../support/api.ts";
 import { seedCatalogue } from "../support/catalogue.ts";
-import { makeProduct } from "../support/cards.ts";
+import { makeBatch, makeProduct } from "../support/cards.ts";
 import { describeDatabases } from "../support/database.ts";
 import { planFaults, watchSelects } from "../support/plans.ts";
 import { makeWebhook } from "../support/webhooks.ts";
 
+const CARD_BATCH = "00000000-0000-7000-8000-00000000000b";
 const PACKAGES = 1000;
 const VERSIONS_EACH = 10;
 
@@ -93,6 +94,17 @@ const LISTS: Record<string, { path: string; given: Record<string, string[] | und
     path: "/api/v1/webhooks/:webhook/deliveries",
     given: { state: [...DELIVERY_STATES] },
   },
+  listCards: {
+    path: "/api/v1/cards",
+    given: {
+      ...MOMENTS,
+      status: ["unused", "active"],
+      prefix: ["VIP"],
+      batch_id: [CARD_BATCH],
+      product: ["studio"],
+      text: ["VIP-AAAA000001", "0001", "autumn"],
+    },
+  },
   listCardBatches: {
     path: "/api/v1/cards/batches",
     given: { status: [...BATCH_STATES], prefix: ["VIP", "NONE"], product: ["studio"] },
@@ -159,6 +171,7 @@ describeDatabases(({ open }) => {
     });
     const webhook = await seedDeliveries(database);
     await makeProduct("studio");
+    await makeBatch({ id: CARD_BATCH });
     const { accountId, name: username } = ADMIN;
     await Account.create({ id: accountId, username, passwordHash: "h", role: "admin" });
     await tellOptimizer(database);
