@@ -41,9 +41,9 @@ export function createApp(
     return next();
   };
   const listener = app.use(received).use(answerBeforeBodyEnds()).use(allow).use(answer).callback();
-  const fastLane = createFastLane(app, routes, async (ctx) => {
+  const fastLane = createFastLane(app, routes, (ctx) => {
     receive(ctx);
-    await allow(ctx, () => answer(ctx));
+    return allow(ctx, () => answer(ctx)) as Promise<void>;
   });
   return (req, res) => void (fastLane(req, res) ?? listener(req, res));
 }

@@ -14,6 +14,7 @@ export function check(
   issues: Issue[],
 ): unknown {
   if (!schema) return {};
+  issues.push(...nulsIn(given, place));
   const { success, data, error } = schema.safeParse(given);
   if (success) return data;
   issues.push(...error.issues.flatMap((fault) => describe(fault, given, place)));
@@ -42,4 +43,25 @@ function valueAt(given: unknown, path: PropertyKey[]): unknown {
     (value, key) => (value as Record<PropertyKey, unknown> | null | undefined)?.[key],
     given,
   );
+}
+
+/** What holds NUL: nobody means it, and to SQLite a statement ends there. */
+function nulsIn(given: unknown, place: Place): Issue[] {
+  const parts = typeof given === "object" && given !== null ? Object.entries(given) : [];
+  return parts
+    .filter(([, part]) => holdsNul(part))
+    .map(([path]) => ({ path, in: place, message: "must not hold NUL" }));
+}
+
+/** No recursion: a body may be deep. */
+function holdsNul(given: unknown): boolean {
+  if (typeof given === "string") return given.includes("\0");
+  const left = [given];
+  while (left.length > 0) {
+    const part = left.pop();
+    if (typeof part === "string" && part.includes("\0")) return true;
+    if (typeof part !== "object" || part === null) continue;
+    for (const inner of Object.values(part)) left.push(inner);
+  }
+  return false;
 }

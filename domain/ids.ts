@@ -5,6 +5,7 @@ export const NOUNS = [
   "card-wheel",
   "code",
   "hold",
+  "invitation",
   "package",
   "recharge",
   "sweep",

@@ -81,6 +81,8 @@ export const LIMITS = {
   codeSeconds: 1800,
   codeGapSeconds: 60,
   codeTries: 5,
+  /** So many passwords wait to be checked; who comes then is asked to come again. */
+  waitingPasswords: 200,
   /** The shortest password that may be chosen. */
   passwordCharacters: 6,
   /** How long an e-mail address is kept for whoever registered with it and has not proven it. */

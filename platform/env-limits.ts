@@ -7,6 +7,10 @@ export const LIMIT_VARIABLES = {
     rule: rate.default({ points: 5, seconds: 60 }),
     doc: "Failed sign-ins and wrong codes per address: COUNT/SECONDS (default 5/60)",
   },
+  LIMIT_SIGN_IN_START: {
+    rule: rate.default({ points: 30, seconds: 60 }),
+    doc: "Sign-ins by WeChat or OpenID that are begun per address: COUNT/SECONDS (default 30/60)",
+  },
   LIMIT_REGISTER: {
     rule: rate.default({ points: 20, seconds: 3600 }),
     doc: "Registrations per address: COUNT/SECONDS (default 20/3600)",
@@ -16,11 +20,15 @@ export const LIMIT_VARIABLES = {
       { points: 1, seconds: 60 },
       { points: 5, seconds: 3600 },
     ]),
-    doc: "Codes sent to one phone number or mail address: COUNT/SECONDS, several separated by commas (default 1/60,5/3600)",
+    doc: "Codes, and invitations, sent to one phone number or mail address: COUNT/SECONDS, several separated by commas (default 1/60,5/3600)",
   },
   LIMIT_SMS_ADDRESS: {
     rule: rate.default({ points: 10, seconds: 3600 }),
     doc: "Codes asked for from one network address: COUNT/SECONDS (default 10/3600)",
+  },
+  LIMIT_INVITATIONS: {
+    rule: rate.default({ points: 30, seconds: 3600 }),
+    doc: "Invitations that one account has mailed: COUNT/SECONDS (default 30/3600)",
   },
   LIMIT_TOKENS: {
     rule: rate.default({ points: 60, seconds: 60 }),

@@ -22,6 +22,9 @@ const SECRET_PATHS = [
   '["x-api-key"]',
 ];
 
+/** What an error of a database has of the statement: that holds what rows hold, hashes and addresses of people too. */
+const OF_STATEMENTS = new Set(["sql", "parameters", "parent", "original", "errors", "fields"]);
+
 const FLUSH_MS = 100;
 /** In characters. */
 const TOGETHER = 32_768;
@@ -50,6 +53,13 @@ export function openLog(part: string, level: string): Logger {
     base: { part },
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: { paths: SECRET_PATHS, censor: "(secret)" },
+    serializers: { err: tellError },
   };
   return pino(options, { write });
+}
+
+function tellError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const told = Object.entries(pino.stdSerializers.err(error));
+  return Object.fromEntries(told.filter(([name]) => !OF_STATEMENTS.has(name)));
 }

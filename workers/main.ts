@@ -68,7 +68,7 @@ await runProcess("worker", async (onStop) => {
   installRuntime(env, resources);
   const connection = await NativeConnection.connect(connectionOptions(env));
   onStop(() => connection.close());
-  const messages = await openMessages(env.messages, env.dataFolder);
+  const messages = await openMessages(env.messages, env.dataFolder, env.publicUrl);
   onStop(() => messages.close());
   const payments = openPayments(env.payments, env.publicUrl);
   onStop(() => payments.close());

@@ -11,3 +11,4 @@ export {
   packageTick,
 } from "./packages/index.ts";
 export { webhookDelivery } from "./webhooks.ts";
+export { invitationDelivery } from "./accounts.ts";

@@ -38,7 +38,7 @@ export interface Held {
 }
 
 /** Everything here may run twice. Each comment says why that does no harm. */
-export function createFundsActivities({ database }: BillingTools) {
+export function createFundsActivities({ database }: Pick<BillingTools, "database">) {
   return {
     /** Twice: the hold that is there is found by its id, at the prices of the first time. */
     async holdFunds({ leaseSeconds, ...order }: FundsOrder): Promise<Held> {

@@ -37,7 +37,7 @@ export function createAuthenticator({
   async function bearerOf(token: string): Promise<Actor> {
     if (secretPrefix("refresh", token)) throw notSignedIn("Invalid token type");
     const claims = await accessTokens.verify(token);
-    const account = claims && (await findSignedIn(claims));
+    const account = claims && (await findSignedIn(database, claims));
     if (!account) throw notSignedIn("Could not validate credentials");
     const lacksTotp = needsTotp(env, account) && !(await totpOn(account.id));
     const permissions = lacksTotp ? [] : await permissionsOf(account.role);
@@ -74,12 +74,18 @@ export function createAuthenticator({
 }
 
 /** Whether this account must have a second proof to do what its role permits. */
-export function needsTotp(env: Pick<Env, "ADMIN_TOTP_REQUIRED">, { role }: Account): boolean {
+export function needsTotp(
+  env: Pick<Env, "ADMIN_TOTP_REQUIRED">,
+  { role }: Pick<Account, "role">,
+): boolean {
   return env.ADMIN_TOTP_REQUIRED && role === "admin";
 }
 
 /** Who an account is, for the audit. */
-export function actorOf({ id, username }: Account): Pick<Actor, "accountId" | "name"> {
+export function actorOf({
+  id,
+  username,
+}: Pick<Account, "id" | "username">): Pick<Actor, "accountId" | "name"> {
   return { accountId: id, name: username };
 }
 

@@ -129,6 +129,9 @@ export const LedgerQuery = PageQuery.extend({ user_id: z.string().max(64).option
 export const ThingId = z.strictObject({ id: z.string().max(64) });
 export const Rejection = z.strictObject({ reason: Reason });
 
+/** What a person decides about parked work. */
+export const Resolution = z.strictObject({ action: z.enum(["retry", "abort"]), reason: Reason });
+
 export const RechargeOut = z.strictObject({
   id: z.uuid(),
   user_id: z.uuid(),

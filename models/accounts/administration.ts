@@ -7,6 +7,7 @@ import { NEWEST_FIRST, type Order, type Page, page, type Place } from "../paging
 import { type Administrator, auditAccount, originOf } from "./audit.ts";
 import { holdRole, permissionsOf } from "./roles.ts";
 import { Account, Session } from "./tables.ts";
+import { forgetTotp } from "./totp.ts";
 
 /** An account as administrators make it. */
 export type NewAccount = Pick<Account, "id" | "username" | "passwordHash" | "role" | "isService">;
@@ -122,6 +123,28 @@ export async function signOutEverywhere(
       after,
     });
     return sessions;
+  });
+}
+
+/**
+ * Takes the second proof from whoever has lost it, with its recovery codes, and ends their sessions. Nobody does so to
+ * themselves: whoever has theirs turns it off by it.
+ */
+export async function resetTotp(
+  database: Database,
+  accountId: string,
+  by: Administrator,
+): Promise<void> {
+  await inTransaction(database, async (transaction) => {
+    await holdSubject(accountId, by.actor, transaction);
+    if (accountId === by.actor.accountId) {
+      throw refusal("accounts/own-account", "Turn your own off by it, or ask another one.");
+    }
+    if (!(await forgetTotp(accountId, transaction))) {
+      throw refusal("accounts/totp-off", "This account has no second proof.");
+    }
+    const after = { sessions: await endSessions(accountId, transaction) };
+    await auditAccount(originOf(by), "accounts.totp-reset", accountId, transaction, { after });
   });
 }
 

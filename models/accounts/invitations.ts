@@ -1,9 +1,12 @@
 import { Op, type Transaction, type WhereOptions } from "sequelize";
+import { v7 as newId } from "uuid";
 import { mayGive, type Place } from "../../domain/accounts/teams.ts";
 import { refusal } from "../../domain/errors.ts";
+import { workflowId } from "../../domain/ids.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { secondsAfter } from "../columns.ts";
 import { type Database, inTransaction } from "../database.ts";
+import { enqueue } from "../operations.ts";
 import type { Administrator } from "./audit.ts";
 import { Account } from "./tables.ts";
 import { Team, TeamInvitation, TeamMember } from "./team-tables.ts";
@@ -14,10 +17,20 @@ const DAY_SECONDS = 86_400;
 /** Whom an invitation is for. */
 export type Invitee = { username: string } | { email: string };
 
+/** A place in a team that somebody is to be offered. */
+export interface Offer {
+  id: string;
+  teamId: string;
+  invitee: Invitee;
+  place: Place;
+  /** True where the platform mails: then they are told, if there is an address of theirs. */
+  isMailed: boolean;
+}
+
 /** Offers somebody a place in a team; an offer that was open to them is replaced. */
 export async function inviteToTeam(
   database: Database,
-  { id, teamId, invitee, place }: { id: string; teamId: string; invitee: Invitee; place: Place },
+  { id, teamId, invitee, place, isMailed }: Offer,
   by: Administrator,
 ): Promise<TeamInvitation> {
   return inTransaction(database, async (transaction) => {
@@ -38,10 +51,56 @@ export async function inviteToTeam(
       { id, ...open, ...whom, ...place, ...from, expiresAt },
       { transaction },
     );
+    if (isMailed) await orderMail(invitation, by, transaction);
     const after = { invitation: id, ...invitee, ...placeOf(place) };
     await auditTeam("accounts.team-invited", teamId, { after }, by, transaction);
     return invitation;
   });
+}
+
+/** Whom an open invitation is mailed to, and what for; undefined when it has ended, or there is no proven address. */
+export async function findAddressee(
+  id: string,
+  now = new Date(),
+): Promise<{ address: string; team: string; from: string } | undefined> {
+  const invitation = await TeamInvitation.findOne({ where: { id, ...stillOpen(now) } });
+  const address = invitation && (await addressOf(invitation));
+  const team = invitation && (await Team.findByPk(invitation.teamId));
+  if (!address || !team) return undefined;
+  return { address, team: team.name, from: invitation.invitedBy };
+}
+
+/** Orders the workflow that mails an invitation, if it has an address to go to. */
+async function orderMail(
+  invitation: TeamInvitation,
+  { actor, requestId }: Administrator,
+  transaction: Transaction,
+): Promise<void> {
+  if (!(await addressOf(invitation, transaction))) return;
+  const { id: invitationId } = invitation;
+  await enqueue(
+    {
+      id: newId(),
+      workflow: "invitationDelivery",
+      workflowId: workflowId("invitation", invitationId),
+      input: { invitationId },
+      command: null,
+      summary: "Mail an invitation to a team",
+      kind: "invitation",
+      subject: invitationId,
+      headers: { accountId: actor.accountId, actorName: actor.name, requestId },
+    },
+    transaction,
+  );
+}
+
+async function addressOf(
+  { accountId, email }: TeamInvitation,
+  transaction: Transaction | null = null,
+): Promise<string | null> {
+  if (email !== null) return email;
+  const account = accountId ? await Account.findByPk(accountId, { transaction }) : null;
+  return account?.emailVerifiedAt ? account.email : null;
 }
 
 /** Takes an invitation back. */

@@ -57,7 +57,33 @@ export async function rehashPassword(
 
 /** The account that a person means by what they sign in with: 11 digits are a phone number, an address has an @. */
 export async function findByLogin(login: string): Promise<Account | null> {
-  if (/^\d{11}$/.test(login)) return Account.findOne({ where: { phone: login } });
-  if (login.includes("@")) return Account.findOne({ where: { email: login.toLowerCase() } });
-  return Account.findOne({ where: { username: login } });
+  const { column, value } = meantBy(login);
+  return Account.findOne({ where: { [column]: value } });
+}
+
+/** Of an account, what a password is checked with. */
+export type Login = Pick<Account, "id" | "passwordHash">;
+
+/** The same account as `findByLogin` if it is not switched off, for those who guess: they come in crowds. */
+export async function findLogin(database: Database, login: string): Promise<Login | undefined> {
+  const { column, value } = meantBy(login);
+  const [row] = await database.ask<{ id: string; password_hash: string }>(LOGINS[column], [value]);
+  return row && { id: row.id, passwordHash: row.password_hash };
+}
+
+/** The account of a login that was proven; undefined when it was switched off or got a new password since. */
+export async function accountOf({ id, passwordHash }: Login): Promise<Account | undefined> {
+  const where = { id, passwordHash, isActive: true };
+  return (await Account.findOne({ where })) ?? undefined;
+}
+
+const loginBy = (column: string) =>
+  `SELECT id, password_hash FROM accounts WHERE ${column} = ? AND is_active = 1`;
+
+const LOGINS = { phone: loginBy("phone"), email: loginBy("email"), username: loginBy("username") };
+
+function meantBy(login: string): { column: keyof typeof LOGINS; value: string } {
+  if (/^\d{11}$/.test(login)) return { column: "phone", value: login };
+  if (login.includes("@")) return { column: "email", value: login.toLowerCase() };
+  return { column: "username", value: login };
 }

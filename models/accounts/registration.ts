@@ -1,5 +1,7 @@
 import { Op, type Transaction, type WhereOptions } from "sequelize";
 import { LIMITS } from "../../domain/limits.ts";
+import type { Fen } from "../../domain/money.ts";
+import { grantWelcome } from "../billing/index.ts";
 import { secondsAfter } from "../columns.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
 import { auditAccount, type Origin } from "./audit.ts";
@@ -23,18 +25,26 @@ export interface NewPerson {
   emailVerifiedAt?: Date;
   phone?: string;
   claimedPhone?: string | undefined;
+  /** What it is given to begin with. */
+  welcomeFen: Fen;
 }
 
+/** What a new account was joined with, for the audit. */
+export type Joined = { action: string; after: object };
+
 /**
- * Makes an account, using `proof` up in the same transaction; `alongside` does what belongs to it there. Without an
- * account nothing has changed, the code included.
+ * Makes an account, using `proof` up in the same transaction, and gives it its welcome credit; `alongside` does what
+ * else belongs to it there. Without an account nothing has changed, the code included.
  */
 export async function register(
   database: Database,
-  person: NewPerson,
+  { welcomeFen, ...person }: NewPerson,
   proof: CodeProof | undefined,
   origin: Omit<Origin, "actor">,
-  alongside: (account: Account, transaction: Transaction) => Promise<void> = async () => undefined,
+  alongside: (
+    account: Account,
+    transaction: Transaction,
+  ) => Promise<Joined | void> = async () => {},
 ): Promise<Outcome> {
   await freeEmail(database, person.email);
   return again(() =>
@@ -49,12 +59,17 @@ export async function register(
         { transaction },
       );
       await account.reload({ transaction });
-      await alongside(account, transaction);
+      await grantWelcome({ accountId: account.id, amountFen: welcomeFen }, transaction);
+      const joined = await alongside(account, transaction);
       const actor = { accountId: account.id, name: username };
       const after = { username, email, phone, role: "user" };
       await auditAccount({ actor, ...origin }, "accounts.registered", account.id, transaction, {
         after,
       });
+      if (joined) {
+        const { action, after } = joined;
+        await auditAccount({ actor, ...origin }, action, account.id, transaction, { after });
+      }
       return { account };
     }),
   );

@@ -80,20 +80,28 @@ export async function consumeRefreshToken(
   });
 }
 
+/** Of an account, what every request of its holder asks for. */
+export type SignedIn = Pick<Account, "id" | "username" | "role">;
+
 /** The account of a session that has not ended, as it is now; undefined when nobody is signed in by it any more. */
 export async function findSignedIn(
+  database: Database,
   { accountId, sessionId }: { accountId: string; sessionId: string },
   now = new Date(),
-): Promise<Account | undefined> {
-  const [session, account] = await Promise.all([
-    Session.findOne({
-      attributes: ["id"],
-      where: { id: sessionId, accountId, revokedAt: null, expiresAt: { [Op.gt]: now } },
-    }),
-    Account.findByPk(accountId),
+): Promise<SignedIn | undefined> {
+  const [row] = await database.ask<SignedIn & { expires_at: string | Date }>(SIGNED_IN, [
+    sessionId,
+    accountId,
   ]);
-  return session && account?.isActive ? account : undefined;
+  if (!row || new Date(row.expires_at) <= now) return undefined;
+  const { id, username, role } = row;
+  return { id, username, role };
 }
+
+const SIGNED_IN = `SELECT a.id, a.username, a.role, s.expires_at
+   FROM sessions s
+   JOIN accounts a ON a.id = s.account_id
+   WHERE s.id = ? AND s.account_id = ? AND s.revoked_at IS NULL AND a.is_active = 1`;
 
 /** Ends the session of a refresh token. False when nobody was ever given that token, or its session has ended. */
 export async function signOut(

@@ -143,11 +143,16 @@ export async function turnOffTotp(
   origin: Origin | null,
 ): Promise<boolean> {
   return inTransaction(database, async (transaction) => {
-    await RecoveryCode.destroy({ where: { accountId }, transaction });
-    if (!(await TotpSecret.destroy({ where: { accountId }, transaction }))) return false;
+    if (!(await forgetTotp(accountId, transaction))) return false;
     await auditAccount(origin, "accounts.totp-turned-off", accountId, transaction);
     return true;
   });
+}
+
+/** The same within a transaction that audits it. */
+export async function forgetTotp(accountId: string, transaction: Transaction): Promise<boolean> {
+  await RecoveryCode.destroy({ where: { accountId }, transaction });
+  return (await TotpSecret.destroy({ where: { accountId }, transaction })) > 0;
 }
 
 async function replaceCodes(

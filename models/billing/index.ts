@@ -1,3 +1,4 @@
+export { noteResolution } from "./audit.ts";
 export {
   abandonHold,
   captureHold,

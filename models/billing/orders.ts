@@ -1,4 +1,4 @@
-import { Op } from "sequelize";
+import { Op, type Transaction } from "sequelize";
 import type { Usage } from "../../domain/billing.ts";
 import type { Fen } from "../../domain/money.ts";
 import type { Origin } from "../accounts/audit.ts";
@@ -15,7 +15,7 @@ import {
   refundCapture,
   releaseHold,
 } from "./holds.ts";
-import { inLedger } from "./posting.ts";
+import { inLedger, lockBalance } from "./posting.ts";
 import { quote } from "./prices.ts";
 import { Hold } from "./tables.ts";
 
@@ -27,7 +27,10 @@ export async function orderHold(
 ): Promise<Hold> {
   const price = await quote(usage);
   return inLedger(database, async (transaction) => {
+    await lockBalance(order.accountId, transaction);
+    const isOld = (await Hold.count({ where: { id: order.holdId }, transaction })) > 0;
     const hold = await holdFunds({ ...order, ...price }, transaction);
+    if (isOld) return hold;
     const after = { account: order.accountId, amount_fen: price.amountFen, usage };
     await auditMoney(origin, "billing.held", aboutHold(hold.id, after), transaction);
     return hold;
@@ -62,12 +65,11 @@ export async function orderCapture(
 ): Promise<Captured> {
   const { priceVersion } = await findHold(holdId);
   const { amountFen } = await quote(usage, priceVersion);
-  return inLedger(database, async (transaction) => {
-    const order = { operationId, holdId, amountFen, isFinal: true };
+  const order = { operationId, holdId, amountFen, isFinal: true };
+  return changeHold(database, holdId, async (transaction) => {
     const captured = await captureHold(order, transaction);
     const after = { operation: operationId, usage, ...captured };
-    await auditMoney(origin, "billing.captured", aboutHold(holdId, after), transaction);
-    return captured;
+    return { done: captured, audit: [origin, "billing.captured", aboutHold(holdId, after)] };
   });
 }
 
@@ -77,12 +79,10 @@ export async function orderRelease(
   holdId: string,
   origin: Origin,
 ): Promise<Hold> {
-  return inLedger(database, async (transaction) => {
-    const { remainingFen } = await findHold(holdId, transaction);
+  return changeHold(database, holdId, async (transaction, { remainingFen }) => {
     const hold = await releaseHold(holdId, transaction);
     const after = { amount_fen: remainingFen };
-    await auditMoney(origin, "billing.released", aboutHold(holdId, after), transaction);
-    return hold;
+    return { done: hold, audit: [origin, "billing.released", aboutHold(holdId, after)] };
   });
 }
 
@@ -92,13 +92,34 @@ export async function orderRefund(
   refund: { operationId: string; holdId: string; amountFen: Fen; description: string },
   origin: Origin,
 ): Promise<Hold> {
-  return inLedger(database, async (transaction) => {
+  const { holdId, ...after } = refund;
+  return changeHold(database, holdId, async (transaction) => {
     const hold = await refundCapture(refund, transaction);
-    const { holdId, ...after } = refund;
-    await auditMoney(origin, "billing.refunded", aboutHold(holdId, after), transaction);
-    return hold;
+    return { done: hold, audit: [origin, "billing.refunded", aboutHold(holdId, after)] };
   });
 }
+
+type Entry = [origin: Origin, action: string, about: ReturnType<typeof aboutHold>];
+
+/** Does something to a hold that nobody else touches meanwhile; what changed nothing of it is no news for the audit. */
+async function changeHold<T>(
+  database: Database,
+  holdId: string,
+  change: (transaction: Transaction, hold: Hold) => Promise<{ done: T; audit: Entry }>,
+): Promise<T> {
+  const { accountId } = await findHold(holdId);
+  return inLedger(database, async (transaction) => {
+    await lockBalance(accountId, transaction);
+    const before = await findHold(holdId, transaction);
+    const { done, audit } = await change(transaction, before);
+    const after = await findHold(holdId, transaction);
+    const isNews = CHANGING.some((column) => before[column] !== after[column]);
+    if (isNews) await auditMoney(...audit, transaction);
+    return done;
+  });
+}
+
+const CHANGING = ["state", "remainingFen", "capturedFen", "refundedFen"] as const;
 
 const ABANDONED_AT_ONCE = 500;
 

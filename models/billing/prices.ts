@@ -1,7 +1,8 @@
 import { v7 as newId } from "uuid";
 import { chargeFor, type PriceTerms, type Usage } from "../../domain/billing.ts";
 import { refusal } from "../../domain/errors.ts";
-import type { Fen } from "../../domain/money.ts";
+import { LIMITS } from "../../domain/limits.ts";
+import { type Fen, printYuan } from "../../domain/money.ts";
 import type { Origin } from "../accounts/audit.ts";
 import type { Database } from "../database.ts";
 import { auditMoney } from "./audit.ts";
@@ -14,11 +15,19 @@ export interface Quote {
   priceVersion: number;
 }
 
-/** What a usage costs by a version of the price book; by the newest when none is named. */
+/**
+ * What a usage costs by a version of the price book; by the newest when none is named. Refuses what costs more than can
+ * be paid in at once: no number would hold it exactly.
+ */
 export async function quote(usage: Usage, version?: number | null): Promise<Quote> {
   const price = version ? await Price.findOne({ where: { version } }) : await newestPrice();
   if (!price) throw refusal("billing/price-not-found", "There is no such version of the prices.");
-  return { amountFen: chargeFor(usage, price.terms), priceVersion: price.version };
+  const amountFen = chargeFor(usage, price.terms);
+  if (amountFen > LIMITS.amountFen) {
+    const most = printYuan(LIMITS.amountFen);
+    throw refusal("billing/usage-too-large", `This costs more than ${most}. Name less at once.`);
+  }
+  return { amountFen, priceVersion: price.version };
 }
 
 /** Adds a version to the price book: what is held from now on is charged by it. */
@@ -28,6 +37,8 @@ export async function setPrices(
   origin: Origin,
 ): Promise<Price> {
   return inLedger(database, async (transaction) => {
+    // Two who set prices at once do so one after the other: nobody ever changes the first version.
+    await Price.findOne({ where: { version: 1 }, lock: transaction.LOCK.UPDATE, transaction });
     const newest = await Price.findOne({ order: [["version", "DESC"]], transaction });
     const version = (newest?.version ?? 0) + 1;
     const setBy = origin.actor?.name ?? "longhaul";

@@ -5,7 +5,7 @@ import { openDevelopmentMessages } from "./development.ts";
 import type { CodeMessage, Send } from "./message.ts";
 import { openSmtp } from "./smtp.ts";
 
-export { type CodeMessage, MessageRefused, type Send } from "./message.ts";
+export { type CodeMessage, type Message, MessageRefused, type Send } from "./message.ts";
 
 /** What carries messages of a channel: a real provider, the developers' file, or nothing. */
 export function carrierOf(
@@ -20,17 +20,20 @@ export function carrierOf(
 export async function openMessages(
   settings: MessageSettings,
   dataFolder: string,
+  publicUrl: string,
 ): Promise<{ send: Send; close: () => Promise<void> }> {
   const { sms, mail } = settings;
   // The operator's own choice of an address, which may be private.
   const outbound = openOutbound(sms ? [{ host: new URL(sms.url).hostname }] : []);
-  const byMail = mail && (await openSmtp(mail));
+  const byMail = mail && (await openSmtp(mail, publicUrl));
   const toFile = openDevelopmentMessages(dataFolder);
   const send: Send = async (message, signal) => {
     if (carrierOf(settings, message.channel) === undefined) {
       throw new Error(`no provider is configured for ${message.channel} messages`);
     }
-    if (message.channel === "phone" && sms) return sendByAliyun(sms, outbound, message, signal);
+    if (sms && "digits" in message && message.channel === "phone") {
+      return sendByAliyun(sms, outbound, message, signal);
+    }
     if (message.channel === "email" && byMail) return byMail(message, signal);
     return toFile(message, signal);
   };

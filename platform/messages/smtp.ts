@@ -1,11 +1,11 @@
 import type { SmtpSettings } from "../env-messages.ts";
-import { type CodeMessage, MessageRefused, type Send } from "./message.ts";
+import { type InvitationMessage, type Message, MessageRefused, type Send } from "./message.ts";
 
 const TIMEOUT_MS = 10_000;
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
-/** Mails codes. A password never travels in clear, but to this machine itself. */
-export async function openSmtp({ url, from }: SmtpSettings): Promise<Send> {
+/** Mails messages; `publicUrl` is where people find the platform. A password never travels in clear, but to this machine itself. */
+export async function openSmtp({ url, from }: SmtpSettings, publicUrl: string): Promise<Send> {
   // Loaded only where mails are sent.
   const { createTransport } = await import("nodemailer");
   const { username, hostname, protocol } = new URL(url);
@@ -25,7 +25,7 @@ export async function openSmtp({ url, from }: SmtpSettings): Promise<Send> {
         from,
         to: { name: "", address: message.address },
         textEncoding: "base64",
-        ...textOf(message),
+        ...textOf(message, publicUrl),
       });
     } catch (error) {
       const { responseCode = 0, response = "" } = error as Partial<SmtpAnswer>;
@@ -41,7 +41,9 @@ interface SmtpAnswer {
   response: string;
 }
 
-function textOf({ digits, minutes }: CodeMessage): { subject: string; text: string } {
+function textOf(message: Message, publicUrl: string): { subject: string; text: string } {
+  if ("team" in message) return invitationText(message, publicUrl);
+  const { digits, minutes } = message;
   return {
     subject: "验证码 / Your verification code",
     text: [
@@ -49,6 +51,26 @@ function textOf({ digits, minutes }: CodeMessage): { subject: string; text: stri
       "",
       `Your verification code is ${digits}. It is good for ${minutes} minutes.`,
       "If you did not ask for it, ignore this mail.",
+      "",
+    ].join("\n"),
+  };
+}
+
+/** What people called themselves and their team stands in one line, and never in the subject. */
+function invitationText({ team, from, days }: InvitationMessage, publicUrl: string) {
+  const [name, inviter] = [team, from].map((text) => text.replaceAll(/\s+/g, " ")) as [
+    string,
+    string,
+  ];
+  return {
+    subject: "团队邀请 / Invitation to a team",
+    text: [
+      `${inviter} 邀请您加入团队“${name}”。`,
+      `请用此邮箱已验证的账号登录 ${publicUrl} 并接受邀请，${days} 天内有效。如果您不认识对方，请忽略此邮件。`,
+      "",
+      `${inviter} invites you to the team "${name}".`,
+      `Sign in at ${publicUrl} with an account that has verified this address, and accept it within ${days} days.`,
+      "If you do not know them, ignore this mail.",
       "",
     ].join("\n"),
   };

@@ -5,7 +5,9 @@ import {
   ApiKey,
   consumeRefreshToken,
   createFirstAdministrator,
+  accountOf,
   findByLogin,
+  findLogin,
   findLiveApiKey,
   findSignedIn,
   forgetEndedSessions,
@@ -84,8 +86,8 @@ describeDatabases(({ open }) => {
   });
 
   describe("an account", () => {
-    test("is found by its name, its phone number or its address", async () => {
-      await open();
+    test("is found by its name, its phone number or its address, and signs in by each while it may", async () => {
+      const database = await open();
       const account = await makeAccount({
         username: "Ann",
         email: "ann@example.com",
@@ -94,10 +96,19 @@ describeDatabases(({ open }) => {
 
       for (const login of ["Ann", "ann@example.com", "Ann@Example.com", "13800000000"]) {
         expect((await findByLogin(login))?.id, login).toBe(account.id);
+        const { id, passwordHash } = account;
+        expect(await findLogin(database, login), login).toEqual({ id, passwordHash });
       }
       for (const login of ["ann", "Ann ", "Änn", "13800000001", "bob@example.com", "%", ""]) {
         expect(await findByLogin(login), login).toBeNull();
+        expect(await findLogin(database, login), login).toBeUndefined();
       }
+      const login = (await findLogin(database, "Ann"))!;
+      expect((await accountOf(login))?.id).toBe(account.id);
+      expect(await accountOf({ ...login, passwordHash: "another" })).toBeUndefined();
+      await account.update({ isActive: false });
+      expect(await findLogin(database, "Ann")).toBeUndefined();
+      expect(await accountOf(login)).toBeUndefined();
     });
 
     test("has a name that no other has, to the letter", async () => {
@@ -117,7 +128,7 @@ describeDatabases(({ open }) => {
       expect(await setPassword(database, account.id, "new", nobody)).toBe(true);
 
       const claims = { accountId: account.id, sessionId: session.id };
-      expect(await findSignedIn(claims)).toBeUndefined();
+      expect(await findSignedIn(database, claims)).toBeUndefined();
       const next = { hash: session.hash, nextHash: makeSecret("refresh").hash };
       expect(await consumeRefreshToken(database, next)).toEqual({ outcome: "ended" });
       expect((await account.reload()).passwordHash).toBe("new");
@@ -152,11 +163,11 @@ describeDatabases(({ open }) => {
       const account = await makeAccount();
       const session = await makeSession(database, account);
       const claims = { accountId: account.id, sessionId: session.id };
-      expect((await findSignedIn(claims))?.id).toBe(account.id);
+      expect((await findSignedIn(database, claims))?.id).toBe(account.id);
 
       expect(await revokeSession(database, session.id, nobody)).toBe(true);
 
-      expect(await findSignedIn(claims)).toBeUndefined();
+      expect(await findSignedIn(database, claims)).toBeUndefined();
       expect(await revokeSession(database, session.id, nobody)).toBe(false);
     });
 
@@ -166,11 +177,11 @@ describeDatabases(({ open }) => {
       const session = await makeSession(database, account);
       const claims = { accountId: account.id, sessionId: session.id };
 
-      expect(await findSignedIn(claims, inDays(8))).toBeUndefined();
+      expect(await findSignedIn(database, claims, inDays(8))).toBeUndefined();
       const other = await makeAccount();
-      expect(await findSignedIn({ ...claims, accountId: other.id })).toBeUndefined();
+      expect(await findSignedIn(database, { ...claims, accountId: other.id })).toBeUndefined();
       await account.update({ isActive: false });
-      expect(await findSignedIn(claims)).toBeUndefined();
+      expect(await findSignedIn(database, claims)).toBeUndefined();
     });
 
     test("is forgotten with its tokens some time after it ended", async () => {

@@ -342,6 +342,19 @@ describeDatabases(({ open }) => {
     expect(await quote({ frames: 3 })).toEqual({ amountFen: 300, priceVersion: 2 });
     expect(await quote({ frames: 3 }, before.priceVersion)).toEqual(before);
     await expect(quote({ frames: 3 }, 3)).rejects.toEqual(refused("price-not-found"));
+    const endless = quote({ frames: Number.MAX_SAFE_INTEGER });
+    await expect(endless).rejects.toEqual(refused("usage-too-large"));
+  });
+
+  test("prices that are set at the same moment are versions one after the other", async () => {
+    const database = await open();
+
+    const set = await Promise.all(
+      Array.from({ length: 8 }, () => setPrices(database, FIRST_PRICES, ORIGIN)),
+    );
+
+    const versions = set.map(({ version }) => version).sort((one, other) => one - other);
+    expect(versions).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
   test("the reconciliation finds no difference where there is none, in spans of any size", async () => {

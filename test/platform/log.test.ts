@@ -8,6 +8,9 @@ const PROGRAM = `
   const log = openLog("test", "info");
   let count = 0;
   log.info({ password: "hidden-word" }, "first");
+  const of = { sql: "VALUES ('hidden-word')", parameters: ["hidden-word"] };
+  const parent = Object.assign(new Error("it is full"), of);
+  log.info({ err: Object.assign(new Error("it is full"), of, { parent, code: 13 }) }, "failed");
   const talking = setInterval(() => log.info({ count: ++count }, "more"), 20);
   setTimeout(() => { clearInterval(talking); log.info("last"); process.exitCode = 7; }, 600);
 `;
@@ -24,6 +27,8 @@ test("writes every line up to the end, without secrets", async () => {
   const lines = (await text(talker.stdout)).trim().split("\n");
 
   expect(lines[0]).toContain('"password":"(secret)"');
+  expect(JSON.parse(lines[1]!)).toMatchObject({ err: { message: "it is full", code: 13 } });
+  expect(lines.join()).not.toContain("hidden-word");
   expect(lines.at(-1)).toContain('"msg":"last"');
   expect(lines.length).toBeGreaterThan(5);
   for (const line of lines) expect(JSON.parse(line)).toMatchObject({ part: "test", level: 30 });

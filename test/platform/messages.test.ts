@@ -3,11 +3,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { MessageSettings } from "../../platform/env-messages.ts";
-import { type CodeMessage, MessageRefused, openMessages } from "../../platform/messages/index.ts";
+import {
+  type CodeMessage,
+  type Message,
+  MessageRefused,
+  openMessages,
+} from "../../platform/messages/index.ts";
 import { startAliyunSms } from "../support/stand-ins/aliyun-sms.ts";
 import { startMailServer } from "../support/stand-ins/mail-server.ts";
 
 const NOTHING: MessageSettings = { sms: undefined, mail: undefined, development: false };
+const URL = "https://longhaul.example";
 const FROM = "长途 Longhaul <codes@longhaul.example>";
 const sms: CodeMessage = {
   channel: "phone",
@@ -20,9 +26,9 @@ const mail: CodeMessage = { ...sms, channel: "email", address: "ann@example.com"
 async function open(given: Partial<MessageSettings>) {
   const folder = await mkdtemp(join(tmpdir(), "longhaul-messages-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  const { send, close } = await openMessages({ ...NOTHING, ...given }, folder);
+  const { send, close } = await openMessages({ ...NOTHING, ...given }, folder, URL);
   onTestFinished(close);
-  const attempt = (message: CodeMessage, signal = new AbortController().signal) =>
+  const attempt = (message: Message, signal = new AbortController().signal) =>
     send(message, signal);
   return { attempt, folder };
 }
@@ -95,6 +101,30 @@ describe("a mail by SMTP", () => {
     expect(text).toContain("012345");
     expect(text).toContain("30 分钟");
     expect(text).toContain("30 minutes");
+  });
+
+  test("invites to a team, whose name stands in one line of the text alone", async () => {
+    const server = await startMailServer();
+    const { attempt, folder } = await open({ mail: { url: server.url, from: FROM } });
+    const invitation = { channel: "email", address: "ann@example.com", days: 14 } as const;
+
+    await attempt({ ...invitation, team: "Comets\r\nBcc: eve@example.com", from: "boss" });
+    const { attempt: write, folder: other } = await open({ development: true });
+    await write({ ...invitation, team: "Comets", from: "boss" });
+
+    const [mail] = server.mails;
+    expect(mail!.to).toEqual(["ann@example.com"]);
+    const [head = "", body = ""] = mail!.source.split("\r\n\r\n");
+    expect(head).not.toContain("Comets");
+    const text = Buffer.from(body, "base64").toString();
+    expect(text).toContain('boss invites you to the team "Comets Bcc: eve@example.com".');
+    expect(text).toContain(`${URL} 并接受邀请，14 天内有效`);
+    expect(JSON.parse(await readFile(join(other, "dev-messages.jsonl"), "utf8"))).toMatchObject({
+      to: "ann@example.com",
+      team: "Comets",
+      invited_by: "boss",
+    });
+    expect(other).not.toBe(folder);
   });
 
   test("does not let an address name further recipients", async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hash } from "@node-rs/argon2";
 import { expect, onTestFinished, test } from "vitest";
+import { LIMITS } from "../../domain/limits.ts";
 import { createPasswords, readBreachedPasswords } from "../../platform/passwords.ts";
 
 test("a password is kept as argon2id with the parameters that OWASP recommends", async () => {
@@ -59,6 +60,36 @@ test("no more passwords are hashed at once than there are slots, and a refusal f
 
   expect(answers.map(({ status }) => status)).not.toContain("fulfilled");
   expect(most).toBe(2);
+});
+
+test("who comes when too many wait is told to come again, and the others have their turn", async () => {
+  const passwords = createPasswords({ slots: 1 });
+  let release = () => {};
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const admit = async () => {
+    await released;
+    throw new Error("not now");
+  };
+  const asked = Array.from({ length: LIMITS.waitingPasswords + 1 }, () =>
+    passwords.verify(undefined, "p", admit),
+  );
+  const ended = Promise.allSettled(asked);
+
+  await expect(passwords.verify(undefined, "p", admit)).rejects.toMatchObject({
+    type: "platform/busy",
+  });
+  release();
+
+  const reasons = (await ended).map((one) => (one.status === "rejected" ? one.reason : undefined));
+  expect(new Set(reasons.map(String))).toEqual(new Set(["Error: not now"]));
+});
+
+test("a hash that cannot be read is an error, and the next one is hashed all the same", async () => {
+  const passwords = createPasswords({ slots: 1 });
+
+  await expect(passwords.verify("no hash at all", "p")).rejects.toThrow("Decoding failed");
+
+  expect(await passwords.verify(await passwords.hash("p"), "p")).toBe(true);
 });
 
 test("a password of the list of breached ones is known, however it is spelled", async () => {

@@ -11,7 +11,7 @@ import { openLocalBus } from "../../platform/bus.ts";
 import { deriveKey, unseal } from "../../platform/crypto.ts";
 import type { CodeMessage } from "../../platform/messages/index.ts";
 import { startRelay } from "../../workers/relay.ts";
-import { codeDelivery } from "../../workflows/accounts.ts";
+import { codeDelivery, invitationDelivery } from "../../workflows/accounts.ts";
 import { openTestDatabase } from "../support/database.ts";
 import { fakeAccounts } from "../support/fakes/account-activities.ts";
 import { withWorkers } from "../support/temporal.ts";
@@ -28,7 +28,8 @@ test("a code goes from its row through the outbox to a person, and its history h
   let failures = 1;
   const activities = createAccountActivities({
     database,
-    sendMessage: async (message) => {
+    sendMessage: async (given) => {
+      const message = given as CodeMessage;
       messages.push(message);
       if (failures-- > 0) throw new Error(`no answer to ${message.digits}`);
     },
@@ -80,5 +81,20 @@ test.each([
     expect(typedSearchAttributes.get(SEARCH_ATTRIBUTES.errorType)).toBe(
       typeof answer === "string" ? answer : answer.reason,
     );
+  });
+});
+
+test("an invitation that was mailed ends as sent", async () => {
+  const activities = fakeAccounts({ outcome: "sent" });
+  await withWorkers(ALL, activities, async ({ client }) => {
+    const handle = await client.workflow.start(invitationDelivery, {
+      taskQueue: QUEUES.orchestrator,
+      workflowId: workflowId("invitation", randomUUID()),
+      args: [{ invitationId: "i" }],
+    });
+    await handle.result();
+
+    const { typedSearchAttributes } = await handle.describe();
+    expect(typedSearchAttributes.get(SEARCH_ATTRIBUTES.stage)).toBe("sent");
   });
 });

@@ -14,6 +14,9 @@ const TOO_MANY = {
   totp: (seconds: number) =>
     `Too many tries of your second proof. Try again in ${seconds} seconds.`,
   codes: (seconds: number) => `验证码请求过于频繁,请在 ${seconds} 秒后重试`,
+  "sign-in-start": (seconds: number) =>
+    `Too many sign-ins were begun. Try again in ${seconds} seconds.`,
+  invitations: (seconds: number) => `Too many invitations. Try again in ${seconds} seconds.`,
   tokens: (seconds: number) => `Too many failed tries. Try again in ${seconds} seconds.`,
 };
 type Sentence = keyof typeof TOO_MANY;
@@ -68,6 +71,14 @@ export function limitRegistrations({ limiter, env }: Limited, address: string): 
   return takeAll(limiter, "register", [{ name: "register", rates, key: network(address) }]);
 }
 
+/** Takes a sign-in by a provider that is begun from the address's budget, or refuses `request/too-many`. */
+export function limitSignInStarts({ limiter, env }: Limited, address: string): Promise<void> {
+  const rates = [env.LIMIT_SIGN_IN_START];
+  return takeAll(limiter, "sign-in-start", [
+    { name: "sign-in-start", rates, key: network(address) },
+  ]);
+}
+
 /** Takes a message from the budgets of its recipient and of the address that asks for it, or refuses `request/too-many`. */
 export function limitCodes(
   { limiter, env }: Limited,
@@ -77,6 +88,19 @@ export function limitCodes(
   return takeAll(limiter, "codes", [
     { name: "code-recipient", rates: env.LIMIT_SMS_PHONE, key: recipient },
     { name: "code-address", rates: [env.LIMIT_SMS_ADDRESS], key: network(address) },
+  ]);
+}
+
+/** Takes a mailed invitation from the budgets of who sends it and of its address, or refuses `request/too-many`. */
+export function limitInvitations(
+  { limiter, env }: Limited,
+  accountId: string,
+  email: string | undefined,
+): Promise<void> {
+  const recipient = { name: "invitation-recipient", rates: env.LIMIT_SMS_PHONE };
+  return takeAll(limiter, "invitations", [
+    { name: "invitation-sender", rates: [env.LIMIT_INVITATIONS], key: accountId },
+    ...(email === undefined ? [] : [{ ...recipient, key: email.toLowerCase() }]),
   ]);
 }
 

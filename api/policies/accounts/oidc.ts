@@ -8,6 +8,7 @@ import {
   type OidcSecrets,
 } from "../../../platform/federation/index.ts";
 import type { Services } from "../../services.ts";
+import { limitSignInStarts } from "./limits.ts";
 
 /** What a provider led back with, and what shows who began. */
 export interface Returned extends OidcReturn {
@@ -22,8 +23,9 @@ function assertOidc({ federation }: Pick<Services, "federation">) {
 }
 
 /** Begins a sign-in: where to lead people, and what its return is taken with. */
-export async function beginOidc(services: Services) {
+export async function beginOidc(services: Services, caller: string) {
   const oidc = assertOidc(services);
+  await limitSignInStarts(services, caller);
   const { address, ...secrets } = await told(services, oidc.begin());
   const { secret, hash } = makeSecret("login");
   const key = deriveKey(services.secretKey, "columns");

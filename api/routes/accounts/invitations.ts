@@ -8,7 +8,9 @@ import {
   withdrawInvitation as withdraw,
 } from "../../../models/accounts.ts";
 import { newId } from "../../../platform/crypto.ts";
+import { carrierOf } from "../../../platform/messages/index.ts";
 import { assertPerson, findTeam } from "../../policies/accounts.ts";
+import { limitInvitations } from "../../policies/accounts/limits.ts";
 import { route } from "../../route.ts";
 import { Done } from "../../schemas/accounts.ts";
 import {
@@ -30,7 +32,7 @@ const OWN = "/api/v1/invitations";
 export const inviteMember = route({
   method: "post",
   path: OF_TEAM,
-  summary: "Offer somebody a place in a team, by user name or e-mail address",
+  summary: "Offer somebody a place in a team, by user name or e-mail address, and mail it to them",
   access: "signed-in",
   params: TeamId,
   body: Invitation,
@@ -40,8 +42,11 @@ export const inviteMember = route({
     assertPerson(actor);
     const { username, email } = body;
     const invitee = username === undefined ? { email: email! } : { username };
-    const offer = { id: newId(), teamId: params.id, invitee, place: readPlace(body) };
+    const isMailed = carrierOf(services.env.messages, "email") !== undefined;
+    if (isMailed) await limitInvitations(services, actor.accountId, email);
+    const offer = { id: newId(), teamId: params.id, invitee, place: readPlace(body), isMailed };
     const invitation = await inviteToTeam(services.database, offer, call);
+    if (isMailed) await services.bus.announce({ type: "outbox.filled", data: {} });
     const { team } = await findTeam(actor, params.id);
     return presentInvitation(invitation, team);
   },

@@ -29,8 +29,8 @@ export const beginOidcSignIn = route({
   access: "public",
   secret: true,
   returns: [200, OidcStartOut],
-  async handle({ services }) {
-    const { address, loginToken } = await beginOidc(services);
+  async handle({ services, address: caller }) {
+    const { address, loginToken } = await beginOidc(services, caller);
     return {
       authorization_url: address,
       login_token: loginToken,
@@ -122,13 +122,18 @@ async function meet(
     username: nameFor(id, username ?? email?.split("@")[0]),
     // Nobody knows it: whoever wants a password sets one by a code to the address.
     passwordHash: await passwords.hash(randomBytes(32).toString("base64url")),
+    welcomeFen: services.env.WELCOME_CREDIT_FEN,
   };
   const made = await register(
     database,
     email === null ? person : { ...person, email, emailVerifiedAt: new Date() },
     undefined,
     { address, requestId },
-    (account, transaction) => linkWithin(account.id, named, transaction),
+    async (account, transaction) => {
+      await linkWithin(account.id, named, transaction);
+      const { issuer, subject } = named;
+      return { action: "accounts.oidc-linked", after: { issuer, subject } };
+    },
   );
   if (!("taken" in made)) return made.account;
   const message = "Somebody here claims your address. Confirm it there, or try again in a day.";

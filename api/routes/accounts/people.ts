@@ -6,10 +6,13 @@ import {
   createAccount,
   pageOfPeople,
   permissionsOf,
+  resetTotp,
   signOutEverywhere,
 } from "../../../models/accounts.ts";
 import { newId } from "../../../platform/crypto.ts";
+import { hashNewPassword } from "../../policies/accounts/passwords.ts";
 import { route } from "../../route.ts";
+import { Done } from "../../schemas/accounts.ts";
 import {
   NewPersonOut,
   NewUser,
@@ -51,7 +54,10 @@ export const createUser = route({
     const { username, role, service: isService, password: chosen } = call.body;
     const { database, passwords } = call.services;
     const made = chosen === undefined ? randomBytes(18).toString("base64url") : null;
-    const passwordHash = await passwords.hash(chosen ?? made!);
+    const passwordHash =
+      chosen === undefined
+        ? await passwords.hash(made!)
+        : await hashNewPassword(call.services, chosen, "password");
     const account = await createAccount(
       database,
       { id: newId(), username, passwordHash, role, isService },
@@ -106,5 +112,20 @@ export const signUserOut = route({
     const sessions = await signOutEverywhere(services.database, params.id, call);
     await services.bus.announce({ type: "accounts.rights-changed", data: {} });
     return { sessions };
+  },
+});
+
+export const resetUserTotp = route({
+  method: "delete",
+  path: `${PATH}/:id/totp`,
+  summary: "Take the second proof from somebody who has lost it, and end their sessions",
+  access: "accounts:administer",
+  params: UserId,
+  returns: [200, Done],
+  async handle(call) {
+    const { params, services } = call;
+    await resetTotp(services.database, params.id, call);
+    await services.bus.announce({ type: "accounts.rights-changed", data: {} });
+    return { message: "Second proof reset", success: true as const };
   },
 });

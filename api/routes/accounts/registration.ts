@@ -8,7 +8,6 @@ import {
   storeCode,
   verifyEmail,
 } from "../../../models/accounts.ts";
-import { grantWelcome } from "../../../models/billing/index.ts";
 import { newId } from "../../../platform/crypto.ts";
 import {
   assertCarrier,
@@ -48,9 +47,9 @@ export const sendCode = route({
         : { channel: "email", address: body.email };
     const carrier = assertCarrier(services, to.channel);
     await limitCodes(services, to.address, address);
-    // Strangers get no mail from us, and whoever asks does not learn who is one.
+    // Strangers get no mail from us, and whoever asks does not learn who is one: not by a code that was just sent either.
     const isWanted = to.channel === "phone" || (await findByLogin(to.address)) !== null;
-    if (isWanted && !(await sendCodeTo(call, to))) {
+    if (isWanted && !(await sendCodeTo(call, to)) && to.channel === "phone") {
       throw refusal("accounts/code-too-soon", "验证码已发送，请60秒后再试");
     }
     const message = carrier === "development" ? "验证码已发送（演示模式）" : "验证码已发送";
@@ -76,7 +75,8 @@ export const registerPerson = route({
       : await checkCode(call, { channel: "phone", address: body.phone }, body.verification_code);
     const passwordHash = await hashNewPassword(services, body.password, "password");
     const { username } = body;
-    const person = { id: newId(), username, passwordHash };
+    const welcomeFen = services.env.WELCOME_CREDIT_FEN;
+    const person = { id: newId(), username, passwordHash, welcomeFen };
     const made = await register(
       services.database,
       byMail
@@ -84,13 +84,7 @@ export const registerPerson = route({
         : { ...person, phone: body.phone },
       proof,
       { address, requestId },
-      async (account, transaction) => {
-        await grantWelcome(
-          { accountId: account.id, amountFen: services.env.WELCOME_CREDIT_FEN },
-          transaction,
-        );
-        await mailFirstCode(services, account, requestId, transaction);
-      },
+      (account, transaction) => mailFirstCode(services, account, requestId, transaction),
     );
     if ("taken" in made) throw takenBy(made, "registered");
     if (byMail) await services.bus.announce({ type: "outbox.filled", data: {} });

@@ -1,7 +1,8 @@
 import { refusal } from "../../../domain/errors.ts";
 import {
+  accountOf,
   consumeRefreshToken,
-  findByLogin,
+  findLogin,
   type Refreshed,
   rehashPassword,
   signOut,
@@ -25,10 +26,10 @@ export const signIn = route({
     const { body, services, address } = call;
     const { database, passwords } = services;
     const guesses = limitGuesses(services, "sign-in", address);
-    const account = await findByLogin(body.username);
-    const known = account?.isActive ? account : undefined;
-    const right = await passwords.verify(known?.passwordHash, body.password, guesses.admit);
-    const signedIn = known && right ? await startSession(call, known, body) : undefined;
+    const login = await findLogin(database, body.username);
+    const right = await passwords.verify(login?.passwordHash, body.password, guesses.admit);
+    const known = login && right ? await accountOf(login) : undefined;
+    const signedIn = known && (await startSession(call, known, body));
     if (!known || !signedIn) {
       await guesses.countFailure();
       throw refusal("accounts/bad-credentials", "Incorrect email or password");

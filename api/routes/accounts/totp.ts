@@ -140,6 +140,7 @@ export const disableTotp = route({
   path: "/api/v1/auth/totp/disable",
   summary: "Turn the second proof off",
   access: "signed-in",
+  secret: true,
   body: ChangeTotpBody,
   returns: [200, Done],
   async handle(call) {

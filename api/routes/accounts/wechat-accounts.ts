@@ -35,7 +35,9 @@ export const registerByWechat = route({
     const proof = await checkCode(call, to, body.verification_code);
     // Nobody knows it: whoever wants a password sets one by a code to the phone.
     const passwordHash = await services.passwords.hash(randomBytes(32).toString("base64url"));
-    const person = { id: newId(), username: body.phone, phone: body.phone, passwordHash };
+    const { phone } = body;
+    const welcomeFen = services.env.WELCOME_CREDIT_FEN;
+    const person = { id: newId(), username: phone, phone, passwordHash, welcomeFen };
     const made = await register(
       services.database,
       person,
@@ -44,6 +46,7 @@ export const registerByWechat = route({
       async ({ id }, transaction) => {
         const bound = await bindWithin(id, scanned, transaction);
         if ("refused" in bound) throw notBound(bound.refused);
+        return { action: "accounts.wechat-bound", after: { openid: scanned.openid } };
       },
     );
     if ("taken" in made) {

@@ -16,7 +16,7 @@ import {
 } from "../../../models/accounts.ts";
 import { makeSecret, newId, sha256 } from "../../../platform/crypto.ts";
 import { assertPerson } from "../../policies/accounts.ts";
-import { limitGuesses } from "../../policies/accounts/limits.ts";
+import { limitGuesses, limitSignInStarts } from "../../policies/accounts/limits.ts";
 import {
   assertWechat,
   identifyByWechat,
@@ -49,8 +49,9 @@ export const showWechatQr = route({
   secret: true,
   body: QrBody,
   returns: [200, QrOut],
-  async handle({ body, services }) {
+  async handle({ body, services, address }) {
     const wechat = assertWechat(services);
+    await limitSignInStarts(services, address);
     const { secret: scene, hash } = makeSecret("scene");
     const row = { id: newId(), hash, deviceType: body.device_type };
     await openScene(services.database, row);

@@ -1,6 +1,6 @@
 import { MockActivityEnvironment } from "@temporalio/testing";
 import { describe, expect, test } from "vitest";
-import { type CodeResult, createAccountActivities } from "../../../activities/accounts/index.ts";
+import { type SendResult, createAccountActivities } from "../../../activities/accounts/index.ts";
 import { makeCode } from "../../../api/policies/accounts/codes.ts";
 import { orderCode, VerificationCode } from "../../../models/accounts.ts";
 import { deriveKey, unseal } from "../../../platform/crypto.ts";
@@ -16,7 +16,8 @@ async function openScene(provider: (message: CodeMessage) => Promise<void> = asy
   const code = makeCode({ secretKey }, { channel: "phone", address: PHONE });
   await orderCode(database, code, { actor: null, address: "127.0.0.1", requestId: "r" });
   const messages: CodeMessage[] = [];
-  const sendMessage: Send = async (message) => {
+  const sendMessage: Send = async (given) => {
+    const message = given as CodeMessage;
     messages.push(message);
     await provider(message);
   };
@@ -26,8 +27,8 @@ async function openScene(provider: (message: CodeMessage) => Promise<void> = asy
     sendMessage,
     unseal: (sealed, place) => unseal(key, sealed, place),
   });
-  const send = (codeId = code.id): Promise<CodeResult> =>
-    new MockActivityEnvironment().run(sendCode, { codeId }) as Promise<CodeResult>;
+  const send = (codeId = code.id): Promise<SendResult> =>
+    new MockActivityEnvironment().run(sendCode, { codeId }) as Promise<SendResult>;
   return { code, messages, send };
 }
 

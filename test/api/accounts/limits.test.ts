@@ -90,6 +90,24 @@ describe.each(taking.map((route) => ({ title: titleOf(route), route })))(
   },
 );
 
+test.each(["/api/v1/wechat/qrcode", "/api/v1/auth/oidc/start"])(
+  "sign-ins that are begun at %s are counted for each address",
+  async (path) => {
+    const env = { LIMIT_SIGN_IN_START: "2/60", TRUST_PROXY: "1", ...(await startOidc()).env };
+    const { api } = await startWithWechat({ env });
+    const begin = async (address: string) => {
+      const json = path.endsWith("qrcode") ? { device_type: "pc" } : undefined;
+      const headers = { "X-Forwarded-For": address };
+      return (await api.call(NOBODY, "POST", path, { json, headers })).status;
+    };
+
+    const begun = [];
+    for (const last of [1, 1, 1, 2]) begun.push(await begin(`192.0.2.${last}`));
+
+    expect(begun).toEqual([200, 200, 429, 200]);
+  },
+);
+
 /** The names of everything that a route takes in its path, query and body, in whatever form. */
 function fieldsOf({ params, query, body }: Pick<Route, "params" | "query" | "body">): string[] {
   return [params, query, body].flatMap((schema: z.ZodType | undefined) =>

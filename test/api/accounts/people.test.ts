@@ -55,6 +55,16 @@ describe("GET /api/v1/admin/users", () => {
 });
 
 describe("POST /api/v1/admin/users", () => {
+  test("refuses a password that is known from a breach", async () => {
+    const { api, boss } = await startWithBoss();
+    api.services.passwords.isBreached = () => true;
+
+    const chosen = await boss.call("POST", USERS, { username: "alice", password: "iloveyou" });
+
+    expect(chosen).toMatchObject({ status: 422, body: { issues: [{ path: "password" }] } });
+    expect((await boss.call("POST", USERS, { username: "alice" })).status).toBe(201);
+  });
+
   test("makes an account that signs in with the password that was made for it", async () => {
     const { api, boss } = await startWithBoss();
 

@@ -1,7 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { AuditEntry } from "../../../models/operations.ts";
 import { RecoveryCode, setPassword, TotpSecret } from "../../../models/accounts.ts";
-import { bearer, makeKey, PASSWORD, signIn, startWithAdmin } from "../../support/accounts.ts";
+import {
+  bearer,
+  makeKey,
+  makePerson,
+  PASSWORD,
+  signIn,
+  startWithAdmin,
+} from "../../support/accounts.ts";
 import type { StartedApi } from "../../support/api.ts";
 import { callAuth, digitsOf, turnOnTotp } from "../../support/totp.ts";
 
@@ -266,6 +273,29 @@ describe("POST /api/v1/auth/totp/disable", () => {
     expect([wrongPassword.status, wrongDigits.status, right.status]).toEqual([400, 401, 200]);
     expect((await signIn(api)).status).toBe(200);
     expect([await TotpSecret.count(), await RecoveryCode.count()]).toEqual([0, 0]);
+  });
+});
+
+describe("DELETE /api/v1/admin/users/:id/totp", () => {
+  test("lets whoever lost their second proof in again, by their password, and ends what was open", async () => {
+    const { api, token } = await started();
+    const ann = await makePerson(api);
+    const reset = (id: string) =>
+      api.call(undefined, "DELETE", `/api/v1/admin/users/${id}/totp`, { headers: bearer(token) });
+    await turnOnTotp(api, ann.token);
+    await turnOnTotp(api, token);
+    const { id: own } = (await callAuth(api, token, "../users/me")).body;
+
+    const done = await reset(ann.id);
+
+    expect([done.status, (await reset(ann.id)).body.code]).toEqual([200, "accounts/totp-off"]);
+    expect([await TotpSecret.count(), await RecoveryCode.count()]).toEqual([1, 10]);
+    expect((await callAuth(api, ann.token, "totp")).status).toBe(401);
+    expect((await signIn(api, PASSWORD, ann.username)).status).toBe(200);
+    const [entry] = await AuditEntry.findAll({ where: { action: "accounts.totp-reset" } });
+    expect(entry).toMatchObject({ actorName: "admin", subjectId: ann.id, after: { sessions: 1 } });
+    expect((await reset(own)).body.code).toBe("accounts/own-account");
+    expect((await reset("nobody")).status).toBe(404);
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { AuditEntry } from "../../../models/operations.ts";
 import { newId } from "../../../platform/crypto.ts";
 import { makePerson, startWithAdmin } from "../../support/accounts.ts";
 import { adjust } from "../../support/ledger.ts";
@@ -130,4 +131,29 @@ describe("POST /api/v1/admin/holds/:id/refund", () => {
     const { transactions } = (await ann.call("GET", "/api/v1/users/transactions")).body;
     expect(transactions[0]).toMatchObject({ type: "refund", amount: "2.00" });
   });
+});
+
+test("what is ordered twice is done once, and stands in the audit once", async () => {
+  const { hold, act } = await start();
+  const [id, other] = [newId(), newId()];
+  const capture = { usage: { frames: 6 }, operation_id: "film-1" };
+  const refund = { amount: "1.00", reason: "a bad frame", operation_id: "r" };
+
+  for (let times = 0; times < 2; times++) {
+    await hold(8, { id });
+    await hold(2, { id: other });
+    await act(other, "release");
+    await Promise.all([act(id, "capture", capture), act(id, "capture", capture)]);
+    await act(id, "refund", refund);
+  }
+
+  const actions = (await AuditEntry.findAll()).map(({ action }) => action);
+  const money = actions.filter((action) => /held|released|captured|refunded/.test(action));
+  expect(money.sort()).toEqual([
+    "billing.captured",
+    "billing.held",
+    "billing.held",
+    "billing.refunded",
+    "billing.released",
+  ]);
 });

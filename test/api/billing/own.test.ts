@@ -172,5 +172,7 @@ describe("GET /api/v1/billing/estimate", () => {
 
     expect(body).toEqual({ amount: "2.00", price_version: 1 });
     expect((await ann.call("GET", "/api/v1/billing/estimate?frames=-1")).status).toBe(422);
+    const endless = await ann.call("GET", "/api/v1/billing/estimate?frames=9007199254740991");
+    expect([endless.status, endless.body.code]).toEqual([422, "billing/usage-too-large"]);
   });
 });

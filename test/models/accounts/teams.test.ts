@@ -33,7 +33,8 @@ async function makeTeam(database: Database) {
   const invite = async (whom: Mate) => {
     const invitee = { username: whom.actor.name };
     const place = { role: "member" as const, ...FLAGS_BY_DEFAULT };
-    return (await inviteToTeam(database, { id: newId(), teamId, invitee, place }, owner)).id;
+    const offer = { id: newId(), teamId, invitee, place, isMailed: false };
+    return (await inviteToTeam(database, offer, owner)).id;
   };
   const join = async (whom: Mate) => {
     await answerInvitation(database, await invite(whom), "accepted", whom);

@@ -35,7 +35,7 @@ async function makeCode(database: Database, digits: string, address = PHONE, now
   return { ...code, stored };
 }
 
-const ann = () => ({ id: newId(), username: "ann", passwordHash: "h" });
+const ann = () => ({ id: newId(), username: "ann", passwordHash: "h", welcomeFen: 0 });
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1000);
 const use = (database: Database, proof: CodeProof, now = new Date()) =>
   inTransaction(database, (transaction) => consumeCode(proof, transaction, now));
