@@ -8,7 +8,7 @@ import {
   type BatchProgress,
   beginBatch,
   type CardBatch,
-  commonOf,
+  sharedTermsOf,
   type Draft,
   failBatch,
   takenHashes,
@@ -47,7 +47,7 @@ export function createBatchActivities({ database, cardCodes }: CardTools) {
       const until = Date.now() + REPORT_MS;
       let batch = await beginBatch(database, batchId);
       const draft = batch && draftsOf(batch);
-      const common = batch && (await commonOf(batch));
+      const common = batch && (await sharedTermsOf(batch));
       let drafts: Draft[] = [];
       for (let redraws = 0; batch && batch.generated < batch.count && Date.now() < until;) {
         const wanted = Math.min(STRETCH, batch.count - batch.generated);

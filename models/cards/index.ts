@@ -28,15 +28,8 @@ export {
   MOST_AT_ONCE,
   restWheel,
 } from "./expiry.ts";
-export {
-  type CardFilters,
-  type CardPlace,
-  countMatching,
-  findByText,
-  noteExport,
-  pageOfCards,
-} from "./lists.ts";
-export { addToBatch, commonOf, type Draft, takenHashes } from "./making.ts";
+export { type CardFilters, countMatching, findByText, noteExport, pageOfCards } from "./lists.ts";
+export { addToBatch, sharedTermsOf, type Draft, takenHashes } from "./making.ts";
 export {
   changePolicy,
   changeProduct,

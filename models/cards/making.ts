@@ -10,7 +10,7 @@ import { beginTimer } from "./timers.ts";
 export type Draft = Pick<Card, "id" | "codeHash" | "codeTail" | "codeSealed">;
 
 /** What all cards of a stretch have in common. */
-export type Common = Pick<
+export type SharedTerms = Pick<
   Card,
   | "batchId"
   | "productId"
@@ -24,7 +24,7 @@ export type Common = Pick<
 >;
 
 /** What the cards of a batch have in common by its terms. Those whose term counts from their making have an end. */
-export async function commonOf(batch: CardBatch): Promise<Common> {
+export async function sharedTermsOf(batch: CardBatch): Promise<SharedTerms> {
   const { id: batchId, productId, policyId, prefix } = batch;
   const policy = policyId === null ? null : await CardPolicy.findByPk(policyId);
   const expireAt = policy && endAtMaking(policy, batch.createdAt);
@@ -45,7 +45,7 @@ export async function addToBatch(
   database: Database,
   { id, count, generated }: Pick<CardBatch, "id" | "count" | "generated">,
   drafts: readonly Draft[],
-  common: Common,
+  common: SharedTerms,
 ): Promise<"added" | "overtaken" | "taken"> {
   const reached = generated + drafts.length;
   const completed = reached === count && { state: "completed" as const, completedAt: new Date() };
@@ -92,7 +92,7 @@ export async function takenHashes(hashes: readonly string[]): Promise<Set<string
  */
 async function insertCards(
   drafts: readonly Draft[],
-  common: Common,
+  common: SharedTerms,
   transaction: Transaction,
 ): Promise<void> {
   const now = new Date();

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { may } from "../../../domain/accounts.ts";
 import { refusal } from "../../../domain/errors.ts";
 import { LIMITS } from "../../../domain/limits.ts";
@@ -10,7 +9,7 @@ import {
   resumeBatch,
 } from "../../../models/cards/index.ts";
 import { page } from "../../../models/paging.ts";
-import { newId } from "../../../platform/crypto.ts";
+import { newId, sha256 } from "../../../platform/crypto.ts";
 import { findBatch, findProduct, findTerms, reachOf } from "../../policies/cards.ts";
 import { type Call, route } from "../../route.ts";
 import {
@@ -140,9 +139,8 @@ function idOf({
 }: Pick<Call<unknown, unknown, unknown, unknown, "cards:generate">, "actor" | "requestHeader">) {
   const key = requestHeader("Idempotency-Key");
   if (!key) return newId();
-  const digest = createHash("sha256").update(`card-batch\n${actor.accountId}\n${key}`).digest();
+  const digest = sha256(`card-batch\n${actor.accountId}\n${key}`);
   // A UUID of version 8: of whatever its maker likes (RFC 9562).
-  digest[6] = (digest[6]! & 0x0f) | 0x80;
-  digest[8] = (digest[8]! & 0x3f) | 0x80;
-  return digest.toString("hex", 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  const parts = [digest.slice(0, 8), digest.slice(8, 12), `8${digest.slice(13, 16)}`];
+  return [...parts, `8${digest.slice(17, 20)}`, digest.slice(20, 32)].join("-");
 }
