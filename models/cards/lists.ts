@@ -102,7 +102,7 @@ function waysTo({ state, prefix, batchId, productIds, found }: CardFilters): Way
   }
   return state
     ? [{ where: { state }, index: "cards_state_id" }]
-    : [{ where: {}, index: "PRIMARY" }];
+    : [{ where: {}, index: "cards_deleted_at_id" }];
 }
 
 function wayTo(place: CardPlace): Way[] {
