@@ -56,7 +56,7 @@ export async function pageOfCards(filters: CardFilters, place: Place): Promise<P
 }
 
 /** How many cards match. */
-export async function countMatching({ sort: _, ...filters }: CardFilters): Promise<number> {
+export async function countMatching(filters: CardFilters): Promise<number> {
   const { state, prefix, batchId, productIds, found, from, to } = filters;
   return Card.count({
     where: {
@@ -106,21 +106,18 @@ function waysTo({ state, prefix, batchId, productIds, found }: CardFilters): Way
 }
 
 function wayTo(place: CardPlace): Way[] {
-  const [name] = Object.keys(place) as (keyof CardPlace)[];
-  switch (name) {
-    case "codeTail":
-      return [{ where: place, index: "cards_code_tail_id" }];
-    case "machineCode":
-      return [{ where: place, index: "cards_machine_code_id" }];
-    case "note":
-      return [{ where: place, index: "cards_note_id" }];
-    case "prefix":
-    case "batchId":
-      return waysTo({ sort: "newest", [name]: place[name] });
-    default:
-      return [{ where: place, index: undefined }];
-  }
+  const { prefix, batchId } = place;
+  if (prefix !== undefined) return waysTo({ sort: "newest", prefix });
+  if (batchId != null) return waysTo({ sort: "newest", batchId });
+  const [name] = Object.keys(INDEXED).filter((one) => one in place) as (keyof typeof INDEXED)[];
+  return [{ where: place, index: name && INDEXED[name] }];
 }
+
+const INDEXED = {
+  codeTail: "cards_code_tail_id",
+  machineCode: "cards_machine_code_id",
+  note: "cards_note_id",
+} as const;
 
 function given(filters: object): object {
   return Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== undefined));
