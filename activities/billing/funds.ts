@@ -17,6 +17,8 @@ export interface FundsOrder {
   accountId: string;
   /** What the work will use, as far as anybody can say. */
   usage: Usage;
+  /** Of the estimate that was shown before; today's prices when there was none. */
+  priceVersion?: number;
   /** How long the money stays held without a word of the workflow. */
   leaseSeconds: number;
   taskId?: string | null;

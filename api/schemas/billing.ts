@@ -228,6 +228,8 @@ export const HoldBody = z.strictObject({
   id: z.uuid().optional(),
   user_id: z.uuid(),
   usage: UsageBody,
+  /** Of an estimate: its prices hold for this, too. Today's when not given. */
+  price_version: z.int().min(1).max(2_147_483_647).optional(),
   /** For how long it is kept. */
   seconds: z.int().min(1).max(LIMITS.holdSeconds).default(3600),
   task_id: z.string().min(1).max(64).optional(),

@@ -16,16 +16,22 @@ import {
   releaseHold,
 } from "./holds.ts";
 import { inLedger, lockBalance } from "./posting.ts";
-import { quote } from "./prices.ts";
+import { quote, type Quote } from "./prices.ts";
 import { Hold } from "./tables.ts";
 
-/** Keeps money for a usage at today's prices, as an administrator orders. */
+/** Money for a usage: by the version of the prices that an estimate named, if one did, else at today's. */
+export type UsageOrder = Omit<HoldOrder, "amountFen" | "priceVersion"> & {
+  usage: Usage;
+  priceVersion?: number | undefined;
+};
+
+/** Keeps money for a usage, as an administrator orders. */
 export async function orderHold(
   database: Database,
-  { usage, ...order }: Omit<HoldOrder, "amountFen" | "priceVersion"> & { usage: Usage },
+  { usage, priceVersion, ...order }: UsageOrder,
   origin: Origin,
 ): Promise<Hold> {
-  const price = await quote(usage);
+  const price = await quoteOnce(order.holdId, usage, priceVersion);
   return inLedger(database, async (transaction) => {
     await lockBalance(order.accountId, transaction);
     const isOld = (await Hold.count({ where: { id: order.holdId }, transaction })) > 0;
@@ -37,13 +43,18 @@ export async function orderHold(
   });
 }
 
-/** Keeps money for a usage, as a workflow orders: at today's prices, or, when it is asked again, at those of the first time. */
+/** Asked again, a hold is quoted at the prices of the first time. */
+async function quoteOnce(holdId: string, usage: Usage, priceVersion?: number): Promise<Quote> {
+  const before = await Hold.findByPk(holdId, { attributes: ["priceVersion"] });
+  return quote(usage, before?.priceVersion ?? priceVersion);
+}
+
+/** Keeps money for a usage, as a workflow orders. */
 export async function holdForWork(
   database: Database,
-  { usage, ...order }: Omit<HoldOrder, "amountFen" | "priceVersion"> & { usage: Usage },
+  { usage, priceVersion, ...order }: UsageOrder,
 ): Promise<Hold> {
-  const before = await Hold.findByPk(order.holdId, { attributes: ["priceVersion"] });
-  const price = await quote(usage, before?.priceVersion);
+  const price = await quoteOnce(order.holdId, usage, priceVersion);
   return inLedger(database, (transaction) => holdFunds({ ...order, ...price }, transaction));
 }
 

@@ -27,13 +27,15 @@ export interface RechargeOrder {
   description: string;
 }
 
-/** Notes that somebody wants to pay in; the money counts when it has come. */
+/** Notes that somebody wants to pay in; the money counts when it has come. The same id again is the same recharge. */
 export async function requestRecharge(
   database: Database,
   order: RechargeOrder & { method: Exclude<RechargeMethod, "direct"> },
   origin: Origin,
 ): Promise<Recharge> {
   return inTransaction(database, async (transaction) => {
+    const before = await Recharge.findByPk(order.id, { transaction });
+    if (before) return before;
     const recharge = await Recharge.create({ ...order, state: "pending" }, { transaction });
     if (order.method === "alipay") await watchPayment(recharge, origin, transaction);
     await audit("billing.recharge-requested", recharge, origin, transaction);
@@ -132,6 +134,8 @@ export async function rechargeDirectly(
   origin: Origin,
 ): Promise<Recharge> {
   return inLedger(database, async (transaction) => {
+    const before = await Recharge.findByPk(order.id, { transaction });
+    if (before) return before;
     const paid = { method: "direct", state: "paid", decidedAt: new Date() } as const;
     const recharge = await Recharge.create({ ...order, ...paid }, { transaction });
     await credit(recharge, transaction);

@@ -10,7 +10,7 @@ import {
   Shortfall,
 } from "../../../models/billing/index.ts";
 import { page } from "../../../models/paging.ts";
-import { newId } from "../../../platform/crypto.ts";
+import { moneyId } from "../../policies/billing.ts";
 import { route } from "../../route.ts";
 import {
   Adjustment,
@@ -43,7 +43,7 @@ export const adjustBalance = route({
     const { params, body, services } = call;
     const account = await Account.findByPk(params.id, { attributes: ["id"] });
     if (!account) throw refusal("accounts/user-not-found", "There is no such user.");
-    const operationId = `adjustment/${body.operation_id ?? newId()}`;
+    const operationId = `adjustment/${body.operation_id ?? moneyId(call, "adjustment")}`;
     const { amount: amountFen, reason } = body;
     const adjustment = { operationId, accountId: account.id, amountFen, reason };
     return { balance: printYuan(await adjust(services.database, adjustment, call)) };

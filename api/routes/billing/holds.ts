@@ -10,7 +10,7 @@ import {
   orderRelease,
 } from "../../../models/billing/index.ts";
 import { page } from "../../../models/paging.ts";
-import { newId } from "../../../platform/crypto.ts";
+import { moneyId } from "../../policies/billing.ts";
 import { route } from "../../route.ts";
 import {
   CapturedOut,
@@ -45,16 +45,24 @@ export const listHolds = route({
 export const holdFunds = route({
   method: "post",
   path: PATH,
-  summary: "Keep money for a usage, at today's prices; it is free again when its time has come",
+  summary:
+    "Keep money for a usage, at today's prices or an estimate's; it is free again when its time has come",
   access: "billing:administer",
   body: HoldBody,
   returns: [201, HoldOut],
   async handle(call) {
-    const { user_id, usage, seconds, task_id: taskId, description, id = newId() } = call.body;
+    const { user_id, usage, price_version, seconds, task_id: taskId, description } = call.body;
+    const id = call.body.id ?? moneyId(call, "hold");
     const account = await Account.findByPk(user_id, { attributes: ["id"] });
     if (!account) throw refusal("accounts/user-not-found", "There is no such user.");
     const expiresAt = new Date(Date.now() + seconds * 1000);
-    const order = { holdId: id, accountId: account.id, usage: usageOf(usage), expiresAt };
+    const order = {
+      holdId: id,
+      accountId: account.id,
+      usage: usageOf(usage),
+      priceVersion: price_version,
+      expiresAt,
+    };
     const about = { taskId: taskId ?? null, description: description ?? null };
     return presentHold(await orderHold(call.services.database, { ...order, ...about }, call));
   },
@@ -70,7 +78,7 @@ export const captureHold = route({
   returns: [200, CapturedOut],
   async handle(call) {
     const { params, body, services } = call;
-    const operationId = `capture/${body.operation_id ?? newId()}`;
+    const operationId = `capture/${body.operation_id ?? moneyId(call, "capture")}`;
     const order = { holdId: params.id, operationId, usage: usageOf(body.usage) };
     const { chargedFen, missingFen } = await orderCapture(services.database, order, call);
     const hold = presentHold(await findHold(params.id));
@@ -99,7 +107,7 @@ export const refundHold = route({
   returns: [200, HoldOut],
   async handle(call) {
     const { amount: amountFen, reason: description, operation_id } = call.body;
-    const operationId = `refund/${operation_id ?? newId()}`;
+    const operationId = `refund/${operation_id ?? moneyId(call, "refund")}`;
     const refund = { operationId, holdId: call.params.id, amountFen, description };
     return presentHold(await orderRefund(call.services.database, refund, call));
   },

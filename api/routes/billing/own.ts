@@ -7,9 +7,9 @@ import {
   rechargeDirectly,
   requestRecharge,
 } from "../../../models/billing/index.ts";
-import { newId } from "../../../platform/crypto.ts";
 import { balanceFen } from "../../balance.ts";
-import { assertAlipay, payAddress } from "../../policies/billing.ts";
+import { assertAlipay, moneyId, payAddress } from "../../policies/billing.ts";
+import { assertPerson } from "../../policies/accounts.ts";
 import { findOwn } from "../../policies/accounts/people.ts";
 import { Forecast, route } from "../../route.ts";
 import { MeOut, presentMe } from "../../schemas/accounts/registration.ts";
@@ -33,7 +33,10 @@ export const readBalance = route({
   summary: "What you may spend: what is held for your work is not in it",
   access: "signed-in",
   returns: [200, BalanceOut],
-  handle: async ({ actor }) => ({ balance: printYuan(await freeBalance(actor.accountId)) }),
+  async handle({ actor }) {
+    assertPerson(actor);
+    return { balance: printYuan(await freeBalance(actor.accountId)) };
+  },
 });
 
 export const recharge = route({
@@ -45,9 +48,15 @@ export const recharge = route({
   returns: [202, RechargeAcceptedOut, [200, MeOut]],
   async handle(call) {
     const { actor, body, services } = call;
+    assertPerson(actor);
     const account = await findOwn(actor);
     const description = body.description || "Account recharge";
-    const order = { id: newId(), accountId: account.id, amountFen: body.amount, description };
+    const order = {
+      id: moneyId(call, "recharge"),
+      accountId: account.id,
+      amountFen: body.amount,
+      description,
+    };
     const { database, env } = services;
     if (env.RECHARGE_DIRECT) {
       await rechargeDirectly(database, order, call);
@@ -70,6 +79,7 @@ export const readTransactions = route({
   query: StretchQuery,
   returns: [200, TransactionsOut],
   async handle({ actor, query }) {
+    assertPerson(actor);
     const { entries, total } = await listTransactions(actor.accountId, query);
     return { transactions: entries.map(presentTransaction), total, ...query };
   },
@@ -83,6 +93,7 @@ export const readBills = route({
   query: StretchQuery,
   returns: [200, BillsOut],
   async handle({ actor, query }) {
+    assertPerson(actor);
     const { entries, total } = await listBills(actor.accountId, query);
     return { bills: entries.map(presentBill), total, ...query };
   },

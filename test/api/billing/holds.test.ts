@@ -48,6 +48,23 @@ describe("POST /api/v1/admin/holds", () => {
     expect(await balance()).toBe("8.00");
   });
 
+  test("charges by the version that an estimate named, though prices have changed since", async () => {
+    const { boss, ann, hold } = await start();
+    const usage = { frames: 4 };
+    const { price_version, amount } = (await ann.call("GET", "/api/v1/billing/estimate?frames=4"))
+      .body;
+    await boss.call("POST", "/api/v1/admin/prices", {
+      micro_yuan_per_frame: 9_000_000,
+      micro_yuan_per_gb_in: 0,
+      micro_yuan_per_gb_out: 0,
+    });
+
+    const { body } = await hold(4, { usage, price_version });
+
+    expect(body).toMatchObject({ amount, price_version });
+    expect((await hold(4, { price_version: 77 })).body.code).toBe("billing/price-not-found");
+  });
+
   test("refuses what the balance does not cover, and strangers", async () => {
     const { hold, ann } = await start();
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { IdempotencyKey } from "../../../models/operations.ts";
 import {
   makePerson,
   registerByMail,
@@ -69,6 +70,35 @@ describe("POST /api/v1/users/recharge", () => {
     expect(told.transactions).toMatchObject([
       { type: "recharge", amount: "12.30", description: "Account recharge" },
     ]);
+  });
+
+  test("is paid in once for an Idempotency-Key, though its answer was lost with the API", async () => {
+    const api = await startWithAdmin({ env: { RECHARGE_DIRECT: "on" } });
+    const ann = await makePerson(api);
+    const headers = { Authorization: `Bearer ${ann.token}`, "Idempotency-Key": "once" };
+    const payIn = () =>
+      api.call(undefined, "POST", "/api/v1/users/recharge", { json: { amount: "5" }, headers });
+
+    await payIn();
+    await IdempotencyKey.destroy({ where: {} });
+    const again = await payIn();
+
+    expect(again.body).toMatchObject({ id: ann.id, balance: "5.00" });
+  });
+
+  test("is a person's own: an API key neither pays in nor sees the money", async () => {
+    const api = await startWithAdmin();
+    const ann = await makePerson(api);
+    const { key } = (
+      await ann.call("POST", "/api/v1/api-keys", { name: "ci", scopes: ["packages:read"] })
+    ).body;
+    const asKey = async (method: string, path: string, json?: unknown) =>
+      (await api.call(undefined, method, path, { json, headers: { "X-API-Key": key } })).status;
+
+    expect(await asKey("POST", "/api/v1/users/recharge", { amount: "5" })).toBe(403);
+    for (const path of ["balance", "transactions", "bills"]) {
+      expect(await asKey("GET", `/api/v1/users/${path}`), path).toBe(403);
+    }
   });
 
   test("needs an amount above nothing that is no finer than a fen", async () => {
