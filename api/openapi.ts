@@ -142,6 +142,9 @@ function successOf({
   if (returns === "text") {
     return { 200: { description: "Text as it comes", content: { "text/plain": {} } } };
   }
+  if (returns === "export") {
+    return { 200: { description: "A file to be saved", content: { "*/*": {} } } };
+  }
   if (returns === "page") return { 200: { description: "OK", content: { "*/*": {} } } };
   type Or = "export" | "nothing" | [number, z.ZodType];
   const [status, shape, or] = returns as [number, z.ZodType, Or?];

@@ -21,6 +21,7 @@ type Shaped = readonly [status: number, shape: z.ZodType];
 export type Returns =
   | readonly [...Shaped, or?: "export" | "nothing" | Shaped]
   | "delivery"
+  | "export"
   | "text"
   | "page";
 
@@ -68,9 +69,11 @@ type Answer<R extends Returns> = R extends readonly [number, infer S extends z.Z
         ? z.input<S>
         : R extends "delivery"
           ? Delivery
-          : R extends "text"
-            ? Readable
-            : Page;
+          : R extends "export"
+            ? Export
+            : R extends "text"
+              ? Readable
+              : Page;
 
 type Parsed<S> = S extends z.ZodType ? z.output<S> : Record<string, never>;
 

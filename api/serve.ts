@@ -213,6 +213,7 @@ function sendOther(
 ): Promise<void> | void {
   ctx.set(headers);
   if (returns === "delivery") return deliver(ctx, value as Delivery, env.DELIVERY);
+  if (returns === "export") return sendExport(ctx, value as Export);
   if (returns === "text") return sendText(ctx, value as Readable);
   sendPage(ctx, value as Page);
 }

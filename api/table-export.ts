@@ -6,7 +6,8 @@ import { Export } from "./route.ts";
 export const EXPORT_FORMATS = ["json", "csv"] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
-type Cell = string | number | null;
+/** What a table may hold. */
+export type Cell = string | number | null;
 
 /** A list to be written out: its items in batches, each read when it is wanted. */
 export interface WholeList<T> {

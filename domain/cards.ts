@@ -67,3 +67,16 @@ export const NO_PRODUCT = "00000000-0000-0000-0000-000000000000";
 export function shardOf(cardId: string): number {
   return Number.parseInt(cardId.slice(-4), 16) % CARD_SHARDS;
 }
+
+/**
+ * The end that a card has from its making on; null when its clock begins with its first use, or it has no end. `terms`
+ * is its policy.
+ */
+export function endAtMaking(
+  terms: { termSeconds: number | null; startBasis: StartBasis; startsAt: Date | null },
+  madeAt: Date,
+): Date | null {
+  const { termSeconds, startBasis, startsAt } = terms;
+  const begins = { activation: null, creation: madeAt, date: startsAt }[startBasis];
+  return begins && termSeconds !== null ? new Date(begins.getTime() + termSeconds * 1000) : null;
+}

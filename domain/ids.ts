@@ -1,6 +1,7 @@
 /** The things that live as workflows; each is the first word of its workflow id. */
 export const NOUNS = [
   "card",
+  "card-batch",
   "card-wheel",
   "code",
   "hold",

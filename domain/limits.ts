@@ -57,6 +57,16 @@ export const LIMITS = {
   paymentSeconds: 1800,
   /** How long money may be held without anybody saying that the work goes on. */
   holdSeconds: 30 * 86_400,
+  /** Cards in one order; administrators may confirm a larger one. */
+  batchCards: 10_000,
+  confirmedBatchCards: 1_000_000,
+  shortestCode: 6,
+  longestCode: 32,
+  cardNoteCharacters: 500,
+  cardEntitlements: 50,
+  /** How many machines one card may be for. */
+  cardMachines: 1000,
+  shortestCardTermSeconds: 60,
   webhookUrlCharacters: 1000,
   webhookDescriptionCharacters: 500,
   webhookTimeoutSeconds: 20,

@@ -78,6 +78,38 @@ export async function page<M extends Model>(
   return { items, next: last ? writeCursor(last, list, order) : null };
 }
 
+/**
+ * A page of what several lists hold together, none of them a row of another, all in one order: the first rows of all of
+ * their first rows. So each is read by an index of its own.
+ */
+export async function pageBetween<M extends Model>(
+  model: ModelStatic<M>,
+  {
+    ways,
+    ...list
+  }: Omit<List, "where" | "index"> & Place & { ways: readonly Pick<List, "where" | "index">[] },
+): Promise<Page<M>> {
+  const { order = NEWEST_FIRST, question = {}, limit = LIMITS.listItems } = list;
+  const pages: Page<M>[] = [];
+  for (const way of ways) pages.push(await page(model, { ...list, ...way, limit: limit + 1 }));
+  const rows = [...new Map(pages.flatMap(({ items }) => items.map((row) => [keyOf(row), row])))];
+  const sorted = rows.map(([, row]) => row).sort((one, other) => compare(one, other, order));
+  const items = sorted.slice(0, limit);
+  const last = sorted.length > limit ? items.at(-1) : undefined;
+  return { items, next: last ? writeCursor(last, digestOf(order, question), order) : null };
+}
+
+const keyOf = (row: Model) => JSON.stringify(row.where());
+
+function compare(one: Model, other: Model, order: Order): number {
+  for (const [column, direction] of order) {
+    const [a, b] = [one.get(column) as Value, other.get(column) as Value];
+    if (a < b) return direction === "ASC" ? -1 : 1;
+    if (a > b) return direction === "ASC" ? 1 : -1;
+  }
+  return 0;
+}
+
 /** The condition that `column` is from one moment on and before another; those that are not given bound nothing. */
 export function between(column: string, from: Date | undefined, to: Date | undefined): object {
   if (!from && !to) return {};

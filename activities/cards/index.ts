@@ -1,3 +1,4 @@
+import { createBatchActivities } from "./batches.ts";
 import { createTimerActivities } from "./timers.ts";
 import type { CardTools } from "./tools.ts";
 
@@ -5,7 +6,7 @@ export { type CardLooks, createCardLooks, type NextDue } from "./timers.ts";
 
 /** Everything here may run twice. Each comment says why that does no harm. */
 export function createCardActivities(tools: CardTools) {
-  return { ...createTimerActivities(tools) };
+  return { ...createBatchActivities(tools), ...createTimerActivities(tools) };
 }
 
 export type CardActivities = ReturnType<typeof createCardActivities>;

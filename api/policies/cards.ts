@@ -1,6 +1,7 @@
+import { Op } from "sequelize";
 import { type Actor, may } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
-import { Card, CardSeller } from "../../models/cards/index.ts";
+import { Card, CardBatch, CardPolicy, CardProduct, CardSeller } from "../../models/cards/index.ts";
 
 /** The products whose cards an actor's permissions reach; undefined for all, and for the cards without a product. */
 export async function reachOf(actor: Actor): Promise<string[] | undefined> {
@@ -10,6 +11,61 @@ export async function reachOf(actor: Actor): Promise<string[] | undefined> {
     where: { accountId: actor.accountId },
   });
   return sold.map(({ productId }) => productId);
+}
+
+/** Whether an actor's permissions reach the cards of a product; null: those without one. */
+async function reaches(actor: Actor, productId: string | null): Promise<boolean> {
+  const reach = await reachOf(actor);
+  return reach === undefined || (productId !== null && reach.includes(productId));
+}
+
+/** The product with this slug. One that the actor does not sell looks the same as one that never was. */
+export async function findProduct(actor: Actor, slug: string): Promise<CardProduct> {
+  const row = await CardProduct.findOne({ where: { slug } });
+  if (!row || !(await reaches(actor, row.id))) {
+    throw refusal("cards/product-not-found", "There is no such product.");
+  }
+  return row;
+}
+
+/** A policy that this actor may order cards by: of any product, or of one that they sell. */
+export async function findPolicy(actor: Actor, nameOrId: string): Promise<CardPolicy> {
+  const row = await CardPolicy.findOne({ where: { [Op.or]: { id: nameOrId, name: nameOrId } } });
+  if (!row || (row.productId !== null && !(await reaches(actor, row.productId)))) {
+    throw refusal("cards/policy-not-found", "There is no such policy.");
+  }
+  return row;
+}
+
+/** The batch with this id, under the same rule as its cards. */
+export async function findBatch(actor: Actor, id: string): Promise<CardBatch> {
+  const row = await CardBatch.findByPk(id);
+  if (!row || !(await reaches(actor, row.productId))) {
+    throw refusal("cards/batch-not-found", "There is no such batch.");
+  }
+  return row;
+}
+
+/**
+ * What cards are to be ordered for, and by which terms. The product is the one that is named, else the policy's, else
+ * the only one that a seller has.
+ */
+export async function findTerms(
+  actor: Actor,
+  asked: { policy?: string | undefined; product?: string | undefined },
+): Promise<{ policyId: string | null; productId: string | null }> {
+  const policy = asked.policy === undefined ? undefined : await findPolicy(actor, asked.policy);
+  const named = asked.product === undefined ? undefined : await findProduct(actor, asked.product);
+  const reach = await reachOf(actor);
+  const only = reach?.length === 1 ? reach[0] : undefined;
+  const productId = named?.id ?? policy?.productId ?? only ?? null;
+  if (reach && productId === null) {
+    throw refusal("cards/product-needed", "Name a product that you sell.");
+  }
+  if (policy?.productId && policy.productId !== productId) {
+    throw refusal("cards/policy-of-other-product", "This policy is for cards of another product.");
+  }
+  return { policyId: policy?.id ?? null, productId };
 }
 
 /** The card with this id. One of a product that the actor does not sell looks the same as one that never was. */

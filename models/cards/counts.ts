@@ -7,7 +7,7 @@ import { CardCount } from "./tables.ts";
 type Counted = CardState | "deleted";
 
 /** How many cards there are of each kind. */
-type CardCounts = Record<Counted, number>;
+export type CardCounts = Record<Counted, number>;
 
 const KINDS = ["unused", "active", "suspended", "expired", "banned", "deleted"] as const;
 

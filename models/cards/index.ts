@@ -1,4 +1,12 @@
-export { countCards, sumCards } from "./counts.ts";
+export {
+  beginBatch,
+  type BatchProgress,
+  changeBatch,
+  failBatch,
+  orderBatch,
+  resumeBatch,
+} from "./batches.ts";
+export { type CardCounts, countCards, sumCards } from "./counts.ts";
 export {
   Card,
   CardBatch,
@@ -20,6 +28,19 @@ export {
   MOST_AT_ONCE,
   restWheel,
 } from "./expiry.ts";
+export { type CardFilters, countMatching, findByText, noteExport, pageOfCards } from "./lists.ts";
+export { addToBatch, sharedTermsOf, type Draft, takenHashes } from "./making.ts";
+export {
+  changePolicy,
+  changeProduct,
+  createPolicy,
+  createProduct,
+  type Names,
+  namesOf,
+  type PolicyTerms,
+  sellersOf,
+  setSeller,
+} from "./terms.ts";
 export { findShownCard, sealedCode, type ShownCard, surroundingsOf } from "./showing.ts";
 export { type CardAsker, changeCard, transferTime, unbindMachine } from "./verbs.ts";
 export { type CardDefaults, validateCard } from "./validation.ts";

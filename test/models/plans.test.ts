@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { Route } from "../../api/route.ts";
 import { routes } from "../../api/routes/index.ts";
 import type { Actor } from "../../domain/accounts.ts";
+import { BATCH_STATES } from "../../domain/cards.ts";
 import { HOLD_STATES, RECHARGE_STATES, SHORTFALL_STATES } from "../../domain/billing.ts";
 import { DELIVERY_STATES } from "../../domain/webhooks.ts";
 import {
@@ -18,10 +19,12 @@ import { WebhookDelivery } from "../../models/webhooks/index.ts";
 import { newId } from "../../platform/crypto.ts";
 import { ADMIN, startApi, type StartedApi } from "../support/api.ts";
 import { seedCatalogue } from "../support/catalogue.ts";
+import { makeBatch, makeProduct } from "../support/cards.ts";
 import { describeDatabases } from "../support/database.ts";
 import { planFaults, watchSelects } from "../support/plans.ts";
 import { makeWebhook } from "../support/webhooks.ts";
 
+const CARD_BATCH = "00000000-0000-7000-8000-00000000000b";
 const PACKAGES = 1000;
 const VERSIONS_EACH = 10;
 
@@ -91,6 +94,21 @@ const LISTS: Record<string, { path: string; given: Record<string, string[] | und
     path: "/api/v1/webhooks/:webhook/deliveries",
     given: { state: [...DELIVERY_STATES] },
   },
+  listCards: {
+    path: "/api/v1/cards",
+    given: {
+      ...MOMENTS,
+      status: ["unused", "active"],
+      prefix: ["VIP"],
+      batch_id: [CARD_BATCH],
+      product: ["studio"],
+      text: ["VIP-AAAA000001", "0001", "autumn"],
+    },
+  },
+  listCardBatches: {
+    path: "/api/v1/cards/batches",
+    given: { status: [...BATCH_STATES], prefix: ["VIP", "NONE"], product: ["studio"] },
+  },
   listUserKeys: { path: `/api/v1/admin/users/${ADMIN.accountId}/api-keys`, given: {} },
   listSessions: { path: "/api/v1/auth/sessions", given: {} },
   readTransactions: { path: "/api/v1/users/transactions", given: { skip: ["0", "40"] } },
@@ -152,6 +170,8 @@ describeDatabases(({ open }) => {
       versionsEach: VERSIONS_EACH,
     });
     const webhook = await seedDeliveries(database);
+    await makeProduct("studio");
+    await makeBatch({ id: CARD_BATCH });
     const { accountId, name: username } = ADMIN;
     await Account.create({ id: accountId, username, passwordHash: "h", role: "admin" });
     await tellOptimizer(database);

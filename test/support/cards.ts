@@ -1,3 +1,4 @@
+import { type Actor, builtInRole } from "../../domain/accounts.ts";
 import { createHash } from "node:crypto";
 import { type CardState, shardOf } from "../../domain/cards.ts";
 import {
@@ -6,9 +7,11 @@ import {
   type CardDefaults,
   CardPolicy,
   CardProduct,
+  CardSeller,
   countCards,
   validateCard,
 } from "../../models/cards/index.ts";
+import { Account } from "../../models/accounts.ts";
 import { type Database, inTransaction } from "../../models/database.ts";
 import { newId } from "../../platform/crypto.ts";
 import { startApi } from "./api.ts";
@@ -62,6 +65,15 @@ export function show(
   const { machineCode = "PC-1", machineParts = null, useId, product } = given;
   const showing = { hashes: [codeHash], machine: { machineCode, machineParts }, product, useId };
   return validateCard(database, showing, { termSeconds: 10_800, mostRuns: 100, ...defaults });
+}
+
+/** Somebody who sells these products and no others. */
+export async function makeSeller(...products: CardProduct[]): Promise<Actor> {
+  const accountId = newId();
+  const name = `seller-${accountId.slice(-12)}`;
+  await Account.create({ id: accountId, username: name, passwordHash: "h", role: "seller" });
+  for (const { id: productId } of products) await CardSeller.create({ productId, accountId });
+  return { accountId, name, permissions: builtInRole("seller")! };
 }
 
 /** The code of `startWithCard`'s card. */

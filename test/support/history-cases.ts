@@ -20,6 +20,7 @@ import {
 } from "../../workflows/packages/index.ts";
 import { accountCases } from "./account-history-cases.ts";
 import { billingCases } from "./billing-history-cases.ts";
+import { cardBatchCases } from "./card-batch-history-cases.ts";
 import { cardCases } from "./card-history-cases.ts";
 import { badContent, broken, fakePackages, finding, orderOf } from "./fakes/package-activities.ts";
 import { paymentCases } from "./payment-history-cases.ts";
@@ -369,7 +370,15 @@ function cases(): HistoryCase[] {
   ];
 }
 
-const LIVES = [cases, webhookCases, accountCases, billingCases, paymentCases, cardCases];
+const LIVES = [
+  cases,
+  webhookCases,
+  accountCases,
+  billingCases,
+  paymentCases,
+  cardCases,
+  cardBatchCases,
+];
 
 /** Every recorded life, newest workflows last. */
 export const HISTORY_CASES: readonly HistoryCase[] = LIVES.flatMap((livesOf) => livesOf());

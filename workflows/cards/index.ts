@@ -1,1 +1,2 @@
+export { cardBatch } from "./batch.ts";
 export { cardEnd, cardReconciliation, cardWheel, lookAgain, turn } from "./timers.ts";

@@ -1,3 +1,6 @@
+export * from "./batches.ts";
+export * from "./lists.ts";
+export * from "./terms.ts";
 export {
   banCard,
   extendCard,

@@ -1,0 +1,96 @@
+import { Readable } from "node:stream";
+import { stringify } from "csv-stringify/sync";
+import { type Card, type CardFilters, countMatching, pageOfCards } from "../models/cards/index.ts";
+import { Export } from "./route.ts";
+import { CARD_COLUMNS } from "./schemas/cards/lists.ts";
+import type { Services } from "./services.ts";
+import { WORKBOOK_TYPE, writeWorkbook } from "./spreadsheet.ts";
+import type { Cell } from "./table-export.ts";
+
+const BATCH_CARDS = 1000;
+const SHANGHAI_MS = 8 * 3_600_000;
+
+type Format = "txt" | "csv" | "xlsx";
+
+/** The codes of the cards that match, newest first, read and opened while they are sent. */
+export async function exportCards(
+  format: Format,
+  filters: CardFilters,
+  { cardCodes }: Pick<Services, "cardCodes">,
+): Promise<Export> {
+  const { name, shown } = nameOf(filters, new Date());
+  const open = (card: Card) => cardCodes.unseal(card.codeSealed, card.id);
+  const batches = batchesOf(filters);
+  if (format === "xlsx") {
+    return new Export(WORKBOOK_TYPE, `${name}.xlsx`, writeWorkbook(HEADER, tables(batches, open)));
+  }
+  const pieces =
+    format === "csv"
+      ? csv(tables(batches, open))
+      : txt(await headOf(filters, shown), batches, open);
+  const type = format === "csv" ? "text/csv; header=present" : "text/plain";
+  const text = Readable.from(pieces, { objectMode: false });
+  return new Export(`${type}; charset=utf-8`, `${name}.${format}`, text);
+}
+
+const HEADER = Object.keys(CARD_COLUMNS);
+const COLUMNS = Object.values(CARD_COLUMNS);
+
+async function* batchesOf(filters: CardFilters): AsyncGenerator<Card[]> {
+  for (let after: string | undefined | null; after !== null;) {
+    const { items, next } = await pageOfCards(filters, { after, limit: BATCH_CARDS });
+    if (items.length > 0) yield items;
+    after = next;
+  }
+}
+
+async function* tables(
+  batches: AsyncIterable<Card[]>,
+  open: (card: Card) => string,
+): AsyncGenerator<Cell[][]> {
+  for await (const cards of batches) {
+    yield cards.map((card) => {
+      const code = open(card);
+      return COLUMNS.map((column) => column(card, code));
+    });
+  }
+}
+
+async function* csv(batches: AsyncIterable<Cell[][]>): AsyncGenerator<string> {
+  const write = (rows: Cell[][]) =>
+    stringify(rows, { escape_formulas: true, quoted_string: true, record_delimiter: "windows" });
+  yield write([HEADER]);
+  for await (const rows of batches) yield write(rows);
+}
+
+async function* txt(
+  head: string,
+  batches: AsyncIterable<Card[]>,
+  open: (card: Card) => string,
+): AsyncGenerator<string> {
+  yield head;
+  for await (const cards of batches) yield cards.map((card) => `${open(card)}\n`).join("");
+}
+
+/** The lines before the codes, as the contract has them. */
+async function headOf(filters: CardFilters, shown: string): Promise<string> {
+  const isUnused = filters.state === "unused";
+  return [
+    isUnused ? "# 未使用卡密导出" : "# 卡密导出",
+    `# 导出时间: ${shown}`,
+    `# 前缀筛选: ${filters.prefix ?? "全部"}`,
+    `# 总数量: ${await countMatching(filters)}`,
+    "# 格式: 前缀-代码",
+    `# ${"=".repeat(50)}`,
+    "",
+    "",
+  ].join("\n");
+}
+
+/** The name of a file that is made now, and the time in Shanghai as it is shown. */
+function nameOf({ state, prefix }: CardFilters, now: Date) {
+  const shown = new Date(now.getTime() + SHANGHAI_MS).toISOString().slice(0, 19).replace("T", " ");
+  const stamp = shown.replaceAll(/[-:]/g, "").replace(" ", "_");
+  const what = state === undefined ? "cards" : `${state}_cards`;
+  return { name: [what, ...(prefix ? [prefix] : []), stamp].join("_"), shown };
+}

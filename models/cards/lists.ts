@@ -1,0 +1,164 @@
+import { Op, type WhereOptions } from "sequelize";
+import { v7 } from "uuid";
+import { CARD_STATES, type CardState } from "../../domain/cards.ts";
+import { canonicalCode, CODE_PREFIX } from "../../domain/cards/codes.ts";
+import { LIMITS } from "../../domain/limits.ts";
+import { type Order, type Page, type Place, page, pageBetween } from "../paging.ts";
+import { type Database, inTransaction } from "../database.ts";
+import { recordAudit } from "../operations.ts";
+import type { Origin } from "./batches.ts";
+import { Card, CardBatch, CardMachine } from "./tables.ts";
+
+type Asked<T> = { [K in keyof T]?: T[K] | undefined };
+
+/** Which cards are asked for. */
+export type CardFilters = { sort: "newest" | "oldest" } & Asked<{
+  state: CardState;
+  prefix: string;
+  batchId: string;
+  /** Those of these products and no others. */
+  productIds: string[];
+  /** What was found by a text: any of these. */
+  found: CardPlace[];
+  from: Date;
+  to: Date;
+}>;
+
+/** What leads to cards by an index that holds them in order. */
+export type CardPlace = Partial<
+  Pick<
+    Card,
+    "id" | "codeHash" | "codeTail" | "machineCode" | "note" | "prefix" | "batchId" | "productId"
+  >
+>;
+
+/**
+ * A page of the cards that match and are not deleted, in the order of their making. Each way to them is asked for a page
+ * of its own, which its index holds in order, and the first of all of these are the page.
+ */
+export async function pageOfCards(filters: CardFilters, place: Place): Promise<Page<Card>> {
+  const { sort, from, to, found, productIds, ...rest } = filters;
+  const order: Order = [["id", sort === "oldest" ? "ASC" : "DESC"]];
+  const where: WhereOptions = {
+    deletedAt: null,
+    ...given({ state: rest.state, prefix: rest.prefix, batchId: rest.batchId }),
+    ...(productIds && { productId: productIds }),
+    ...madeBetween(from, to),
+  };
+  const question = { ...rest, from, to, found, productIds };
+  const ways = waysTo(filters).map((way) => ({
+    where: { [Op.and]: [where, way.where] },
+    index: way.index,
+  }));
+  return ways.length === 1
+    ? page(Card, { ...ways[0]!, order, question, ...place })
+    : pageBetween(Card, { ways, order, question, ...place });
+}
+
+/** How many cards match. */
+export async function countMatching(filters: CardFilters): Promise<number> {
+  const { state, prefix, batchId, productIds, found, from, to } = filters;
+  return Card.count({
+    where: {
+      deletedAt: null,
+      ...given({ state, prefix, batchId }),
+      ...(productIds && { productId: productIds }),
+      ...madeBetween(from, to),
+      ...(found && { [Op.or]: found }),
+    },
+  });
+}
+
+/** Writes down that codes leave the platform, before the first of them does. */
+export async function noteExport(
+  database: Database,
+  asked: object,
+  { actor, address, requestId }: Origin,
+): Promise<void> {
+  const from = { actor, ...(address && { address }), ...(requestId && { requestId }) };
+  const subject = { subjectKind: "cards", subjectId: "export" };
+  await inTransaction(database, (transaction) =>
+    recordAudit({ ...from, ...subject, action: "cards.exported", after: asked }, transaction),
+  );
+}
+
+/** One way to cards: a condition, and the index that holds what meets it in order. */
+interface Way {
+  where: WhereOptions;
+  index: string | undefined;
+}
+
+/** The ways that together lead to all cards that match, the fewest that do. */
+function waysTo({ state, prefix, batchId, productIds, found }: CardFilters): Way[] {
+  if (found) return found.flatMap(wayTo);
+  const states: readonly CardState[] = state ? [state] : CARD_STATES;
+  const each = (places: CardPlace[], index: string) =>
+    places.flatMap((one) => states.map((of) => ({ where: { ...one, state: of }, index })));
+  if (batchId !== undefined) return each([{ batchId }], "cards_batch_id_state_id");
+  if (prefix !== undefined) return each([{ prefix }], "cards_prefix_state_id");
+  if (productIds) {
+    const places = productIds.map((productId) => ({ productId }));
+    return each(places, "cards_product_id_state_id");
+  }
+  return state
+    ? [{ where: { state }, index: "cards_state_id" }]
+    : [{ where: {}, index: "cards_deleted_at_id" }];
+}
+
+function wayTo(place: CardPlace): Way[] {
+  const { prefix, batchId } = place;
+  if (prefix !== undefined) return waysTo({ sort: "newest", prefix });
+  if (batchId != null) return waysTo({ sort: "newest", batchId });
+  const [name] = Object.keys(INDEXED).filter((one) => one in place) as (keyof typeof INDEXED)[];
+  return [{ where: place, index: name && INDEXED[name] }];
+}
+
+const INDEXED = {
+  codeTail: "cards_code_tail_id",
+  machineCode: "cards_machine_code_id",
+  note: "cards_note_id",
+} as const;
+
+function given(filters: object): object {
+  return Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== undefined));
+}
+
+/** Cards are in the order of their making by their id, which begins with the moment. */
+function madeBetween(from: Date | undefined, to: Date | undefined): object {
+  if (!from && !to) return {};
+  const first = (at: Date) => v7({ msecs: at.getTime(), seq: 0, random: new Uint8Array(16) });
+  return { id: { ...(from && { [Op.gte]: first(from) }), ...(to && { [Op.lt]: first(to) }) } };
+}
+
+/** So many batches that are noted like that are looked into. */
+const MOST_BATCHES = 5;
+
+/**
+ * Where a text may lead: the card whose whole code it is, of which `hashes` are the hashes; else those whose last four
+ * characters, prefix, batch, machine or note it is, and those of batches with this note.
+ */
+export async function findByText(text: string, hashes: readonly string[]): Promise<CardPlace[]> {
+  const whole = await Card.findOne({ attributes: ["id"], where: { codeHash: [...hashes] } });
+  if (whole) return [{ id: whole.id }];
+  const machines = await CardMachine.findAll({
+    attributes: ["cardId"],
+    where: { machineCode: text },
+    limit: LIMITS.listItems,
+  });
+  const batches = await CardBatch.findAll({
+    attributes: ["id"],
+    where: { note: text },
+    limit: MOST_BATCHES,
+  });
+  return [
+    ...(canonicalCode(text).length === 4 ? [{ codeTail: canonicalCode(text) }] : []),
+    ...(CODE_PREFIX.test(text) ? [{ prefix: text }] : []),
+    ...(UUID.test(text) ? [{ batchId: text }] : []),
+    ...batches.map(({ id }) => ({ batchId: id })),
+    ...machines.map(({ cardId }) => ({ id: cardId })),
+    { machineCode: text },
+    { note: text },
+  ];
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
