@@ -2,10 +2,14 @@ import { createHash } from "node:crypto";
 import { ROLES } from "../domain/accounts.ts";
 import { Account, issueApiKey, revokeApiKey } from "../models/accounts.ts";
 import { openDatabase } from "../models/database.ts";
+import { Card } from "../models/cards/index.ts";
 import { MODELS } from "../models/index.ts";
+import { cardKeys, openCardCodes } from "../platform/card-codes.ts";
 import { makeSecret, newId } from "../platform/crypto.ts";
 import { readEnv } from "../platform/env.ts";
+import { ensureKeys } from "../platform/keys.ts";
 import { databasePlace } from "../platform/database-place.ts";
+import { demonstrateCards } from "./demo/cards.ts";
 import { createPackageClient } from "./demo/client.ts";
 import { demonstrateMoney } from "./demo/money.ts";
 import { makeApk, makeZip, type SamplePackage } from "./demo/sample-package.ts";
@@ -29,6 +33,7 @@ try {
   await demonstrate(client);
   const { publicUrl: baseUrl, dataFolder } = env;
   await demonstrateMoney({ baseUrl, dataFolder, administrator: client, say, step });
+  await demonstrateCards({ baseUrl, administrator: client, codesOf, say, step });
 } catch (error) {
   say(`\nThe demo stopped: ${(error as Error).message}\n`);
   process.exitCode = 1;
@@ -104,6 +109,14 @@ function form({ fileName, bytes }: SamplePackage, version: string, name?: string
   return fields;
 }
 
+/** The codes of a batch, as an export would give them. */
+async function codesOf(batchId: string): Promise<string[]> {
+  const { secretKey } = await ensureKeys(env);
+  const codes = openCardCodes(cardKeys(secretKey, env.CARD_KEYS));
+  const cards = await Card.findAll({ where: { batchId } });
+  return cards.map(({ id, codeSealed }) => codes.unseal(codeSealed, id));
+}
+
 function runId(accepted: Record<string, unknown>): string {
   return (accepted["run"] as { id: string }).id;
 }
@@ -119,7 +132,7 @@ async function lendKey(): Promise<{ secret: string; takeBack(): Promise<void> }>
   };
   const { secret, prefix, lastFour, hash } = makeSecret("key");
   const id = newId();
-  const scopes = [...ROLES.admin].filter((scope) => /^(packages|billing):/.test(scope));
+  const scopes = [...ROLES.admin].filter((scope) => /^(packages|billing|cards):/.test(scope));
   const expiresAt = new Date(Date.now() + KEY_MS);
   await issueApiKey(
     database,
