@@ -2,6 +2,17 @@ import { parseArgs, type ParseArgsConfig } from "node:util";
 import { UsageFault } from "./endings.ts";
 import type { Words } from "./words.ts";
 
+/** What cards are picked by, for a list as for an export. */
+export const CARD_FILTERS = {
+  status: { type: "string" },
+  prefix: { type: "string" },
+  batch: { type: "string" },
+  product: { type: "string" },
+  text: { type: "string" },
+  from: { type: "string" },
+  to: { type: "string" },
+} as const;
+
 /** One command: what it takes, how many words stand after it, and what it does. */
 export const COMMANDS = {
   "packages push": {
@@ -36,6 +47,11 @@ export const COMMANDS = {
       yes: { type: "boolean" },
       "no-follow": { type: "boolean" },
     },
+    operands: [0, 0],
+  },
+  "cards list": { options: { ...CARD_FILTERS, limit: { type: "string" } }, operands: [0, 0] },
+  "cards export": {
+    options: { ...CARD_FILTERS, format: { type: "string" }, out: { type: "string" } },
     operands: [0, 0],
   },
   "cards validate": {

@@ -1,7 +1,8 @@
 import { type IncomingMessage, type RequestOptions, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
 import { Refused, Unreachable, UsageFault } from "./endings.ts";
 
 /** A body whose length is known before its first byte is read. */
@@ -25,7 +26,11 @@ export interface Connection {
   hasAnswered: () => boolean;
   ask<T>(method: "GET" | "POST", path: string, asking?: Asking): Promise<T>;
   readText(path: string): Promise<string>;
+  /** Writes the answer's body as it comes, and ends the sink; throws when it did not come whole. */
+  save(path: string, sink: Writable): Promise<void>;
 }
+
+type Question = [method: string, path: string, asking?: Asking];
 
 /** A server or proxy that does not know `100 Continue` gets the body after this long. */
 const CONTINUE_MS = 2000;
@@ -34,11 +39,14 @@ const SILENCE_MS = 120_000;
 /** Talks to the platform at `address` with an API key. Redirects are not followed: the key goes nowhere else. */
 export function openConnection(address: string, apiKey: string, signal: AbortSignal): Connection {
   let answered = false;
-  const receive = async (method: string, path: string, asking: Asking = {}) => {
+  const begin = async <T>(
+    [method, path, asking = {}]: Question,
+    take: (response: IncomingMessage) => Promise<T>,
+  ) => {
     const payload = asking.json && Buffer.from(JSON.stringify(asking.json));
     const headers = {
       "X-API-Key": apiKey,
-      Accept: "application/json, text/plain",
+      Accept: "application/json, text/plain, */*;q=0.1",
       ...(payload && { "Content-Type": "application/json", "Content-Length": payload.length }),
       ...asking.headers,
     };
@@ -46,24 +54,19 @@ export function openConnection(address: string, apiKey: string, signal: AbortSig
       const options = { method, headers, signal };
       const response = await send(new URL(address + path), options, payload ?? asking.body);
       answered = true;
-      return { response, content: await text(response) };
+      return await take(response);
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof UsageFault) throw error;
+      if (error instanceof UsageFault || error instanceof Refused) throw error;
       throw new Unreachable(reasonOf(error), { cause: error });
     }
   };
-  const receiveGood = async (method: string, path: string, asking?: Asking) => {
-    const { response, content } = await receive(method, path, asking);
-    const status = response.statusCode ?? 0;
-    if (status >= 200 && status < 300) return content;
-    const retryAfter = Number(response.headers["retry-after"] ?? NaN);
-    throw new Refused(
-      status,
-      objectIn(content) ?? {},
-      Number.isFinite(retryAfter) ? retryAfter : undefined,
-    );
-  };
+  const receiveGood = (...question: Question) =>
+    begin(question, async (response) => {
+      const content = await text(response);
+      if (!isGood(response)) throw refusedBy(response, content);
+      return content;
+    });
   return {
     address,
     hasAnswered: () => answered,
@@ -73,6 +76,11 @@ export function openConnection(address: string, apiKey: string, signal: AbortSig
       return answer as T;
     },
     readText: (path) => receiveGood("GET", path),
+    save: (path, sink) =>
+      begin(["GET", path], async (response) => {
+        if (!isGood(response)) throw refusedBy(response, await text(response));
+        await pipeline(response, sink);
+      }),
   };
 }
 
@@ -127,6 +135,16 @@ function send(
     });
     request.flushHeaders();
   });
+}
+
+function isGood({ statusCode = 0 }: IncomingMessage): boolean {
+  return statusCode >= 200 && statusCode < 300;
+}
+
+function refusedBy({ statusCode = 0, headers }: IncomingMessage, content: string): Refused {
+  const retryAfter = Number(headers["retry-after"] ?? NaN);
+  const seconds = Number.isFinite(retryAfter) ? retryAfter : undefined;
+  return new Refused(statusCode, objectIn(content) ?? {}, seconds);
 }
 
 function objectIn(content: string): Record<string, unknown> | undefined {

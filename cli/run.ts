@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { type Command, type Order, readArguments } from "./arguments.ts";
 import { generate } from "./cards/generate.ts";
+import { exportCards, listCards } from "./cards/reading.ts";
 import { validate } from "./cards/validate.ts";
 import { openConnection } from "./connection.ts";
 import type { Desk } from "./desk.ts";
@@ -28,6 +29,8 @@ const ACTIONS: Record<Command, (desk: Desk, order: Order) => Promise<number>> = 
   "packages rollback": rollback,
   "packages query": query,
   "cards generate": generate,
+  "cards list": listCards,
+  "cards export": exportCards,
   "cards validate": validate,
 };
 

@@ -33,6 +33,10 @@ export interface Words {
   link: (url: string) => string;
   more: (count: number) => string;
   columns: Record<"id" | "name" | "type" | "live" | "status" | "changed", string>;
+  cardColumns: Record<"card" | "state" | "machine" | "ends" | "batch", string>;
+  outNeeded: string;
+  outFault: (file: string, reason: string) => string;
+  saved: (file: string) => string;
   needed: (option: string) => string;
   noNumber: (option: string) => string;
   ordered: (batch: string) => string;
@@ -52,6 +56,8 @@ longhaul packages rollback PACKAGE VERSION [--dry-run] [--no-follow]
 longhaul packages query PACKAGE
 longhaul cards generate --prefix P --count N [--length N] [--alphabet plain|clear] [--policy P]
                         [--product P] [--note TEXT] [--key K] [--yes] [--no-follow]
+longhaul cards list [FILTERS] [--limit N]
+longhaul cards export [FILTERS] [--format txt|csv|xlsx] [--out FILE]
 longhaul cards validate CODE --machine M [--product P]`;
 
 const ENGLISH: Words = {
@@ -72,7 +78,11 @@ stdout) and --help; longhaul --version prints the version.
 
   generate  orders cards and waits until they are made; --key names the order, so that asking
             for it again meets the same batch; --yes confirms more than 10000
+  list      cards, newest first, of their codes the last four characters
+  export    whole codes, of unused cards unless --status says otherwise; --out writes a new
+            file that nobody else can read
   validate  shows a card as a client would: its first use activates it
+  FILTERS   --status S --prefix P --batch ID --product P --text T --from TIME --to TIME
 
 Environment:
   LONGHAUL_URL           address of the platform (default http://127.0.0.1:3000)
@@ -89,6 +99,8 @@ Exit codes:
     "packages rollback": "longhaul packages rollback PACKAGE VERSION [--dry-run] [--no-follow]",
     "packages query": "longhaul packages query PACKAGE",
     "cards generate": "longhaul cards generate --prefix P --count N",
+    "cards list": "longhaul cards list [FILTERS] [--limit N]",
+    "cards export": "longhaul cards export [FILTERS] [--format F] [--out FILE]",
     "cards validate": "longhaul cards validate CODE --machine M",
   },
   unknownCommand: (typed) => `There is no command "${typed}".`,
@@ -133,6 +145,16 @@ Exit codes:
     status: "STATUS",
     changed: "CHANGED",
   },
+  cardColumns: {
+    card: "CARD",
+    state: "STATE",
+    machine: "MACHINE",
+    ends: "ENDS",
+    batch: "BATCH",
+  },
+  outNeeded: "A workbook is no text: say where it goes, --out FILE.",
+  outFault: (file, reason) => `${file} cannot be written anew: ${reason}`,
+  saved: (file) => `Written: ${file}`,
   needed: (option) => `--${option} is needed.`,
   noNumber: (option) => `--${option} must be a whole number.`,
   ordered: (batch) => `Ordered: batch ${batch}.`,
@@ -162,7 +184,10 @@ PACKAGE 可以是编号(数字)或名称。所有命令都支持 --json(在标�
 
   generate  生成卡密并等待完成;--key 为订单命名,重复执行会找到同一个批次;
             --yes 确认一次生成超过 10000 张
+  list      列出卡密,最新在前,仅显示卡密末四位
+  export    导出完整卡密,默认仅未使用的;--out 写入仅本人可读的新文件
   validate  像客户端一样验证卡密:首次使用即激活
+  FILTERS   --status S --prefix P --batch ID --product P --text T --from TIME --to TIME
 
 环境变量:
   LONGHAUL_URL           平台地址(默认 http://127.0.0.1:3000)
@@ -179,6 +204,8 @@ PACKAGE 可以是编号(数字)或名称。所有命令都支持 --json(在标�
     "packages rollback": "longhaul packages rollback 包 版本 [--dry-run] [--no-follow]",
     "packages query": "longhaul packages query 包",
     "cards generate": "longhaul cards generate --prefix 前缀 --count 数量",
+    "cards list": "longhaul cards list [FILTERS] [--limit N]",
+    "cards export": "longhaul cards export [FILTERS] [--format F] [--out FILE]",
     "cards validate": "longhaul cards validate 卡密 --machine 机器码",
   },
   unknownCommand: (typed) => `没有“${typed}”这个命令。`,
@@ -222,6 +249,10 @@ PACKAGE 可以是编号(数字)或名称。所有命令都支持 --json(在标�
     status: "状态",
     changed: "更新时间",
   },
+  cardColumns: { card: "卡密", state: "状态", machine: "机器码", ends: "到期时间", batch: "批次" },
+  outNeeded: "工作簿不是文本,请用 --out FILE 指定文件。",
+  outFault: (file, reason) => `无法新建 ${file}:${reason}`,
+  saved: (file) => `已写入:${file}`,
   needed: (option) => `缺少 --${option}。`,
   noNumber: (option) => `--${option} 必须是整数。`,
   ordered: (batch) => `已下单:批次 ${batch}。`,

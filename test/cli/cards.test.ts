@@ -1,4 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { route } from "../../api/route.ts";
 import { startApi } from "../support/api.ts";
@@ -99,5 +102,50 @@ describe("longhaul cards validate", () => {
     expect(other.code).toBe(1);
     expect(other.err).toMatch(/^机器码不匹配 \(MACHINE_MISMATCH, request /);
     expect(none.code).toBe(2);
+  });
+});
+
+describe("longhaul cards list", () => {
+  test("shows cards without their codes, those that match", async () => {
+    const { api } = await startWithCard();
+
+    const found = await longhaul(api, ["cards", "list", "--prefix", "VIP", "--text", CODE]);
+    const none = await longhaul(api, ["cards", "list", "--status", "banned", "--json"]);
+    const odd = await longhaul(api, ["cards", "list", "--limit", "0"]);
+
+    expect(found.code).toBe(0);
+    expect(found.out.split("\n")).toEqual([
+      expect.stringMatching(/^CARD +STATE +MACHINE +ENDS +BATCH$/),
+      expect.stringMatching(/^VIP-…3456 +unused +- +- +-$/),
+      "",
+    ]);
+    expect(none.json).toEqual({ items: [], more: false });
+    expect(odd.code).toBe(2);
+  });
+});
+
+describe("longhaul cards export", () => {
+  test("writes whole codes to the results or to a new file, and nothing when it is refused", async () => {
+    const { api } = await startWithCard();
+    const folder = await mkdtemp(join(tmpdir(), "longhaul-export-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const out = join(folder, "cards.xlsx");
+    const workbook = ["cards", "export", "--format", "xlsx"];
+
+    const text = await longhaul(api, ["cards", "export", "--prefix", "VIP"]);
+    const file = await longhaul(api, [...workbook, "--out", out]);
+    const again = await longhaul(api, [...workbook, "--out", out]);
+    const nowhere = await longhaul(api, workbook);
+    const refused = await longhaul(api, [
+      ...["cards", "export", "--format", "doc", "--out"],
+      join(folder, "cards.doc"),
+    ]);
+
+    expect(text.out.trimEnd().split("\n").at(-1)).toBe(CODE);
+    expect([file.code, file.err]).toEqual([0, `Written: ${out}\n`]);
+    expect((await readFile(out)).subarray(0, 2).toString()).toBe("PK");
+    expect((await stat(out)).mode & 0o777).toBe(0o600);
+    expect([again.code, nowhere.code, refused.code]).toEqual([2, 2, 1]);
+    expect(await readdir(folder)).toEqual(["cards.xlsx"]);
   });
 });
