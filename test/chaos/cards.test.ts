@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Database } from "../../models/database.ts";
+import { ask, openBeside } from "../support/leftovers.ts";
+import { signIn } from "../support/package-client.ts";
+import { ADMIN_PASSWORD, type Platform, startPlatform } from "../support/platform.ts";
+import { until } from "../support/until.ts";
+
+// Cards are made and come to their end though what makes and ends them is killed, or away.
+
+const TERM_SECONDS = 20;
+const COUNT = 10_000;
+
+let platform: Platform;
+let database: Database;
+let token: string;
+
+beforeAll(async () => {
+  platform = await startPlatform({ CARD_TERM: `${TERM_SECONDS}s` });
+  database = await openBeside(platform);
+  token = (await signIn(platform.address, ADMIN_PASSWORD)).accessToken;
+});
+
+afterAll(async () => {
+  await database?.close();
+  await platform?.remove();
+});
+
+async function call(method: string, path: string, json?: object) {
+  const response = await fetch(platform.address + path, {
+    method,
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    ...(json && { body: JSON.stringify(json) }),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get("content-type")?.includes("json");
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into bodies of every shape
+  return { status: response.status, text, body: (isJson ? JSON.parse(text) : {}) as any };
+}
+
+const makeBatch = async (prefix: string, count: number): Promise<string> =>
+  (await call("POST", "/api/v1/cards/batches", { prefix, count })).body.id;
+const batchOf = async (id: string) => (await call("GET", `/api/v1/cards/batches/${id}`)).body;
+const isMade = (id: string) => async () => (await batchOf(id)).status === "completed";
+
+/** The whole codes of unused cards with this prefix. */
+async function codesOf(prefix: string): Promise<string[]> {
+  const { text } = await call("GET", `/api/v1/cards/export?format=txt&prefix=${prefix}`);
+  return text.split("\n").filter((line) => line.startsWith(`${prefix}-`));
+}
+
+test("a batch whose worker is killed again and again ends with exactly as many codes as were ordered", async () => {
+  const id = await makeBatch("KILLED", COUNT);
+  const seen: number[] = [];
+  for (let kills = 0; kills < 3; kills++) {
+    const before = seen.at(-1) ?? 0;
+    await until(async () => (await batchOf(id)).generated > before);
+    await sleep(Math.random() * 100);
+    await platform.kill("worker");
+    seen.push((await batchOf(id)).generated as number);
+    if (seen.at(-1) === COUNT) break;
+  }
+  console.log(`killed after ${seen.join(", ")} cards`);
+
+  await until(isMade(id));
+
+  const codes = await codesOf("KILLED");
+  expect(seen[0]).toBeLessThan(COUNT);
+  expect(codes).toHaveLength(COUNT);
+  expect(new Set(codes).size).toBe(COUNT);
+  expect(await batchOf(id)).toMatchObject({ generated: COUNT, count: COUNT, error: null });
+  const [counted] = await ask<{ cards: number }>(
+    database,
+    `SELECT COUNT(*) AS cards FROM cards WHERE batch_id = '${id}'`,
+  );
+  expect(counted!.cards).toBe(COUNT);
+  expect((await call("GET", "/api/v1/cards/statistics")).body.unused).toBe(COUNT);
+});
+
+test("a card whose end came while everything was away is over for everybody, and told within seconds", async () => {
+  await until(isMade(await makeBatch("OUTAGE", 1)));
+  const [code] = await codesOf("OUTAGE");
+  const show = () => call("POST", "/api/validate", { code, machine_code: "PC-1" });
+  const { body: activated } = await show();
+  const endsAt = Date.parse(activated.expire_at);
+
+  await platform.crash();
+  await sleep(Math.max(0, endsAt - Date.now()) + 1000);
+  await platform.start();
+  const readyAt = Date.now();
+  const { status, body } = await show();
+  const told = () =>
+    ask<{ state: string }>(database, "SELECT state FROM cards WHERE prefix = 'OUTAGE'");
+  await until(async () => (await told())[0]!.state === "expired");
+
+  expect(activated.code).toBe("VALID");
+  expect([status, body.message]).toEqual([403, "卡密已过期"]);
+  console.log(`its end was told ${Date.now() - readyAt} ms after everything was ready`);
+  expect(await told()).toEqual([{ state: "expired" }]);
+});
