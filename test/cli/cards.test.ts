@@ -136,10 +136,8 @@ describe("longhaul cards export", () => {
     const file = await longhaul(api, [...workbook, "--out", out]);
     const again = await longhaul(api, [...workbook, "--out", out]);
     const nowhere = await longhaul(api, workbook);
-    const refused = await longhaul(api, [
-      ...["cards", "export", "--format", "doc", "--out"],
-      join(folder, "cards.doc"),
-    ]);
+    const odd = join(folder, "cards.doc");
+    const refused = await longhaul(api, ["cards", "export", "--format", "doc", "--out", odd]);
 
     expect(text.out.trimEnd().split("\n").at(-1)).toBe(CODE);
     expect([file.code, file.err]).toEqual([0, `Written: ${out}\n`]);
