@@ -25,7 +25,7 @@ export interface Checked {
 }
 
 /** So many operations are added up by one statement, and so many balances read by one. */
-const SPAN_OPERATIONS = 5_000;
+const SPAN_OPERATIONS = 2_000;
 const SPAN_ACCOUNTS = 500;
 
 interface Sums {
