@@ -3,7 +3,7 @@ import { rm } from "node:fs/promises";
 import { CARD_FILTERS, type Order } from "../arguments.ts";
 import { type Desk, everyItem } from "../desk.ts";
 import { EXIT, UsageFault } from "../endings.ts";
-import { table } from "../screen.ts";
+import { showList } from "../listing.ts";
 
 /** What of a card this command shows; the rest is handed on as it came. */
 interface CardOut {
@@ -16,37 +16,20 @@ interface CardOut {
 }
 
 const CARDS = "/api/v1/cards";
-const SHOWN_CARDS = 20;
-const PAGE_CARDS = 100;
-
 /** Shows cards, newest first; of their codes the last four characters. */
-export async function listCards(desk: Desk, { options }: Order): Promise<number> {
-  const { words, print, remark } = desk.screen;
-  const limit = options["limit"] === undefined ? SHOWN_CARDS : Number(options["limit"]);
-  if (!Number.isSafeInteger(limit) || limit < 1) throw new UsageFault(words.badLimit);
-  const items: CardOut[] = [];
-  let hasMore = false;
+export function listCards(desk: Desk, { options }: Order): Promise<number> {
+  const { card, state, machine, ends, batch } = desk.screen.words.cardColumns;
   const path = `${CARDS}?${filters(options)}`;
-  for await (const item of everyItem<CardOut>(desk, path, Math.min(limit + 1, PAGE_CARDS))) {
-    hasMore = items.length === limit;
-    if (hasMore) break;
-    items.push(item);
-  }
-  if (options["json"]) {
-    print(JSON.stringify({ items, more: hasMore }, null, 2));
-    return EXIT.done;
-  }
-  const { card, state, machine, ends, batch } = words.cardColumns;
-  const rows = items.map((item) => [
-    `${item.prefix}-…${item.code_tail}`,
-    item.state,
-    item.machine_code ?? "-",
-    item.expire_at ?? "-",
-    item.batch_id ?? "-",
-  ]);
-  print(table([[card, state, machine, ends, batch], ...rows]));
-  if (hasMore) remark(words.more(limit));
-  return EXIT.done;
+  return showList(desk, options, (pageItems) => everyItem<CardOut>(desk, path, pageItems), {
+    header: [card, state, machine, ends, batch],
+    row: (one) => [
+      `${one.prefix}-…${one.code_tail}`,
+      one.state,
+      one.machine_code ?? "-",
+      one.expire_at ?? "-",
+      one.batch_id ?? "-",
+    ],
+  });
 }
 
 /** Writes whole codes out: as they come into a new file that nobody else can read, or, as text, to the results. */

@@ -1,40 +1,18 @@
 import type { Order } from "../arguments.ts";
 import { type Desk, everyItem } from "../desk.ts";
-import { EXIT, Refused, UsageFault } from "../endings.ts";
+import { EXIT, Refused } from "../endings.ts";
+import { showList } from "../listing.ts";
 import { table } from "../screen.ts";
 import { concludeRun, followRun } from "./following.ts";
 import { findPackage, packagePath, type PackageOut, type RunOut, ROOT } from "./platform.ts";
 
-const SHOWN_PACKAGES = 20;
-
 /** Shows packages, newest first. */
-export async function list(desk: Desk, { options }: Order): Promise<number> {
-  const { words, print, remark } = desk.screen;
-  const limit = options["limit"] === undefined ? SHOWN_PACKAGES : Number(options["limit"]);
-  if (!Number.isSafeInteger(limit) || limit < 1) throw new UsageFault(words.badLimit);
-  const items: PackageOut[] = [];
-  let hasMore = false;
-  for await (const item of everyItem<PackageOut>(desk, ROOT, Math.min(limit + 1, 100))) {
-    hasMore = items.length === limit;
-    if (hasMore) break;
-    items.push(item);
-  }
-  if (options["json"]) {
-    print(JSON.stringify({ items, more: hasMore }, null, 2));
-    return EXIT.done;
-  }
-  const { id, name, type, live, status, changed } = words.columns;
-  const rows = items.map((item) => [
-    item.id,
-    item.name,
-    item.type,
-    item.live_version ?? "-",
-    item.status,
-    item.updated_at,
-  ]);
-  print(table([[id, name, type, live, status, changed], ...rows]));
-  if (hasMore) remark(words.more(limit));
-  return EXIT.done;
+export function list(desk: Desk, { options }: Order): Promise<number> {
+  const { id, name, type, live, status, changed } = desk.screen.words.columns;
+  return showList(desk, options, (pageItems) => everyItem<PackageOut>(desk, ROOT, pageItems), {
+    header: [id, name, type, live, status, changed],
+    row: (one) => [one.id, one.name, one.type, one.live_version ?? "-", one.status, one.updated_at],
+  });
 }
 
 /** Shows the log of a run; with `--follow` until the run has ended, and ends as the run did. */
