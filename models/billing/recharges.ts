@@ -34,13 +34,23 @@ export async function requestRecharge(
   origin: Origin,
 ): Promise<Recharge> {
   return inTransaction(database, async (transaction) => {
-    const before = await Recharge.findByPk(order.id, { transaction });
+    const before = await findSame(order, transaction);
     if (before) return before;
     const recharge = await Recharge.create({ ...order, state: "pending" }, { transaction });
     if (order.method === "alipay") await watchPayment(recharge, origin, transaction);
     await audit("billing.recharge-requested", recharge, origin, transaction);
     return recharge;
   });
+}
+
+/** The recharge of this id, if there is one; refuses when it is for another amount. */
+async function findSame(
+  { id, amountFen }: RechargeOrder,
+  transaction: Transaction,
+): Promise<Recharge | null> {
+  const before = await Recharge.findByPk(id, { transaction });
+  if (before && before.amountFen !== amountFen) throw operationTaken();
+  return before;
 }
 
 /** Orders the workflow that asks the provider for a payment of which no notification comes. */
@@ -134,7 +144,7 @@ export async function rechargeDirectly(
   origin: Origin,
 ): Promise<Recharge> {
   return inLedger(database, async (transaction) => {
-    const before = await Recharge.findByPk(order.id, { transaction });
+    const before = await findSame(order, transaction);
     if (before) return before;
     const paid = { method: "direct", state: "paid", decidedAt: new Date() } as const;
     const recharge = await Recharge.create({ ...order, ...paid }, { transaction });

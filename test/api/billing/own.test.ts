@@ -76,14 +76,18 @@ describe("POST /api/v1/users/recharge", () => {
     const api = await startWithAdmin({ env: { RECHARGE_DIRECT: "on" } });
     const ann = await makePerson(api);
     const headers = { Authorization: `Bearer ${ann.token}`, "Idempotency-Key": "once" };
-    const payIn = () =>
-      api.call(undefined, "POST", "/api/v1/users/recharge", { json: { amount: "5" }, headers });
+    const payIn = (amount = "5") =>
+      api.call(undefined, "POST", "/api/v1/users/recharge", { json: { amount }, headers });
 
     await payIn();
     await IdempotencyKey.destroy({ where: {} });
     const again = await payIn();
 
+    await IdempotencyKey.destroy({ where: {} });
+    const other = await payIn("6");
+
     expect(again.body).toMatchObject({ id: ann.id, balance: "5.00" });
+    expect([other.status, other.body.code]).toEqual([409, "billing/operation-taken"]);
   });
 
   test("is a person's own: an API key neither pays in nor sees the money", async () => {
