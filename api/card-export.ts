@@ -1,14 +1,13 @@
 import { Readable } from "node:stream";
-import { stringify } from "csv-stringify/sync";
+import { shanghaiClock } from "../domain/shanghai.ts";
 import { type Card, type CardFilters, countMatching, pageOfCards } from "../models/cards/index.ts";
 import { Export } from "./route.ts";
 import { CARD_COLUMNS } from "./schemas/cards/lists.ts";
 import type { Services } from "./services.ts";
 import { WORKBOOK_TYPE, writeWorkbook } from "./spreadsheet.ts";
-import type { Cell } from "./table-export.ts";
+import { type Cell, CSV_TYPE, writeCsv } from "./table-export.ts";
 
 const BATCH_CARDS = 1000;
-const SHANGHAI_MS = 8 * 3_600_000;
 
 type Format = "txt" | "csv" | "xlsx";
 
@@ -26,9 +25,9 @@ export async function exportCards(
   }
   const pieces =
     format === "csv"
-      ? csv(tables(batches, open))
+      ? writeCsv(HEADER, tables(batches, open))
       : txt(await headOf(filters, shown), batches, open);
-  const type = format === "csv" ? "text/csv; header=present" : "text/plain";
+  const type = format === "csv" ? CSV_TYPE : "text/plain";
   const text = Readable.from(pieces, { objectMode: false });
   return new Export(`${type}; charset=utf-8`, `${name}.${format}`, text);
 }
@@ -54,13 +53,6 @@ async function* tables(
       return COLUMNS.map((column) => column(card, code));
     });
   }
-}
-
-async function* csv(batches: AsyncIterable<Cell[][]>): AsyncGenerator<string> {
-  const write = (rows: Cell[][]) =>
-    stringify(rows, { escape_formulas: true, quoted_string: true, record_delimiter: "windows" });
-  yield write([HEADER]);
-  for await (const rows of batches) yield write(rows);
 }
 
 async function* txt(
@@ -89,7 +81,7 @@ async function headOf(filters: CardFilters, shown: string): Promise<string> {
 
 /** The name of a file that is made now, and the time in Shanghai as it is shown. */
 function nameOf({ state, prefix }: CardFilters, now: Date) {
-  const shown = new Date(now.getTime() + SHANGHAI_MS).toISOString().slice(0, 19).replace("T", " ");
+  const shown = shanghaiClock(now);
   const stamp = shown.replaceAll(/[-:]/g, "").replace(" ", "_");
   const what = state === undefined ? "cards" : `${state}_cards`;
   return { name: [what, ...(prefix ? [prefix] : []), stamp].join("_"), shown };

@@ -23,20 +23,29 @@ export interface WholeList<T> {
  * UTF-8, with a header) whose cells no spreadsheet takes for a formula: what begins like one gets a `'` before it.
  */
 export function exportList<T>(format: ExportFormat, list: WholeList<T>): Export {
-  const pieces = format === "csv" ? csv(list) : json(list);
-  const type = format === "csv" ? "text/csv; header=present" : "application/json";
+  const pieces = format === "csv" ? writeCsv(Object.keys(list.columns), rowsOf(list)) : json(list);
+  const type = format === "csv" ? CSV_TYPE : "application/json";
   const text = Readable.from(pieces, { objectMode: false });
   return new Export(`${type}; charset=utf-8`, `${list.name}.${format}`, text);
 }
 
-async function* csv<T>({ batches, columns }: WholeList<T>): AsyncGenerator<string> {
+/** The media type of a table as text. */
+export const CSV_TYPE = "text/csv; header=present";
+
+/** A table as text (RFC 4180), its rows written as they come. */
+export async function* writeCsv(
+  header: string[],
+  batches: AsyncIterable<Cell[][]>,
+): AsyncGenerator<string> {
   const write = (rows: Cell[][]) =>
     stringify(rows, { escape_formulas: true, quoted_string: true, record_delimiter: "windows" });
-  yield write([Object.keys(columns)]);
+  yield write([header]);
+  for await (const rows of batches) yield write(rows);
+}
+
+async function* rowsOf<T>({ batches, columns }: WholeList<T>): AsyncGenerator<Cell[][]> {
   const cells = Object.values(columns);
-  for await (const batch of batches) {
-    yield write(batch.map((item) => cells.map((cell) => cell(item))));
-  }
+  for await (const batch of batches) yield batch.map((item) => cells.map((cell) => cell(item)));
 }
 
 async function* json<T>({ batches }: WholeList<T>): AsyncGenerator<string> {

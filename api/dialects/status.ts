@@ -1,4 +1,4 @@
-import { printShanghai } from "../../domain/cards/judgement.ts";
+import { printShanghai } from "../../domain/shanghai.ts";
 import type { RefusalCode } from "../../domain/errors.ts";
 import type { Dialect } from "./index.ts";
 

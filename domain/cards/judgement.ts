@@ -72,10 +72,3 @@ export function remainingHours(expireAt: Date | null, now: Date): number | null 
   if (expireAt === null) return null;
   return Math.round(Math.max(0, expireAt.getTime() - now.getTime()) / (HOUR_MS / 100)) / 100;
 }
-
-const SHANGHAI_MS = 8 * HOUR_MS;
-
-/** A moment in Asia/Shanghai, which has kept one offset since 1991, as `2026-11-21T20:00:00.000+08:00`. */
-export function printShanghai(moment: Date): string {
-  return new Date(moment.getTime() + SHANGHAI_MS).toISOString().replace("Z", "+08:00");
-}

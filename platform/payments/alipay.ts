@@ -1,6 +1,7 @@
 import { type KeyObject, sign, verify } from "node:crypto";
 import { z } from "zod";
 import { parseYuan, printYuan } from "../../domain/money.ts";
+import { shanghaiClock } from "../../domain/shanghai.ts";
 import type { AlipaySettings } from "../env-payments.ts";
 import { openOutbound, type Outbound } from "../outbound.ts";
 import { readPrivateKey, readPublicKey } from "./keys.ts";
@@ -15,8 +16,6 @@ import {
 const TIMEOUT_MS = 10_000;
 const LIMIT_BYTES = 64 * 1024;
 const SUBJECT_CHARACTERS = 100;
-/** Alipay's clocks stand in China, without a summer time. */
-const CHINA_MS = 8 * 3_600_000;
 
 const STATES: Readonly<Record<string, PaymentState>> = {
   WAIT_BUYER_PAY: "waiting",
@@ -57,7 +56,7 @@ export function openAlipay(settings: AlipaySettings, notifyUrl: string): Payment
       format: "JSON",
       charset: "utf-8",
       sign_type: "RSA2",
-      timestamp: inChina(new Date()),
+      timestamp: shanghaiClock(new Date()),
       version: "1.0",
       biz_content: JSON.stringify(content),
       ...more,
@@ -72,7 +71,7 @@ export function openAlipay(settings: AlipaySettings, notifyUrl: string): Payment
         product_code: "FAST_INSTANT_TRADE_PAY",
         total_amount: printYuan(amountFen),
         subject: subject.replaceAll(/[/=&]/g, " ").slice(0, SUBJECT_CHARACTERS),
-        time_expire: inChina(expiresAt),
+        time_expire: shanghaiClock(expiresAt),
       };
       const more = { notify_url: notifyUrl, ...(returnUrl && { return_url: returnUrl }) };
       const fields = requestOf("alipay.trade.page.pay", content, more);
@@ -137,12 +136,6 @@ function signatureOf(fields: Fields, key: KeyObject): string {
 
 function isSigned(content: string, signature: string, key: KeyObject): boolean {
   return verify("RSA-SHA256", Buffer.from(content), key, Buffer.from(signature, "base64"));
-}
-
-/** `2026-11-21 18:00:00`, as a clock in China shows it. */
-function inChina(moment: Date): string {
-  const shown = new Date(moment.getTime() + CHINA_MS).toISOString();
-  return shown.slice(0, 19).replace("T", " ");
 }
 
 async function ask(

@@ -1,6 +1,7 @@
 import { may } from "../../../domain/accounts.ts";
 import { statusOf } from "../../../domain/cards.ts";
-import { printShanghai, remainingHours, stateNow } from "../../../domain/cards/judgement.ts";
+import { remainingHours, stateNow } from "../../../domain/cards/judgement.ts";
+import { printShanghai } from "../../../domain/shanghai.ts";
 import { findShownCard, sealedCode } from "../../../models/cards/index.ts";
 import { NONCE_HEADER } from "../../middleware/prove-answers.ts";
 import { route } from "../../route.ts";

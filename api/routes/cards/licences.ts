@@ -1,4 +1,4 @@
-import { printShanghai } from "../../../domain/cards/judgement.ts";
+import { printShanghai } from "../../../domain/shanghai.ts";
 import { newId } from "../../../platform/crypto.ts";
 import { route } from "../../route.ts";
 import { CardKeySet, LicenceAnswer, ValidationOrder } from "../../schemas/cards/clients.ts";
