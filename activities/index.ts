@@ -6,18 +6,21 @@ import { createCardActivities } from "./cards/index.ts";
 import type { CardTools } from "./cards/tools.ts";
 import { createPackageActivities } from "./packages/index.ts";
 import type { PackageTools } from "./packages/tools.ts";
+import { createProxyActivities } from "./proxies/index.ts";
+import type { ProxyTools } from "./proxies/tools.ts";
 import { createWebhookActivities } from "./webhooks/index.ts";
 import type { WebhookTools } from "./webhooks/tools.ts";
 
 /** Hands each domain the tools it asks for. */
 export function createActivities(
-  tools: AccountTools & BillingTools & CardTools & PackageTools & WebhookTools,
+  tools: AccountTools & BillingTools & CardTools & PackageTools & ProxyTools & WebhookTools,
 ) {
   return {
     ...createAccountActivities(tools),
     ...createBillingActivities(tools),
     ...createCardActivities(tools),
     ...createPackageActivities(tools),
+    ...createProxyActivities(tools),
     ...createWebhookActivities(tools),
   };
 }

@@ -5,6 +5,7 @@ import { defineCards } from "./cards/index.ts";
 import { defineOperations } from "./operations.ts";
 import { definePackages } from "./packages/index.ts";
 import { definePipelines } from "./pipelines.ts";
+import { defineProxies } from "./proxies/index.ts";
 import { defineWebhooks } from "./webhooks/index.ts";
 
 /** All models of the product, for `openDatabase`. */
@@ -15,5 +16,6 @@ export const MODELS: readonly Define[] = [
   defineOperations,
   definePackages,
   definePipelines,
+  defineProxies,
   defineWebhooks,
 ];

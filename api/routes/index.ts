@@ -7,6 +7,7 @@ import * as operations from "./operations.ts";
 import * as packages from "./packages/index.ts";
 import * as pipelines from "./pipelines.ts";
 import * as platform from "./platform.ts";
+import * as proxies from "./proxies/index.ts";
 import * as webhooks from "./webhooks/index.ts";
 
 /** Every route of the product, by operation id. */
@@ -18,6 +19,7 @@ export const routes: Routes = {
   ...operations,
   ...packages,
   ...pipelines,
+  ...proxies,
   ...webhooks,
   ...documentationRoutes(() => routes),
 };
