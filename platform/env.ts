@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { QUEUES } from "../domain/queues.ts";
 import { CARD_VARIABLES } from "./env-cards.ts";
+import { DOWNLOAD_VARIABLES } from "./env-downloads.ts";
 import {
   FEDERATION_VARIABLES,
   federationFaults,
@@ -76,6 +77,7 @@ const VARIABLES = {
     rule: z.enum(["trace", "debug", "info", "warn", "error"]).default("info"),
     doc: "Least level that is logged",
   },
+  ...DOWNLOAD_VARIABLES,
   TEMPORAL_ADDRESS: {
     rule: z
       .string()
@@ -279,6 +281,8 @@ export type Env = Readonly<Values> & {
   readonly temporalUiUrl: string;
   /** What Temporal's own loader reads: TEMPORAL_* as they were given. */
   readonly temporalVariables: Readonly<Record<string, string>>;
+  /** What this machine's own programs are configured by, pip among them. */
+  readonly machineVariables: Readonly<Record<string, string>>;
   readonly s3: S3Settings | undefined;
   readonly edge: EdgeSettings | undefined;
   readonly federation: FederationSettings;
@@ -341,7 +345,8 @@ export function readEnv(source: Record<string, string | undefined> = process.env
     dataFolder: resolve(values.LONGHAUL_DATA),
     publicUrl,
     publicationCheckUrl: values.PUBLICATION_CHECK_URL ?? publicUrl,
-    temporalVariables: givenWith("TEMPORAL_", source),
+    temporalVariables: givenLike(/^TEMPORAL_/, source),
+    machineVariables: givenLike(MACHINE, source),
     temporalUiUrl: values.TEMPORAL_UI_URL ?? `http://127.0.0.1:${values.TEMPORAL_UI_PORT}`,
     s3: values.S3_ENDPOINT
       ? {
@@ -393,8 +398,11 @@ export function reachable(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
-function givenWith(prefix: string, source: Record<string, string | undefined>) {
-  const given = Object.entries(source).filter(([name, value]) => name.startsWith(prefix) && value);
+const MACHINE =
+  /^(HOME|PATH|LANG|TMPDIR|PYENV_ROOT|PIP_\w+|SSL_CERT_\w+|(HTTPS?|NO|ALL)_PROXY|XDG_CONFIG_\w+)$/i;
+
+function givenLike(pattern: RegExp, source: Record<string, string | undefined>) {
+  const given = Object.entries(source).filter(([name, value]) => pattern.test(name) && value);
   return Object.fromEntries(given) as Record<string, string>;
 }
 
