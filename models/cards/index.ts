@@ -19,7 +19,7 @@ export {
   CardWheel,
   defineCards,
 } from "./tables.ts";
-export { type CardEdit, deleteCard, editCard, removeDeletedCards, restoreCard } from "./edits.ts";
+export { deleteCard, editCard, removeDeletedCards, restoreCard } from "./edits.ts";
 export {
   endCardsWith,
   endDueCards,

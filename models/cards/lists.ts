@@ -62,7 +62,7 @@ export async function countMatching(filters: CardFilters): Promise<number> {
 }
 
 /** What cards meet that match. */
-export function conditionOf(filters: Omit<CardFilters, "sort">): WhereOptions {
+function conditionOf(filters: Omit<CardFilters, "sort">): WhereOptions {
   const { state, prefix, batchId, productIds, deleted, found, from, to } = filters;
   return {
     deletedAt: deleted ? { [Op.ne]: null } : null,
