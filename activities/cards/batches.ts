@@ -27,7 +27,10 @@ const REPORT_MS = 5_000;
 const MOST_REDRAWS = 20;
 
 /** How batches of cards come to be. */
-export function createBatchActivities({ database, cardCodes }: CardTools) {
+export function createBatchActivities({
+  database,
+  cardCodes,
+}: Pick<CardTools, "database" | "cardCodes">) {
   const helping = createHelpings(randomBytes);
   const draftsOf = ({ prefix, alphabet, codeLength }: CardBatch) => {
     const draw = createDraw(alphabet, randomBytes);
