@@ -27,7 +27,9 @@ import {
 } from "./env-payments.ts";
 import {
   command,
+  givenLike,
   life,
+  MACHINE,
   namesDatabase,
   openedHosts,
   origin,
@@ -396,14 +398,6 @@ function edgeSettings(values: Values): EdgeSettings | undefined {
 export function reachable(host: string): string {
   if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
   return host.includes(":") ? `[${host}]` : host;
-}
-
-const MACHINE =
-  /^(HOME|PATH|LANG|TMPDIR|PYENV_ROOT|PIP_\w+|SSL_CERT_\w+|(HTTPS?|NO|ALL)_PROXY|XDG_CONFIG_\w+)$/i;
-
-function givenLike(pattern: RegExp, source: Record<string, string | undefined>) {
-  const given = Object.entries(source).filter(([name, value]) => pattern.test(name) && value);
-  return Object.fromEntries(given) as Record<string, string>;
 }
 
 function readVariable(
