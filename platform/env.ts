@@ -26,7 +26,6 @@ import {
   paymentSettings,
 } from "./env-payments.ts";
 import {
-  command,
   givenLike,
   life,
   MACHINE,
@@ -182,18 +181,6 @@ const VARIABLES = {
   SIGNING_KEY_ALIAS: {
     rule: z.string().default("longhaul"),
     doc: "Name of the key in the keystore",
-  },
-  SCAN_SIGNATURES: {
-    rule: z.string().optional(),
-    doc: "Folder of ClamAV signatures; packages are scanned when given",
-  },
-  HARDEN_COMMAND: {
-    rule: command.optional(),
-    doc: "JSON array with {input} and {output}; packages are hardened with it when given",
-  },
-  PIPELINE_SECRETS: {
-    rule: z.string().optional(),
-    doc: 'Path of a JSON file {"secrets": {NAME: TEXT}, "files": {NAME: PATH}, "values": {NAME: TEXT}} that pipelines refer to by name',
   },
   ...PACKAGE_VARIABLES,
   ...CARD_VARIABLES,
