@@ -101,12 +101,12 @@ async function timeAnswers(
   await unpin(product.api);
   for (let round = 0; round < rounds; round++) {
     rule();
-    found[ALONE]!.push(await load(address, orders, { answers, rate }));
+    found[ALONE].push(await load(address, orders, { answers, rate }));
     const making = { isOver: false };
     const batches = (async () => {
       while (!making.isOver) await makeBatch(product, BATCH);
     })();
-    found[AMID]!.push(await load(address, orders, { answers, rate }));
+    found[AMID].push(await load(address, orders, { answers, rate }));
     making.isOver = true;
     await batches;
     await untilQuiet(product);
