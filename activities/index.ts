@@ -4,6 +4,8 @@ import { createBillingActivities } from "./billing/index.ts";
 import type { BillingTools } from "./billing/tools.ts";
 import { createCardActivities } from "./cards/index.ts";
 import type { CardTools } from "./cards/tools.ts";
+import { createDownloadActivities } from "./downloads/index.ts";
+import type { DownloadTools } from "./downloads/tools.ts";
 import { createPackageActivities } from "./packages/index.ts";
 import type { PackageTools } from "./packages/tools.ts";
 import { createWebhookActivities } from "./webhooks/index.ts";
@@ -11,12 +13,13 @@ import type { WebhookTools } from "./webhooks/tools.ts";
 
 /** Hands each domain the tools it asks for. */
 export function createActivities(
-  tools: AccountTools & BillingTools & CardTools & PackageTools & WebhookTools,
+  tools: AccountTools & BillingTools & CardTools & DownloadTools & PackageTools & WebhookTools,
 ) {
   return {
     ...createAccountActivities(tools),
     ...createBillingActivities(tools),
     ...createCardActivities(tools),
+    ...createDownloadActivities(tools),
     ...createPackageActivities(tools),
     ...createWebhookActivities(tools),
   };

@@ -20,6 +20,10 @@ export const OUTWARD_EVENTS = {
   "card.banned": "cards:oversee",
   "card.unbound": "cards:oversee",
   "card.transferred": "cards:oversee",
+  "download.ready": "downloads:oversee",
+  "download.kept": "downloads:oversee",
+  "download.failed": "downloads:oversee",
+  "download.expired": "downloads:oversee",
 } as const satisfies Partial<Record<EventName, Permission>>;
 export type OutwardEventName = keyof typeof OUTWARD_EVENTS;
 

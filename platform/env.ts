@@ -26,8 +26,9 @@ import {
   paymentSettings,
 } from "./env-payments.ts";
 import {
-  command,
+  givenLike,
   life,
+  MACHINE,
   namesDatabase,
   openedHosts,
   origin,
@@ -180,18 +181,6 @@ const VARIABLES = {
   SIGNING_KEY_ALIAS: {
     rule: z.string().default("longhaul"),
     doc: "Name of the key in the keystore",
-  },
-  SCAN_SIGNATURES: {
-    rule: z.string().optional(),
-    doc: "Folder of ClamAV signatures; packages are scanned when given",
-  },
-  HARDEN_COMMAND: {
-    rule: command.optional(),
-    doc: "JSON array with {input} and {output}; packages are hardened with it when given",
-  },
-  PIPELINE_SECRETS: {
-    rule: z.string().optional(),
-    doc: 'Path of a JSON file {"secrets": {NAME: TEXT}, "files": {NAME: PATH}, "values": {NAME: TEXT}} that pipelines refer to by name',
   },
   ...PACKAGE_VARIABLES,
   ...CARD_VARIABLES,
@@ -396,14 +385,6 @@ function edgeSettings(values: Values): EdgeSettings | undefined {
 export function reachable(host: string): string {
   if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
   return host.includes(":") ? `[${host}]` : host;
-}
-
-const MACHINE =
-  /^(HOME|PATH|LANG|TMPDIR|PYENV_ROOT|PIP_\w+|SSL_CERT_\w+|(HTTPS?|NO|ALL)_PROXY|XDG_CONFIG_\w+)$/i;
-
-function givenLike(pattern: RegExp, source: Record<string, string | undefined>) {
-  const given = Object.entries(source).filter(([name, value]) => pattern.test(name) && value);
-  return Object.fromEntries(given) as Record<string, string>;
 }
 
 function readVariable(

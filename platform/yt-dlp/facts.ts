@@ -98,8 +98,9 @@ export interface MediaFacts {
 export function readFacts(text: string): MediaFacts {
   const facts = Facts.parse(JSON.parse(text));
   const sizes = facts.requested_formats.map((one) => one.filesize ?? one.filesize_approx);
-  const whole = sizes.every((size) => size !== null);
-  const together = sizes.length > 0 && whole ? sizes.reduce((a, b) => a! + b!, 0) : null;
+  const known = sizes.filter((size) => size !== null);
+  const isWhole = known.length > 0 && known.length === sizes.length;
+  const together = isWhole ? known.reduce((sum, size) => sum + size, 0) : null;
   return {
     id: facts.id,
     title: facts.title ?? facts.id,

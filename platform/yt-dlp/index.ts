@@ -61,43 +61,19 @@ const LAST_LINES = 20;
 const KILL_AFTER_MS = 2_000;
 
 /** Opens yt-dlp for use. What it merges needs ffmpeg, what some players want needs Node. */
-export function openMediaTool({ program, shell }: MediaToolSettings): MediaTool {
+export function openMediaTool(settings: MediaToolSettings): MediaTool {
+  const { program, shell } = settings;
   const toolsHere = async () => ({
     ffmpeg: (await shell.find("ffmpeg")) !== undefined,
     node: process.execPath,
   });
-  const run = async (order: MediaRun, args: readonly string[]) => {
-    const complaints: string[] = [];
-    const end = await shell.run({
-      command: program.command,
-      args: [...program.words, ...args],
-      directory: order.directory,
-      readable: [
-        ...program.readable,
-        process.execPath,
-        ...(order.wish.cookieFile ? [order.wish.cookieFile] : []),
-      ],
-      network: true,
-      timeoutMs: order.timeoutMs,
-      killAfterMs: KILL_AFTER_MS,
-      ...(order.signal && { signal: order.signal }),
-      ...(order.env && { env: order.env }),
-      onLine(line) {
-        const heard = readProgress(line);
-        if (heard) return order.onProgress?.(heard);
-        complaints.push(line);
-        if (complaints.length > LAST_LINES) complaints.shift();
-      },
-    });
-    order.signal?.throwIfAborted();
-    return { end, complaints };
-  };
 
   return {
     version: program.version,
 
     async readFacts(order) {
-      const { end, complaints } = await run(order, factsArguments(order.wish, await toolsHere()));
+      const args = factsArguments(order.wish, await toolsHere());
+      const { end, complaints } = await run(settings, order, args);
       if (end.exitCode !== 0) return failureIn(end, complaints);
       return (await factsIn(order.directory)) ?? failureOf("downloads/unsupported", "terminal");
     },
@@ -111,16 +87,8 @@ export function openMediaTool({ program, shell }: MediaToolSettings): MediaTool 
           order.onProgress?.(heard);
         };
         const watched = { ...order, signal: limit.signal, onProgress };
-        const { end, complaints } = await run(watched, args);
-        if (end.exitCode !== 0) return failureIn(end, complaints);
-        const facts = await factsIn(order.directory);
-        const file = await mediaIn(order.directory);
-        if (file && facts && file.bytes > 0 && file.bytes <= order.wish.maxBytes) {
-          return { ...file, facts };
-        }
-        // What is larger than --max-filesize is passed over as if all were well.
-        if (file?.bytes !== 0) return failureOf("downloads/too-large", "terminal");
-        return failureOf("downloads/source-away", "retryable");
+        const { end, complaints } = await run(settings, watched, args);
+        return end.exitCode === 0 ? await found(order) : failureIn(end, complaints);
       } catch (error) {
         order.signal?.throwIfAborted();
         if (limit.signal.aborted) return failureOf("downloads/too-large", "terminal");
@@ -132,16 +100,58 @@ export function openMediaTool({ program, shell }: MediaToolSettings): MediaTool 
   };
 }
 
+/** Runs yt-dlp to its end, and answers the last that it said beside its progress. */
+async function run(
+  { program, shell }: MediaToolSettings,
+  order: MediaRun,
+  args: readonly string[],
+) {
+  const { wish, directory, timeoutMs, signal, env, onProgress } = order;
+  const complaints: string[] = [];
+  const end = await shell.run({
+    command: program.command,
+    args: [...program.words, ...args],
+    directory,
+    readable: [
+      ...program.readable,
+      process.execPath,
+      ...(wish.cookieFile ? [wish.cookieFile] : []),
+    ],
+    network: true,
+    timeoutMs,
+    killAfterMs: KILL_AFTER_MS,
+    ...(signal && { signal }),
+    ...(env && { env }),
+    onLine(line) {
+      const heard = readProgress(line);
+      if (heard) return onProgress?.(heard);
+      complaints.push(line);
+      if (complaints.length > LAST_LINES) complaints.shift();
+    },
+  });
+  signal?.throwIfAborted();
+  return { end, complaints };
+}
+
+/** What a run that ended well has left. What is larger than it may be was passed over as if all were well. */
+async function found({ directory, wish }: MediaRun): Promise<FetchedMedia | Failure> {
+  const [facts, file] = [await factsIn(directory), await mediaIn(directory)];
+  if (file?.bytes === 0) return failureOf("downloads/source-away", "retryable");
+  if (!file || !facts || file.bytes > wish.maxBytes) {
+    return failureOf("downloads/too-large", "terminal");
+  }
+  return { ...file, facts };
+}
+
 /** Ends a run that fetches more than it may, whatever its source has said before. */
 function watchSize({ directory, signal, wish }: MediaRun) {
   const tooLarge = new AbortController();
   const fetched = new Map<string, number>();
-  const timer = setInterval(() => {
-    void sizeOf(directory).then((bytes) => {
-      // What is merged is there twice for a moment.
-      if (bytes > wish.maxBytes * 2) tooLarge.abort();
-    });
-  }, LOOK_MS);
+  const look = async () => {
+    // What is merged is there twice for a moment.
+    if ((await sizeOf(directory)) > wish.maxBytes * 2) tooLarge.abort();
+  };
+  const timer = setInterval(() => void look(), LOOK_MS);
   return {
     signal: signal ? AbortSignal.any([signal, tooLarge.signal]) : tooLarge.signal,
     hear(heard: Heard) {
@@ -185,7 +195,7 @@ async function mediaIn(directory: string): Promise<Omit<FetchedMedia, "facts"> |
 
 function failureIn({ ended, signal }: ToolEnd, complaints: readonly string[]): Failure {
   if (ended === "timed-out") return failureOf("downloads/source-away", "retryable");
-  const said = complaints.filter((line) => line.startsWith("ERROR:")).at(-1);
+  const said = complaints.findLast((line) => line.startsWith("ERROR:"));
   // Somebody has ended it; it goes on where it was.
   if (!said && signal) return failureOf("downloads/source-away", "retryable");
   return classify(said ?? complaints.at(-1) ?? "");

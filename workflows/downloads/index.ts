@@ -1,0 +1,8 @@
+export {
+  cancelDownload,
+  extendDownload,
+  keepDownload,
+  removeDownload,
+  tryDownloadNow,
+} from "./desk.ts";
+export { download } from "./download.ts";
