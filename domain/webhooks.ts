@@ -24,6 +24,9 @@ export const OUTWARD_EVENTS = {
   "download.kept": "downloads:oversee",
   "download.failed": "downloads:oversee",
   "download.expired": "downloads:oversee",
+  "card.changed": "cards:oversee",
+  "card.deleted": "cards:oversee",
+  "card.restored": "cards:oversee",
 } as const satisfies Partial<Record<EventName, Permission>>;
 export type OutwardEventName = keyof typeof OUTWARD_EVENTS;
 

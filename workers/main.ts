@@ -80,6 +80,7 @@ await runProcess("worker", async (onStop) => {
     ...media.tools,
     ...accountTools(resources, database, messages.send),
     cardCodes: resources.cardCodes,
+    cardRestoreSeconds: env.CARD_RESTORE,
     ...packageTools(env, resources, database, shell),
     ...webhookTools(resources, database),
   });
