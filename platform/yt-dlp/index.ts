@@ -14,7 +14,7 @@ import {
 import type { YtDlp } from "./program.ts";
 import { readProgress } from "./progress.ts";
 
-export type { MediaFacts, MediaFormat } from "./facts.ts";
+export type { MediaFacts } from "./facts.ts";
 export type { MediaWish } from "./options.ts";
 export { findYtDlp, NoYtDlp, type YtDlp } from "./program.ts";
 
