@@ -34,6 +34,10 @@ export const DOWNLOAD_VARIABLES = {
     rule: z.coerce.number().int().min(0).max(1_000_000).default(10),
     doc: "How many downloads one account may order a day, midnight being Shanghai's; with DOWNLOAD_BILLING=on their balance decides",
   },
+  DISK_LIMIT_PERCENT: {
+    rule: z.coerce.number().int().min(0).max(100).default(90),
+    doc: "How full the disk of the data folder may be before downloads are refused",
+  },
   DOWNLOAD_BILLING: {
     rule: onOff.default(false),
     doc: "on: downloads are charged for by their bytes, at the prices of the ledger",

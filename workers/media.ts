@@ -4,6 +4,7 @@ import { QUEUES } from "../domain/queues.ts";
 import type { Database } from "../models/database.ts";
 import { unfinishedOf } from "../models/downloads/index.ts";
 import { MEDIA_TOOL } from "../models/operations.ts";
+import { deriveKey, unseal } from "../platform/crypto.ts";
 import { openEgress } from "../platform/egress/index.ts";
 import type { Env } from "../platform/env.ts";
 import { openPartFolders, type PartFolders } from "../platform/part-folders.ts";
@@ -30,13 +31,14 @@ const LOOK_AGAIN_MS = 300_000;
  */
 export async function openMedia(
   env: Env,
-  { log, objects, bus }: Pick<Resources, "log" | "objects" | "bus">,
+  { log, objects, bus, keys }: Pick<Resources, "log" | "objects" | "bus" | "keys">,
   database: Database,
   shell: Shell,
 ): Promise<Media> {
   const stopping = new AbortController();
   const egress = await openEgress(env.OUTBOUND_ALLOW);
   const parts = await openPartFolders(join(env.dataFolder, "parts"), join(env.dataFolder, "run"));
+  const columnKey = deriveKey(keys.secretKey, "columns");
   let tool: MediaTool | undefined;
   let warnings: string[] = [];
 
@@ -73,6 +75,8 @@ export async function openMedia(
       egress,
       parts,
       mediaTool: () => tool,
+      withScratch: shell.withScratch,
+      unseal: (sealed, place) => unseal(columnKey, sealed, place),
       downloadSettings: {
         quickTtlSeconds: env.DOWNLOAD_QUICK_TTL,
         maxBytes: env.DOWNLOAD_MAX_BYTES,

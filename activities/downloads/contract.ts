@@ -44,3 +44,9 @@ export interface KnownMedia {
 
 /** What travels in the details of an activity that failed because of a source. */
 export type CarriedFailure = Failure & { retryAfterSeconds?: number };
+
+/** An address that somebody wants to know about: sealed, for it may hold a secret, and histories are shown to people. */
+export interface ParseOrder {
+  addressHash: string;
+  sealedAddress: string;
+}

@@ -3,18 +3,20 @@ import { createReadStream } from "node:fs";
 import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { downloadKey, fileNameOf, withoutTracking } from "../../domain/downloads.ts";
+import { downloadKey, fileNameOf } from "../../domain/downloads.ts";
 import { type Failure, failureOf } from "../../domain/downloads/failures.ts";
 import type { Heard } from "../../domain/downloads/progress.ts";
 import { refusalIn } from "../../domain/errors.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import {
+  addressHash,
   beginAttempt,
   changeDownload,
   Download,
   endAttempt,
   findParse,
   keepParse,
+  parsePlace,
 } from "../../models/downloads/index.ts";
 import type {
   FetchedMedia,
@@ -22,7 +24,7 @@ import type {
   MediaTool,
   MediaWish,
 } from "../../platform/yt-dlp/index.ts";
-import type { DownloadRef, KnownMedia, StoredMedia, TryOrder } from "./contract.ts";
+import type { DownloadRef, KnownMedia, ParseOrder, StoredMedia, TryOrder } from "./contract.ts";
 import type { DownloadTools } from "./tools.ts";
 import { openWay } from "./way.ts";
 import { lasting, sourceFailed, tellProgress } from "./work.ts";
@@ -40,8 +42,8 @@ export function createFetchingActivities(tools: DownloadTools) {
       return lasting(async (signal) => {
         const row = await findRow(downloadId);
         const tool = toolOf(tools);
-        const kept = await findParse(addressHash(row));
-        if (kept) return { bytes: (JSON.parse(kept.facts) as MediaFacts).bytes };
+        const kept = await findParse(addressHash(row.url));
+        if (kept) return { bytes: estimateBytes(JSON.parse(kept.facts) as MediaFacts, row) };
         await beginAttempt(database, { downloadId, number: attempt }, tool.version);
         const facts = await parts.within(downloadId, signal, (directory) =>
           ask(tool, row, directory, signal),
@@ -50,7 +52,20 @@ export function createFetchingActivities(tools: DownloadTools) {
           await endAttempt(database, { downloadId, number: attempt }, facts);
           throw sourceFailed(facts);
         }
-        return { bytes: facts.bytes };
+        await describe(row, facts);
+        return { bytes: estimateBytes(facts, row) };
+      });
+    },
+
+    /** Twice: what the source says now is kept in place of what it said a moment ago. */
+    async parseMedia({ addressHash: hash, sealedAddress }: ParseOrder): Promise<void> {
+      return lasting(async (signal) => {
+        const url = tools.unseal(sealedAddress, parsePlace(hash));
+        const wish = { url, quality: "best", format: "mp4", formatId: null };
+        const facts = await tools.withScratch("parse", (directory) =>
+          ask(toolOf(tools), wish, directory, signal),
+        );
+        if ("kind" in facts) throw sourceFailed(facts);
       });
     },
 
@@ -80,14 +95,13 @@ export function createFetchingActivities(tools: DownloadTools) {
     },
   };
 
-  async function ask(tool: MediaTool, row: Download, directory: string, signal: AbortSignal) {
+  async function ask(tool: MediaTool, wanted: Wanted, directory: string, signal: AbortSignal) {
     const way = openWay(egress, settings);
     try {
-      const run = runOf(row, directory, AbortSignal.any([signal, way.stopped]), way.env);
+      const run = runOf(wanted, directory, AbortSignal.any([signal, way.stopped]), way.env);
       const facts = await tool.readFacts(run);
       if ("kind" in facts) return way.judge(facts);
-      await describe(row, facts);
-      await keep(tool, row, facts, directory);
+      await keep(tool, wanted.url, facts, directory);
       return facts;
     } catch (error) {
       return stoppedFailure(error, way, signal);
@@ -123,7 +137,7 @@ export function createFetchingActivities(tools: DownloadTools) {
   }
 
   function runOf(
-    { url, quality, format, formatId }: Download,
+    { url, quality, format, formatId }: Wanted,
     directory: string,
     signal: AbortSignal,
     env: Readonly<Record<string, string>>,
@@ -140,15 +154,15 @@ export function createFetchingActivities(tools: DownloadTools) {
     if (there && Date.now() - there.mtimeMs < LIMITS.parseSeconds * 1000) {
       return isWhole(await readFile(file, "utf8"));
     }
-    const kept = await findParse(addressHash(row));
+    const kept = await findParse(addressHash(row.url));
     if (!kept) return false;
     await writeFile(file, kept.source);
     return true;
   }
 
-  async function keep(tool: MediaTool, row: Download, facts: MediaFacts, directory: string) {
+  async function keep(tool: MediaTool, url: string, facts: MediaFacts, directory: string) {
     await keepParse(database, {
-      addressHash: addressHash(row),
+      addressHash: addressHash(url),
       facts: JSON.stringify(facts),
       source: await readFile(join(directory, FACTS_FILE), "utf8"),
       toolVersion: tool.version,
@@ -186,22 +200,22 @@ export function createFetchingActivities(tools: DownloadTools) {
   }
 }
 
-/** The parses that are shared: what is asked for without anybody's cookie, in one quality. */
-export function addressHash({
-  url,
-  quality,
-  format,
-  formatId,
-}: Pick<Download, "url" | "quality" | "format" | "formatId">): string {
-  const words = [withoutTracking(url), quality, format, formatId ?? ""];
-  return createHash("sha256").update(JSON.stringify(words)).digest("hex");
-}
+/** What is asked for at an address. */
+type Wanted = Pick<Download, "url" | "quality" | "format" | "formatId">;
 
 async function* hashing(chunks: AsyncIterable<Buffer>, hash: ReturnType<typeof createHash>) {
   for await (const chunk of chunks) {
     hash.update(chunk);
     yield chunk;
   }
+}
+
+/** How many bytes are wanted, as far as the source says; null when it does not. */
+function estimateBytes(facts: MediaFacts, { quality, formatId }: Wanted): number | null {
+  if (!formatId) return quality === "best" ? facts.bytes : null;
+  const sizes = formatId.split("+").map((id) => facts.formats.find((one) => one.id === id)?.bytes);
+  const known = sizes.filter((size) => typeof size === "number");
+  return known.length === sizes.length ? known.reduce((sum, size) => sum + size, 0) : null;
 }
 
 /** A process that was killed while it wrote leaves half of what it knew. */

@@ -3,6 +3,7 @@ import type { Bus } from "../../platform/bus.ts";
 import type { Egress } from "../../platform/egress/index.ts";
 import type { ObjectStore } from "../../platform/objects/index.ts";
 import type { PartFolders } from "../../platform/part-folders.ts";
+import type { Shell } from "../../platform/shell.ts";
 import type { MediaTool } from "../../platform/yt-dlp/index.ts";
 
 /** What an operator has decided about downloads. */
@@ -24,4 +25,7 @@ export interface DownloadTools {
   /** yt-dlp, once it was found. */
   mediaTool: () => MediaTool | undefined;
   downloadSettings: DownloadSettings;
+  withScratch: Shell["withScratch"];
+  /** What was sealed for `place`, in clear. */
+  unseal: (sealed: string, place: string) => string;
 }

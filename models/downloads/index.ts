@@ -17,5 +17,19 @@ export {
   retryDownload,
   usedToday,
 } from "./orders.ts";
-export { findParse, forgetParses, keepParse, keepTicket, useTicket } from "./parses.ts";
-export { defineDownloads, Download, DownloadAttempt, MediaParse } from "./tables.ts";
+export {
+  addressHash,
+  findParse,
+  forgetParses,
+  keepParse,
+  keepTicket,
+  parsePlace,
+  useTicket,
+} from "./parses.ts";
+export {
+  defineDownloads,
+  Download,
+  DownloadAttempt,
+  DownloadTicket,
+  MediaParse,
+} from "./tables.ts";

@@ -1,8 +1,20 @@
+import { createHash } from "node:crypto";
 import { Op } from "sequelize";
+import { withoutTracking } from "../../domain/downloads.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { secondsAfter } from "../columns.ts";
 import { type Database, inTransaction } from "../database.ts";
 import { DownloadTicket, MediaParse } from "./tables.ts";
+
+/** By what an address is known, without what only tracks people: sha256 in hex. */
+export function addressHash(address: string): string {
+  return createHash("sha256").update(withoutTracking(address)).digest("hex");
+}
+
+/** What an address is sealed for that is only asked about. */
+export function parsePlace(hash: string): string {
+  return `media_parses/${hash}`;
+}
 
 /** What a source has said within the last hour; undefined when nobody has asked it. */
 export async function findParse(addressHash: string): Promise<MediaParse | undefined> {

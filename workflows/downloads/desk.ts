@@ -61,14 +61,15 @@ export function openDesk({ moveExpiry, keepForEver }: Keeping): Desk {
       throw refusal("downloads/not-retryable", "This download waits for no next try.");
     },
   });
-  const extend = async ({ seconds }: { seconds: number }) => {
+  const extend = async ({ seconds }: { seconds: number }): Promise<number> => {
     const expireAt = expiryAfter(Date.now(), seconds);
     await moveExpiry(expireAt);
-    return (desk.expireAt = expireAt);
+    desk.expireAt = expireAt;
+    return expireAt;
   };
   setHandler(extendDownload, extend, {
     description: "Keep the file for so many seconds from now on.",
-    validator: () => assertReady(desk.state),
+    validator: (_: { seconds: number }) => assertReady(desk.state),
   });
   const keep = async () => {
     await keepForEver();

@@ -6,3 +6,4 @@ export {
   tryDownloadNow,
 } from "./desk.ts";
 export { download } from "./download.ts";
+export { mediaParse } from "./parse.ts";
