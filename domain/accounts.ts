@@ -24,6 +24,9 @@ export const PERMISSIONS = [
   "cards:administer",
   "proxies:read",
   "proxies:administer",
+  "downloads:read",
+  "downloads:start",
+  "downloads:oversee",
   "webhooks:read",
   "webhooks:administer",
   "webhooks:oversee",
@@ -70,18 +73,22 @@ const READS = [
   "cards:read",
   "cards:oversee",
   "proxies:read",
+  "downloads:oversee",
   "webhooks:read",
   "webhooks:oversee",
 ] as const satisfies readonly Permission[];
 
+/** What everybody may have done for themselves; a key or a role that is to do it has it among its own. */
+const OWN = ["downloads:read", "downloads:start"] as const satisfies readonly Permission[];
+
 /** The roles that there always are, and what each may do beside what everybody may do with their own things. */
 export const ROLES = {
   admin: PERMISSIONS,
-  operator: [...READS, "packages:run", "packages:resolve"],
-  support: [...READS, "audit:read", "accounts:read"],
+  operator: [...READS, ...OWN, "packages:run", "packages:resolve"],
+  support: [...READS, ...OWN, "audit:read", "accounts:read"],
   /** All of it reaches the cards of what the seller sells, and no others: that would be `cards:oversee`. */
-  seller: ["cards:read", "cards:generate", "cards:change", "cards:export"],
-  user: [],
+  seller: ["cards:read", "cards:generate", "cards:change", "cards:export", ...OWN],
+  user: OWN,
 } as const satisfies Record<string, readonly Permission[]>;
 
 /** The name of a built-in role, or of one that administrators have made. */

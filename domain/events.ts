@@ -1,3 +1,5 @@
+import type { DownloadState } from "./downloads.ts";
+import type { Progress } from "./downloads/progress.ts";
 import type { RunKind, RunState } from "./packages.ts";
 
 /** A run as the outside knows it: ids that the API shows, never a row's own. */
@@ -22,6 +24,20 @@ export interface CardFacts {
   prefix: string;
   batch: string | null;
   product: string | null;
+  /** ISO 8601; null when it has no end. */
+  expire_at: string | null;
+}
+
+/** A download as the outside knows it. */
+export interface DownloadFacts {
+  /** The task's id. */
+  download: string;
+  /** The number of its entry in its owner's history. */
+  history: number;
+  status: DownloadState;
+  /** Why it failed, or was cancelled. */
+  error: string | null;
+  bytes: number | null;
   /** ISO 8601; null when it has no end. */
   expire_at: string | null;
 }
@@ -52,6 +68,25 @@ export interface Events {
   "card.restored": CardFacts;
   /** Too many codes of cards that do not exist were shown by an address or a machine. */
   "card.guesser-blocked": { guesser: string; seconds: number };
+  /** It stands elsewhere now, or waits for something else; its row says all of it. */
+  "download.changed": {
+    accountId: string;
+    downloadId: string;
+    state: DownloadState;
+    /** Of the row: what is lower is older. */
+    version: number;
+  };
+  /** At most twice a second, within one try. */
+  "download.progressed": Progress & {
+    accountId: string;
+    downloadId: string;
+    historyId: number;
+    attempt: number;
+  };
+  "download.ready": DownloadFacts;
+  "download.kept": DownloadFacts;
+  "download.failed": DownloadFacts;
+  "download.expired": DownloadFacts;
   "outbox.filled": Record<string, never>;
   "package.run-changed": { packageId: string; runId: string };
   "package.log-grew": { runId: string };

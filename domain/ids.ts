@@ -8,6 +8,7 @@ export const NOUNS = [
   "hold",
   "invitation",
   "package",
+  "parse",
   "recharge",
   "sweep",
   "webhook",

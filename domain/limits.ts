@@ -78,6 +78,17 @@ export const LIMITS = {
   /** How many downloads may go through one proxy at a time. */
   proxyPlaces: 1000,
   cookieCharacters: 500_000,
+  /** An address of media, and a page of the list of them. */
+  downloadUrlCharacters: 2048,
+  /** The longest that a file is there which is not kept for ever, from the moment that is asked for. */
+  downloadTtlSeconds: 30 * 86_400,
+  /** The longest pause between two tries that a source may ask for. */
+  downloadPauseSeconds: 6 * 3600,
+  /** The longest that one try may take. */
+  downloadSeconds: 6 * 3600,
+  /** How long what a source says of its media is believed. */
+  parseSeconds: 3600,
+  fileTicketSeconds: 90,
   webhookUrlCharacters: 1000,
   webhookDescriptionCharacters: 500,
   webhookTimeoutSeconds: 20,
