@@ -20,11 +20,21 @@ export interface TakenUp {
   retryPausesSeconds: readonly number[];
   isCharged: boolean;
   maxBytes: number;
+  /** Missing where it was taken up by a worker of long ago. */
+  way?: WayOut;
+}
+
+/** What a download passes on its way to its source. */
+export interface WayOut {
+  gates: string[];
+  platform: string;
 }
 
 /** One try, counted over the life of a download. */
 export interface TryOrder extends DownloadRef {
   attempt: number;
+  /** The proxy that it goes by; straight out when there is none. */
+  leaseId?: string;
 }
 
 /** A file that lies in the store. */
@@ -49,4 +59,7 @@ export type CarriedFailure = Failure & { retryAfterSeconds?: number };
 export interface ParseOrder {
   addressHash: string;
   sealedAddress: string;
+  /** Missing where it was asked for by a server of long ago: it goes straight. */
+  platform?: string;
+  leaseId?: string;
 }

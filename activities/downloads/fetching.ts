@@ -24,9 +24,16 @@ import type {
   MediaTool,
   MediaWish,
 } from "../../platform/yt-dlp/index.ts";
-import type { DownloadRef, KnownMedia, ParseOrder, StoredMedia, TryOrder } from "./contract.ts";
+import type {
+  CarriedFailure,
+  DownloadRef,
+  KnownMedia,
+  ParseOrder,
+  StoredMedia,
+  TryOrder,
+} from "./contract.ts";
 import type { DownloadTools } from "./tools.ts";
-import { openWay } from "./way.ts";
+import { openWay, type Way, type WayOrder } from "./way.ts";
 import { lasting, sourceFailed, tellProgress } from "./work.ts";
 
 /** Where the tool writes down what a source says. */
@@ -34,11 +41,11 @@ const FACTS_FILE = "facts.info.json";
 
 /** How media is fetched. Parts stay in the task's own folder from try to try, whatever happens to who fetches them. */
 export function createFetchingActivities(tools: DownloadTools) {
-  const { database, objects, egress, parts, downloadSettings: settings } = tools;
+  const { database, objects, parts, downloadSettings: settings } = tools;
 
   return {
     /** Twice: what was asked a short while ago is not asked again. */
-    async readMedia({ downloadId, attempt }: TryOrder): Promise<KnownMedia> {
+    async readMedia({ downloadId, attempt, leaseId }: TryOrder): Promise<KnownMedia> {
       return lasting(async (signal) => {
         const row = await findRow(downloadId);
         const tool = toolOf(tools);
@@ -46,7 +53,7 @@ export function createFetchingActivities(tools: DownloadTools) {
         if (kept) return { bytes: estimateBytes(JSON.parse(kept.facts) as MediaFacts, row) };
         await beginAttempt(database, { downloadId, number: attempt }, tool.version);
         const facts = await parts.within(downloadId, signal, (directory) =>
-          ask(tool, row, directory, signal),
+          ask(tool, row, { directory, leaseId }, signal),
         );
         if ("kind" in facts) {
           await endAttempt(database, { downloadId, number: attempt }, facts);
@@ -58,12 +65,12 @@ export function createFetchingActivities(tools: DownloadTools) {
     },
 
     /** Twice: what the source says now is kept in place of what it said a moment ago. */
-    async parseMedia({ addressHash: hash, sealedAddress }: ParseOrder): Promise<void> {
+    async parseMedia({ addressHash: hash, sealedAddress, leaseId }: ParseOrder): Promise<void> {
       return lasting(async (signal) => {
         const url = tools.unseal(sealedAddress, parsePlace(hash));
         const wish = { url, quality: "best", format: "mp4", formatId: null };
         const facts = await tools.withScratch("parse", (directory) =>
-          ask(toolOf(tools), wish, directory, signal),
+          ask(toolOf(tools), wish, { directory, leaseId }, signal),
         );
         if ("kind" in facts) throw sourceFailed(facts);
       });
@@ -72,7 +79,7 @@ export function createFetchingActivities(tools: DownloadTools) {
     /**
      * Twice: what is there of it is not fetched again, and a file that was stored is stored once more under the same key.
      */
-    async fetchMedia({ downloadId, attempt }: TryOrder): Promise<StoredMedia> {
+    async fetchMedia({ downloadId, attempt, leaseId }: TryOrder): Promise<StoredMedia> {
       return lasting(async (signal) => {
         const row = await findRow(downloadId);
         const tool = toolOf(tools);
@@ -80,7 +87,7 @@ export function createFetchingActivities(tools: DownloadTools) {
         await beginAttempt(database, number, tool.version);
         const tell = tellProgress(tools, row, attempt);
         return parts.within(downloadId, signal, async (directory) => {
-          const media = await fetch(tool, row, directory, signal, tell);
+          const media = await fetch(tool, row, { directory, leaseId }, signal, tell);
           const stored = "kind" in media ? media : await store(row, media, signal, tell);
           await endAttempt(database, number, "kind" in stored ? stored : undefined);
           if ("kind" in stored) throw sourceFailed(stored);
@@ -95,44 +102,53 @@ export function createFetchingActivities(tools: DownloadTools) {
     },
   };
 
-  async function ask(tool: MediaTool, wanted: Wanted, directory: string, signal: AbortSignal) {
-    const way = openWay(egress, settings);
-    try {
-      const run = runOf(wanted, directory, AbortSignal.any([signal, way.stopped]), way.env);
-      const facts = await tool.readFacts(run);
-      if ("kind" in facts) return way.judge(facts);
-      await keep(tool, wanted.url, facts, directory);
+  async function ask(tool: MediaTool, wanted: Wanted, place: Place, signal: AbortSignal) {
+    return underWay({ ...place, url: wanted.url }, signal, async (way, stop) => {
+      const { directory } = place;
+      const facts = await tool.readFacts(runOf(wanted, directory, stop, way));
+      // What somebody was shown is not for everybody.
+      if (!("kind" in facts) && !way.cookieFile) await keep(tool, wanted.url, facts, directory);
       return facts;
-    } catch (error) {
-      return stoppedFailure(error, way, signal);
-    } finally {
-      way.close();
-    }
+    });
   }
 
   async function fetch(
     tool: MediaTool,
     row: Download,
-    directory: string,
+    place: Place,
     signal: AbortSignal,
     onProgress: (heard: Heard) => void,
-  ): Promise<FetchedMedia | Failure> {
-    const way = openWay(egress, settings);
-    try {
+  ): Promise<FetchedMedia | CarriedFailure> {
+    return underWay({ ...place, url: row.url }, signal, async (way, stop) => {
+      const { directory } = place;
       const known = await bringFacts(row, directory);
-      const run = runOf(row, directory, AbortSignal.any([signal, way.stopped]), way.env);
-      const media = await tool.fetch({ ...run, onProgress }, known);
-      if ("kind" in media) {
-        // Addresses in what was known may be good no longer.
-        if (known) await rm(join(directory, FACTS_FILE), { force: true });
-        return way.judge(media);
-      }
-      await describe(row, media.facts);
+      const media = await tool.fetch({ ...runOf(row, directory, stop, way), onProgress }, known);
+      if (!("kind" in media)) await describe(row, media.facts);
+      // Addresses in what was known may be good no longer.
+      else if (known) await rm(join(directory, FACTS_FILE), { force: true });
       return media;
+    });
+  }
+
+  /** Does something on a way of its own. What stopped the way is a failure too; everything else is thrown on. */
+  async function underWay<T extends object>(
+    order: WayOrder,
+    signal: AbortSignal,
+    work: (way: Way, stop: AbortSignal) => Promise<T | Failure>,
+  ): Promise<T | CarriedFailure> {
+    const way = await openWay(tools, order);
+    if ("kind" in way) return way;
+    let end: CarriedFailure | "well" | "unknown" = "unknown";
+    try {
+      const result = await work(way, AbortSignal.any([signal, way.stopped]));
+      if (isFailure(result)) return (end = way.judge(result));
+      end = "well";
+      return result;
     } catch (error) {
-      return stoppedFailure(error, way, signal);
+      if (!way.stopped.aborted || signal.aborted) throw error;
+      return (end = way.judge(failureOf("downloads/source-away", "retryable")));
     } finally {
-      way.close();
+      await way.close(end);
     }
   }
 
@@ -140,10 +156,10 @@ export function createFetchingActivities(tools: DownloadTools) {
     { url, quality, format, formatId }: Wanted,
     directory: string,
     signal: AbortSignal,
-    env: Readonly<Record<string, string>>,
+    { env, cookieFile }: Way,
   ) {
-    const { maxBytes } = settings;
-    const wish: MediaWish = { url, quality, format, formatId: formatId ?? undefined, maxBytes };
+    const limits = { maxBytes: settings.maxBytes, cookieFile };
+    const wish: MediaWish = { url, quality, format, formatId: formatId ?? undefined, ...limits };
     return { wish, directory, signal, env, timeoutMs: LIMITS.downloadSeconds * 1000 };
   }
 
@@ -228,15 +244,12 @@ function isWhole(text: string): boolean {
   }
 }
 
-/** What stopped the way is the source's failure; everything else is thrown on. */
-function stoppedFailure(
-  error: unknown,
-  way: { stopped: AbortSignal; judge: (failure: Failure) => Failure },
-  signal: AbortSignal,
-): Failure {
-  if (!way.stopped.aborted || signal.aborted) throw error;
-  return way.judge(failureOf("downloads/source-away", "retryable"));
+function isFailure(result: object): result is Failure {
+  return "kind" in result;
 }
+
+/** Where a try works, and by which lease it goes out. */
+type Place = Omit<WayOrder, "url">;
 
 async function findRow(id: string): Promise<Download> {
   return Download.findByPk(id, { rejectOnEmpty: true });

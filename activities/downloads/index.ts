@@ -2,7 +2,14 @@ import { createFetchingActivities } from "./fetching.ts";
 import { createLifeActivities } from "./life.ts";
 import type { DownloadTools } from "./tools.ts";
 
-export type { DownloadRef, CarriedFailure, ParseOrder, StoredMedia, TakenUp } from "./contract.ts";
+export type {
+  DownloadRef,
+  CarriedFailure,
+  ParseOrder,
+  StoredMedia,
+  TakenUp,
+  WayOut,
+} from "./contract.ts";
 
 /** Everything here may run twice. Each comment says why that does no harm. */
 export function createDownloadActivities(tools: DownloadTools) {

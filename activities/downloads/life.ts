@@ -1,8 +1,22 @@
 import { downloadKey, expiryAfter } from "../../domain/downloads.ts";
-import { type Failure } from "../../domain/downloads/failures.ts";
-import { changeDownload, Download, moveDownload, noteWait } from "../../models/downloads/index.ts";
+import type { Failure } from "../../domain/downloads/failures.ts";
+import { gatesTo } from "../../domain/gates.ts";
+import {
+  beginAttempt,
+  changeDownload,
+  Download,
+  endAttempt,
+  moveDownload,
+  noteWait,
+} from "../../models/downloads/index.ts";
 import type { DownloadRef, StoredMedia, TakenUp } from "./contract.ts";
 import type { DownloadTools } from "./tools.ts";
+
+/** A try that came to nothing before anybody was asked for media. */
+type FailedTry = DownloadRef & { attempt: number; failure: Failure };
+
+/** What is written down of a try for which no tool was run. */
+const NO_TOOL = "none";
 
 /** How a download comes from state to state. The row is truth for everybody who looks. */
 export function createLifeActivities(tools: DownloadTools) {
@@ -39,7 +53,23 @@ export function createLifeActivities(tools: DownloadTools) {
         retryPausesSeconds,
         isCharged,
         maxBytes,
+        way: { gates: gatesTo(new URL(row.url).hostname, row.platform), platform: row.platform },
       };
+    },
+
+    /** Twice: the same wait is noted again. */
+    async noteWaiting(
+      order: DownloadRef & { waitingFor: "gate" | "proxy"; nextTryAt: number },
+    ): Promise<void> {
+      const { downloadId, waitingFor, nextTryAt } = order;
+      await announce(await noteWait(database, downloadId, waitingFor, new Date(nextTryAt)));
+    },
+
+    /** Twice: the same try is noted again. */
+    async noteFailedTry({ downloadId, attempt, failure }: FailedTry): Promise<void> {
+      const number = { downloadId, number: attempt };
+      await beginAttempt(database, number, NO_TOOL);
+      await endAttempt(database, number, failure);
     },
 
     /** Twice: the same wait is noted again. */

@@ -21,6 +21,13 @@ export interface GateTools {
 /** What the activities of gates are called with and answer. */
 export type { GateAnswer, GateNews, GateOrder };
 
+/** Who leaves, and what they bring from behind these gates. */
+interface Departure {
+  holder: string;
+  keys?: string[];
+  news?: GateNews;
+}
+
 /** Everything here may run twice. Each comment says why that does no harm. */
 export function createGateActivities({ database, usualGates, tellGateOpened }: GateTools) {
   return {
@@ -29,15 +36,16 @@ export function createGateActivities({ database, usualGates, tellGateOpened }: G
       return enter(database, order, usualGates);
     },
 
-    /** Twice: whoever has left has left; somebody is told once more, and asks once more. */
-    async leaveGates({ holder }: { holder: string }): Promise<void> {
+    /**
+     * Twice: whoever has left has left, and somebody is told once more. A host that has sent us away is left alone for
+     * longer than it wants, never for less.
+     */
+    async leaveGates({ holder, keys = [], news }: Departure): Promise<void> {
+      if (news) await note(database, keys, news);
       const next = await leave(database, holder);
       await Promise.all(next.map(tellGateOpened));
     },
-
-    /** Twice: a host that has sent us away is left alone for longer than it wants, never for less. */
-    async noteGates({ keys, news }: { keys: string[]; news: GateNews }): Promise<void> {
-      await note(database, keys, news);
-    },
   };
 }
+
+export type GateActivities = ReturnType<typeof createGateActivities>;

@@ -21,6 +21,8 @@ import type { ProxyTools } from "./tools.ts";
 /** When a proxy of the pool is asked for again. */
 const POOL_PAUSE_MS = 15_000;
 
+export type { LeaseOrder };
+
 /** Everything here may run twice. Each comment says why that does no harm. */
 export function createProxyActivities({ database, proxySource, seal }: ProxyTools) {
   return {
@@ -103,3 +105,5 @@ function lifeFault({ expiresAt }: RentedProxy, seconds: number): Refused | undef
 function noneOf(reason: string, retryAfterMs?: number): Route {
   return { way: "none", fault: null, reason, ...(retryAfterMs && { retryAfterMs }) };
 }
+
+export type ProxyActivities = ReturnType<typeof createProxyActivities>;

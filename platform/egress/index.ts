@@ -129,7 +129,7 @@ async function forward(
   if (!text.startsWith("http://")) throw new Refused(400, "A proxy is asked for http://host/….");
   const outside = await gate.connectTo(passage, text);
   passage.hold(request.socket);
-  await exchange(request, response, { outside, url: new URL(text), count: passage.count });
+  await exchange(request, response, { outside, url: new URL(text), passage });
 }
 
 /** What a run is told instead of an answer. */
@@ -178,7 +178,7 @@ function refusedBy(error: unknown, passage: OpenPassage): Refused {
 function exchange(
   request: IncomingMessage,
   response: ServerResponse,
-  { outside, url, count }: { outside: Socket; url: URL; count: (chunk: Buffer) => void },
+  { outside, url, passage }: { outside: Socket; url: URL; passage: OpenPassage },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const onward = requestHttp({
@@ -197,7 +197,8 @@ function exchange(
       answer.once("aborted", () => response.destroy());
       answer.on("error", () => response.destroy());
       answer.pipe(response);
-      answer.on("data", count);
+      answer.on("data", passage.count);
+      passage.hear(answer.statusCode ?? 0, answer.headers["retry-after"]);
       response.once("close", () => {
         outside.destroy();
         resolve();

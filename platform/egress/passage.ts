@@ -40,6 +40,8 @@ export interface Passage {
   receivedBytes(): number;
   /** The last connection that came to nothing, in a sentence: a hint when the run fails by itself. */
   lastTrouble(): string | undefined;
+  /** How long a source has asked to be left alone, if it said so where it can be read: not inside a tunnel. */
+  retryAfterSeconds(): number | undefined;
   /** Ends all of its connections. Twice is harmless. */
   close(): void;
 }
@@ -49,6 +51,16 @@ const FORGIVEN_AFTER_BYTES = 1024 * 1024;
 /** So many silences, each of a connection that was opened after the one before: nothing more will come. */
 const MOST_STALLS = 2;
 
+/** Answers of a source that wants to be asked later. */
+const SENT_AWAY = new Set([429, 503]);
+
+/** The seconds that `Retry-After` names, as a number or a date (RFC 9110 §10.2.3). */
+function secondsIn(retryAfter = ""): number | undefined {
+  if (/^\d{1,9}$/.test(retryAfter)) return Number(retryAfter);
+  const seconds = Math.ceil((Date.parse(retryAfter) - Date.now()) / 1000);
+  return seconds > 0 ? seconds : undefined;
+}
+
 /** The server's side of a passage. */
 export interface OpenPassage extends Passage {
   readonly id: string;
@@ -56,6 +68,8 @@ export interface OpenPassage extends Passage {
   readonly terms: PassageTerms;
   stop(kind: StopKind, reason: string): void;
   note(trouble: string): void;
+  /** Remembers what a source said when it sent us away. */
+  hear: (status: number, retryAfter: string | undefined) => void;
   /** Ends `outside` with the passage, and cuts it when it is silent for too long. */
   watch(outside: Socket, host: string): void;
   /** Counts what came in. */
@@ -73,6 +87,7 @@ export function openPassage(terms: PassageTerms, port: number, forget: () => voi
   const streams = new Set<Duplex>();
   let received = 0;
   let trouble: string | undefined;
+  let retryAfter: number | undefined;
   const stalls = { inRow: 0, at: -Infinity, receivedBytes: 0 };
 
   const hold = (stream: Duplex) => {
@@ -109,6 +124,10 @@ export function openPassage(terms: PassageTerms, port: number, forget: () => voi
     stopped: controller.signal,
     receivedBytes: () => received,
     lastTrouble: () => trouble,
+    retryAfterSeconds: () => retryAfter,
+    hear(status, said) {
+      if (SENT_AWAY.has(status)) retryAfter = secondsIn(said) ?? retryAfter;
+    },
     stop,
     note: (reason) => void (trouble = reason),
     hold,

@@ -21,6 +21,7 @@ import { QUEUES } from "../../domain/queues.ts";
 import { onHeldFunds } from "../helpers/funds.ts";
 import { enterStage } from "../helpers/stage.ts";
 import type { Desk } from "./desk.ts";
+import { onTheWay } from "./way-out.ts";
 
 const fetching = {
   taskQueue: QUEUES.download,
@@ -65,9 +66,19 @@ export async function fetchInTries(
   desk: Desk,
 ): Promise<Fetched> {
   const tries = countTries(downloadId, taken, desk);
-  const fetch = () => tries((attempt) => fetchMedia({ downloadId, attempt }));
+  const trip = { downloadId, way: taken.way };
+  const fetch = () =>
+    tries((attempt) =>
+      onTheWay({ ...trip, attempt, stage: "download" }, (leaseId) =>
+        fetchMedia({ downloadId, attempt, ...(leaseId && { leaseId }) }),
+      ),
+    );
   if (!taken.isCharged) return { media: await fetch(), holdId: null };
-  const { bytes } = await tries((attempt) => readMedia({ downloadId, attempt }));
+  const { bytes } = await tries((attempt) =>
+    onTheWay({ ...trip, attempt, stage: "parse" }, (leaseId) =>
+      readMedia({ downloadId, attempt, ...(leaseId && { leaseId }) }),
+    ),
+  );
   const holdId = uuid4();
   const usage = { bytesIn: bytes ?? taken.maxBytes };
   const about = { taskId: downloadId, description: "A download" };

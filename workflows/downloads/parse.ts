@@ -2,6 +2,7 @@ import { proxyActivities } from "@temporalio/workflow";
 import type { DownloadActivities, ParseOrder } from "../../activities/downloads/index.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { enterStage } from "../helpers/stage.ts";
+import { byProxy, carriedIn, findProxy } from "./way-out.ts";
 
 const { parseMedia } = proxyActivities<DownloadActivities>({
   taskQueue: QUEUES.download,
@@ -14,6 +15,23 @@ const { parseMedia } = proxyActivities<DownloadActivities>({
 /** What a source has, asked while somebody waits for it: whoever asks the same meanwhile waits with them. */
 export async function mediaParse(order: ParseOrder): Promise<void> {
   enterStage("asking");
-  await parseMedia(order);
+  const { platform, ...asked } = order;
+  if (platform === undefined) await parseMedia(asked);
+  else await askByProxy(asked, platform);
   enterStage("done");
+}
+
+/** A proxy that fails is not the source's fault: another one is asked, once. */
+async function askByProxy(order: ParseOrder, platform: string): Promise<void> {
+  const outing = { taskId: order.addressHash, stage: "parse" as const, platform };
+  const ask = async () =>
+    byProxy(await findProxy(outing), (leaseId) =>
+      parseMedia({ ...order, ...(leaseId && { leaseId }) }),
+    );
+  try {
+    await ask();
+  } catch (error) {
+    if (carriedIn(error)?.kind !== "proxy") throw error;
+    await ask();
+  }
 }

@@ -111,7 +111,7 @@ async function ask(services: Services, url: string, hash: string): Promise<Media
       temporal.workflow.execute(mediaParse, {
         workflowId: workflowId("parse", hash),
         taskQueue: QUEUES.orchestrator,
-        args: [{ addressHash: hash, sealedAddress }],
+        args: [{ addressHash: hash, sealedAddress, platform: platformOf(new URL(url).hostname) }],
         workflowIdConflictPolicy: "USE_EXISTING",
         workflowExecutionTimeout: PATIENCE_MS,
         staticSummary: `Ask ${new URL(url).hostname} what it has`.slice(0, 200),

@@ -1,0 +1,163 @@
+import {
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  isCancellation,
+  proxyActivities,
+  uuid4,
+} from "@temporalio/workflow";
+import type {
+  CarriedFailure,
+  DownloadActivities,
+  WayOut,
+} from "../../activities/downloads/index.ts";
+import type { GateActivities, GateNews } from "../../activities/gates/index.ts";
+import type { LeaseOrder, ProxyActivities } from "../../activities/proxies/index.ts";
+import { failureOf } from "../../domain/downloads/failures.ts";
+import { trafficFault } from "../../domain/downloads/traffic.ts";
+import { LIMITS } from "../../domain/limits.ts";
+import type { TrafficFault } from "../../domain/proxies.ts";
+import { QUEUES } from "../../domain/queues.ts";
+import { enterStage } from "../helpers/stage.ts";
+import { passGates } from "../gates.ts";
+
+const briefly = {
+  taskQueue: QUEUES.io,
+  startToCloseTimeout: "30 seconds",
+  retry: { maximumInterval: "30 seconds" },
+} as const;
+const { noteWaiting, noteGoingOn, noteFailedTry } = proxyActivities<DownloadActivities>(briefly);
+const { leaveGates } = proxyActivities<GateActivities>(briefly);
+const { leaseProxy, returnProxy } = proxyActivities<ProxyActivities>(briefly);
+
+/** Beyond what a try may take: by then whoever held something for it is gone. */
+const HELD_SECONDS = LIMITS.downloadSeconds + 7200;
+/** When a proxy is asked for again that nobody had. */
+const PROXY_PAUSE_MS = 15_000;
+
+/** One try of a download, on its way out. */
+export interface Trip {
+  downloadId: string;
+  attempt: number;
+  stage: LeaseOrder["stage"];
+  /** Undefined for what was taken up before there were gates: it goes straight. */
+  way: WayOut | undefined;
+}
+
+/** Tells one try its lease, behind the gates of its host; what was held for it is given back whatever happens. */
+export async function onTheWay<T>(
+  { downloadId, attempt, stage, way }: Trip,
+  work: (leaseId: string | undefined) => Promise<T>,
+): Promise<T> {
+  if (!way) return work(undefined);
+  let news: GateNews | undefined;
+  try {
+    const order = { holder: downloadId, keys: way.gates, seconds: HELD_SECONDS };
+    await waiting(downloadId, "gate", (tell) => passGates(order, ({ until }) => tell(until)));
+    const outing = { taskId: downloadId, stage, platform: way.platform };
+    const onNone = (failure: CarriedFailure) => noteFailedTry({ downloadId, attempt, failure });
+    const leaseId = await waiting(downloadId, "proxy", (onWait) =>
+      findProxy({ ...outing, onWait, onNone }),
+    );
+    const value = await byProxy(leaseId, work);
+    news = { went: "well" };
+    return value;
+  } catch (error) {
+    const failure = carriedIn(error);
+    if (failure?.kind === "rate-limited" || failure?.kind === "blocked") {
+      const { message: reason, retryAfterSeconds } = failure;
+      news = { went: "away", reason, ...(retryAfterSeconds && { retryAfterSeconds }) };
+    }
+    throw error;
+  } finally {
+    await CancellationScope.nonCancellable(() =>
+      leaveGates({ holder: downloadId, ...(news && { keys: way.gates, news }) }),
+    );
+  }
+}
+
+/** Who wants a proxy, and who hears what becomes of that. */
+export interface Outing {
+  taskId: string;
+  stage: LeaseOrder["stage"];
+  platform: string;
+  /** Every proxy is in use or rests: until then nothing is asked. Epoch milliseconds. */
+  onWait?: (until: number) => Promise<void>;
+  /** There is none, and this try is over. */
+  onNone?: (failure: CarriedFailure) => Promise<void>;
+}
+
+/** Goes by a proxy, and says how that went. */
+export async function byProxy<T>(
+  leaseId: string | undefined,
+  work: (leaseId: string | undefined) => Promise<T>,
+): Promise<T> {
+  if (!leaseId) return work(undefined);
+  const end = (fault: TrafficFault | null, reason: string | null = null) =>
+    CancellationScope.nonCancellable(() => returnProxy({ leaseId, fault, reason }));
+  try {
+    const value = await work(leaseId);
+    await end(null);
+    return value;
+  } catch (error) {
+    const failure = carriedIn(error);
+    if (failure) await end(trafficFault(failure), failure.message);
+    // Nobody has seen it do badly.
+    else await end(isCancellation(error) ? null : "unknown");
+    throw error;
+  }
+}
+
+/** The lease of a proxy; undefined for who may go straight. Where every proxy is in use or rests, one is waited for. */
+export async function findProxy({
+  onWait,
+  onNone,
+  ...outing
+}: Outing): Promise<string | undefined> {
+  for (;;) {
+    const route = await leaseProxy({ ...outing, id: uuid4(), seconds: HELD_SECONDS });
+    if (route.way === "direct") return undefined;
+    if (route.way === "proxy") return route.leaseId;
+    if (route.fault) {
+      const code = route.fault === "proxy_auth" ? "proxy-refused" : "proxy-away";
+      const failure = { ...failureOf(`downloads/${code}`, "proxy"), message: route.reason };
+      await onNone?.(failure);
+      throw failed(failure);
+    }
+    const pauseMs = route.retryAfterMs ?? PROXY_PAUSE_MS;
+    await onWait?.(Date.now() + pauseMs);
+    await condition(() => false, pauseMs, { summary: route.reason.slice(0, 200) });
+  }
+}
+
+function failed(failure: CarriedFailure): ApplicationFailure {
+  const { code: type, message } = failure;
+  return ApplicationFailure.create({ type, message, nonRetryable: true, details: [failure] });
+}
+
+/** Lets everybody see what is waited for, while it is. */
+async function waiting<T>(
+  downloadId: string,
+  waitingFor: "gate" | "proxy",
+  body: (tell: (until: number) => Promise<void>) => Promise<T>,
+): Promise<T> {
+  let isTold = false;
+  const value = await body(async (nextTryAt) => {
+    if (!isTold) enterStage("waiting", waitingFor);
+    isTold = true;
+    await noteWaiting({ downloadId, waitingFor, nextTryAt });
+  });
+  if (isTold) {
+    enterStage("fetching");
+    await noteGoingOn({ downloadId });
+  }
+  return value;
+}
+
+/** What a source or a proxy has said, inside whatever was thrown. */
+export function carriedIn(error: unknown): CarriedFailure | undefined {
+  const cause = error instanceof Error && error.cause ? error.cause : error;
+  if (!(cause instanceof ApplicationFailure)) return undefined;
+  const [carried] = (cause.details ?? []) as [CarriedFailure?];
+  return carried?.kind ? carried : undefined;
+}

@@ -1,0 +1,34 @@
+import { condition, defineSignal, proxyActivities, setHandler } from "@temporalio/workflow";
+import type { GateActivities, GateAnswer, GateOrder } from "../activities/gates/index.ts";
+import { QUEUES } from "../domain/queues.ts";
+
+const { enterGates } = proxyActivities<GateActivities>({
+  taskQueue: QUEUES.io,
+  startToCloseTimeout: "30 seconds",
+  retry: { maximumInterval: "30 seconds" },
+});
+
+/** Somebody has left a gate: whoever waits looks again. */
+export const gateOpened = defineSignal("gateOpened");
+
+/** Somebody waits before a gate. */
+export type GateWait = Extract<GateAnswer, { isIn: false }>;
+
+/** Passes all gates; whoever must wait is told when one opens, and looks again from time to time. */
+export async function passGates(
+  order: GateOrder,
+  onWait: (wait: GateWait) => Promise<void>,
+): Promise<void> {
+  let isTold = false;
+  setHandler(gateOpened, () => void (isTold = true), {
+    description: "Look again whether the gate is open.",
+  });
+  for (;;) {
+    isTold = false;
+    const answer = await enterGates(order);
+    if (answer.isIn) return;
+    await onWait(answer);
+    const summary = `before the gate ${answer.gate}: ${answer.why}`;
+    await condition(() => isTold, Math.max(1, answer.until - Date.now()), { summary });
+  }
+}
