@@ -120,6 +120,7 @@ export const REFUSALS = {
   "downloads/too-large": 413,
   "downloads/tool-missing": 503,
   "downloads/unsupported": 400,
+  "gates/not-found": 404,
   "operations/idempotency-in-flight": 409,
   "operations/idempotency-mismatch": 422,
   "packages/not-found": 404,

@@ -4,6 +4,7 @@ export const NOUNS = [
   "card-batch",
   "card-wheel",
   "code",
+  "download",
   "hold",
   "invitation",
   "package",

@@ -71,6 +71,10 @@ export const LIMITS = {
   proxyUsageDays: 62,
   proxyUsageSpanDays: 31,
   proxyPages: 10_000,
+  /** How many downloads may be behind one gate at a time, and how often in how many seconds it may be passed. */
+  gatePlaces: 10_000,
+  gateRatePoints: 100_000,
+  gateRateSeconds: 86_400,
   /** How many downloads may go through one proxy at a time. */
   proxyPlaces: 1000,
   cookieCharacters: 500_000,

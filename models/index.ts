@@ -2,6 +2,7 @@ import type { Define } from "./database.ts";
 import { defineAccounts } from "./accounts.ts";
 import { defineBilling } from "./billing/index.ts";
 import { defineCards } from "./cards/index.ts";
+import { defineGates } from "./gates/index.ts";
 import { defineOperations } from "./operations.ts";
 import { definePackages } from "./packages/index.ts";
 import { definePipelines } from "./pipelines.ts";
@@ -13,6 +14,7 @@ export const MODELS: readonly Define[] = [
   defineAccounts,
   defineBilling,
   defineCards,
+  defineGates,
   defineOperations,
   definePackages,
   definePipelines,

@@ -42,6 +42,9 @@ const STAYING = [
   "cards",
   // The way out is each platform's own.
   "cookies",
+  "gate_passes",
+  "gate_waiters",
+  "gates",
   // People, and what they own, stay with their platform: packages move, money does not.
   "holds",
   "idempotency_keys",
