@@ -22,7 +22,7 @@ export const createProxies: Migration = {
       { columns: ["released_at"] },
     ]);
     await createTable("proxy_policies", {
-      id: count({ primaryKey: true }),
+      scope: text(20, { primaryKey: true }),
       terms: json(),
       failures: tally(),
       rests_until: moment({ allowNull: true }),
@@ -35,7 +35,7 @@ export const createProxies: Migration = {
       { columns: ["platform", "use_count"] },
     ]);
     const now = new Date();
-    const policy = { id: 1, terms: JSON.stringify(FIRST_POLICY), failures: 0 };
+    const policy = { scope: "global", terms: JSON.stringify(FIRST_POLICY), failures: 0 };
     await queryInterface.bulkInsert(
       "proxy_policies",
       [{ ...policy, created_at: now, updated_at: now }],

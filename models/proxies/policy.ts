@@ -8,7 +8,9 @@ import { auditProxies } from "./audit.ts";
 import { ProxyPolicy } from "./tables.ts";
 
 /** The one policy there is, for everything. */
-const GLOBAL = 1;
+const GLOBAL = "global";
+/** The number that the contract knows it by. */
+export const GLOBAL_POLICY = 1;
 
 /** How proxies are chosen now, and how the provider's API stands. */
 export function readPolicy(): Promise<ProxyPolicy> {
@@ -23,11 +25,14 @@ export async function setPolicy(
   origin: Origin,
 ): Promise<void> {
   await inTransaction(database, async (transaction) => {
-    const policy = await ProxyPolicy.findByPk(policyId, {
+    if (policyId !== GLOBAL_POLICY) {
+      throw refusal("proxies/policy-not-found", "There is no such policy.");
+    }
+    const policy = await ProxyPolicy.findByPk(GLOBAL, {
       lock: transaction.LOCK.UPDATE,
       transaction,
+      rejectOnEmpty: true,
     });
-    if (!policy) throw refusal("proxies/policy-not-found", "There is no such policy.");
     const before = policy.terms;
     await policy.update({ terms, restsUntil: null, failures: 0 }, { transaction });
     const about = { subjectKind: "proxy-policy", subjectId: `${policyId}` };
@@ -44,7 +49,7 @@ export async function setPolicy(
 export async function noteSourceWell(database: Database): Promise<void> {
   await inTransaction(database, async (transaction) => {
     const well = { failures: 0, restsUntil: null, complaint: null, checkedAt: new Date() };
-    await ProxyPolicy.update(well, { where: { id: GLOBAL }, transaction });
+    await ProxyPolicy.update(well, { where: { scope: GLOBAL }, transaction });
   });
 }
 
@@ -52,7 +57,7 @@ export async function noteSourceWell(database: Database): Promise<void> {
 export async function noteSourceFailed(database: Database, complaint: string): Promise<void> {
   await inTransaction(database, async (transaction) => {
     const now = new Date();
-    const where = { id: GLOBAL };
+    const where = { scope: GLOBAL };
     const failed = { failures: literal("failures + 1"), complaint, checkedAt: now };
     // The row is ours from here on: nobody else counts until this is written.
     await ProxyPolicy.update(failed, { where, transaction });

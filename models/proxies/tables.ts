@@ -92,7 +92,7 @@ export class ProxyPolicy extends Model<
   InferAttributes<ProxyPolicy>,
   InferCreationAttributes<ProxyPolicy>
 > {
-  declare id: number;
+  declare scope: string;
   declare terms: PolicyTerms;
   /** So often in a row the API has failed. */
   declare failures: CreationOptional<number>;
@@ -198,7 +198,7 @@ export function defineProxies(sequelize: Sequelize): void {
   );
   ProxyPolicy.init(
     {
-      id: count({ primaryKey: true }),
+      scope: text(20, { primaryKey: true }),
       terms: json(),
       failures: tally(),
       restsUntil: moment({ allowNull: true }),

@@ -2,6 +2,7 @@ import { sourcesOf } from "../../../domain/proxies.ts";
 import {
   countPool,
   countSelectable,
+  GLOBAL_POLICY,
   listUsage,
   readPolicy,
   setPolicy,
@@ -64,7 +65,7 @@ export const readProxyPolicy = route({
   summary: "How proxies are chosen",
   access: "proxies:read",
   returns: [200, PolicyOut],
-  handle: async () => presentPolicy(await readPolicy()),
+  handle: async () => presentPolicy(await readPolicy(), GLOBAL_POLICY),
 });
 
 export const setProxyPolicy = route({

@@ -190,7 +190,7 @@ export const PolicyOut = z.strictObject({
   fallback_source: z.enum(PROXY_SOURCES).nullable(),
 });
 
-export function presentPolicy({ id, terms }: ProxyPolicy): z.input<typeof PolicyOut> {
+export function presentPolicy({ terms }: ProxyPolicy, id: number): z.input<typeof PolicyOut> {
   return {
     id,
     scope_type: "global",

@@ -83,7 +83,7 @@ test("a provider that goes on failing is left alone, and the pool serves meanwhi
     state: "bound",
   });
   expect(api.asked).toBe(0);
-  await ProxyPolicy.update({ restsUntil: new Date(0) }, { where: { id: 1 } });
+  await ProxyPolicy.update({ restsUntil: new Date(0) }, { where: { scope: "global" } });
   await lease(leaseOrder());
   expect(api.asked).toBe(1);
 });

@@ -169,7 +169,7 @@ describe("GET /api/v1/admin/proxies/source/status", () => {
     const api = await startApi({ env: { PROXY_API_URL: "https://api.example/?key=hidden" } });
     const complaint = "The proxy API answered 500.";
     const restsUntil = new Date(Date.now() + 60_000);
-    await ProxyPolicy.update({ complaint, restsUntil }, { where: { id: 1 } });
+    await ProxyPolicy.update({ complaint, restsUntil }, { where: { scope: "global" } });
 
     const { body } = await api.call(READER, "GET", path);
 
@@ -206,13 +206,13 @@ describe("PUT /api/v1/admin/proxy-policies/:id", () => {
     const current = "/api/v1/admin/proxy-policies/current";
     const { id, scope_type, ...terms } = (await api.call(READER, "GET", current)).body;
     const json = { ...terms, fallback_source: null, dynamic_timeout_ms: 3000 };
-    await ProxyPolicy.update({ restsUntil: new Date(4e12) }, { where: { id } });
+    await ProxyPolicy.update({ restsUntil: new Date(4e12) }, { where: { scope: "global" } });
 
     const set = await api.call(ADMIN, "PUT", `/api/v1/admin/proxy-policies/${id}`, { json });
 
     expect([set.body, scope_type]).toEqual([{ success: true }, "global"]);
     expect((await api.call(READER, "GET", current)).body).toMatchObject(json);
-    expect(await ProxyPolicy.findByPk(id)).toMatchObject({ restsUntil: null });
+    expect(await ProxyPolicy.findByPk("global")).toMatchObject({ restsUntil: null });
     expect(await AuditEntry.count({ where: { action: "proxies.policy-set" } })).toBe(1);
     const slow = { ...json, dynamic_timeout_ms: 5001 };
     const path = `/api/v1/admin/proxy-policies/${id}`;
