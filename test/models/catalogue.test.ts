@@ -40,11 +40,17 @@ const STAYING = [
   "card_uses",
   "card_wheels",
   "cards",
+  // What was downloaded is its owner's, who stays.
+  "download_attempts",
+  "download_quotas",
+  "download_tickets",
+  "downloads",
   // People, and what they own, stay with their platform: packages move, money does not.
   "holds",
   "idempotency_keys",
   "ledger_balances",
   "ledger_entries",
+  "media_parses",
   "oidc_identities",
   "oidc_states",
   "outbox_entries",
