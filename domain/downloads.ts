@@ -96,8 +96,8 @@ const TRACKING = /^(utm_source|utm_medium|utm_campaign|fbclid|gclid)$/;
 
 /** An address without what only tracks people; two that then are the same lead to the same thing. */
 export function withoutTracking(address: string): string {
-  const [rest = "", fragment] = splitOnce(address, "#");
-  const [path = "", query] = splitOnce(rest, "?");
+  const [rest, fragment] = splitOnce(address, "#");
+  const [path, query] = splitOnce(rest, "?");
   const kept = (query ?? "").split("&").filter((part) => {
     const [name = ""] = part.split("=");
     return part !== "" && !TRACKING.test(name);
@@ -112,8 +112,8 @@ function splitOnce(text: string, by: string): [string, string?] {
 }
 
 /** What a file cannot be called: control characters, what turns text around, and what leads elsewhere. */
-// oxlint-disable-next-line no-control-regex -- they are what is looked for
 const UNFIT =
+  // oxlint-disable-next-line no-control-regex -- they are what is looked for
   /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff<>:"/\\|?*]/g;
 
 /** The name that a file is saved under: what its source called it, as far as a name can be that, and its extension. */

@@ -75,14 +75,9 @@ export async function openMedia(
       egress,
       parts,
       mediaTool: () => tool,
-      withScratch: shell.withScratch,
+      withScratch: (name, body) => shell.withScratch(name, body),
       unseal: (sealed, place) => unseal(columnKey, sealed, place),
-      downloadSettings: {
-        quickTtlSeconds: env.DOWNLOAD_QUICK_TTL,
-        maxBytes: env.DOWNLOAD_MAX_BYTES,
-        retryPausesSeconds: env.DOWNLOAD_RETRY_PAUSES,
-        isCharged: env.DOWNLOAD_BILLING,
-      },
+      downloadSettings: settingsOf(env),
     },
     found: () => (tool ? [MEDIA_TOOL] : []),
     warnings: () => warnings,
@@ -92,6 +87,15 @@ export async function openMedia(
       await looking;
       await egress.close();
     },
+  };
+}
+
+function settingsOf(env: Env): DownloadTools["downloadSettings"] {
+  return {
+    quickTtlSeconds: env.DOWNLOAD_QUICK_TTL,
+    maxBytes: env.DOWNLOAD_MAX_BYTES,
+    retryPausesSeconds: env.DOWNLOAD_RETRY_PAUSES,
+    isCharged: env.DOWNLOAD_BILLING,
   };
 }
 

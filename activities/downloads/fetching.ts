@@ -1,3 +1,4 @@
+import type { MediaFacts } from "../../domain/downloads/media.ts";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile, rm, stat, writeFile } from "node:fs/promises";
@@ -18,12 +19,7 @@ import {
   keepParse,
   parsePlace,
 } from "../../models/downloads/index.ts";
-import type {
-  FetchedMedia,
-  MediaFacts,
-  MediaTool,
-  MediaWish,
-} from "../../platform/yt-dlp/index.ts";
+import type { FetchedMedia, MediaTool, MediaWish } from "../../platform/yt-dlp/index.ts";
 import type {
   CarriedFailure,
   DownloadRef,

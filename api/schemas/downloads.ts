@@ -1,8 +1,8 @@
+import type { MediaFacts } from "../../domain/downloads/media.ts";
 import { z } from "zod";
 import {
   DOWNLOAD_MODES,
   DOWNLOAD_STATES,
-  type DownloadState,
   FORMAT_ID,
   MEDIA_FORMATS,
   QUALITY,
@@ -14,7 +14,6 @@ import { PHASE_LABELS, PHASES } from "../../domain/downloads/progress.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { printShanghai } from "../../domain/shanghai.ts";
 import type { Download, DownloadAttempt } from "../../models/downloads/index.ts";
-import type { MediaFacts } from "../../platform/yt-dlp/index.ts";
 
 const Moment = z.iso.datetime({ offset: true });
 const Address = z.string().min(1).max(LIMITS.downloadUrlCharacters);
@@ -217,7 +216,7 @@ export function presentDownload(row: Download): z.input<typeof HistoryItem> {
     quality: row.quality,
     format: row.format,
     format_id: row.formatId,
-    status: statusOf(row.state as DownloadState),
+    status: statusOf(row.state),
     state: row.state,
     waiting_for: row.waitingFor,
     next_try_at: isoOf(row.nextTryAt),

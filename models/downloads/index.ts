@@ -7,7 +7,7 @@ export {
   noteWait,
   unfinishedOf,
 } from "./life.ts";
-export { HISTORY_SORTS, type HistorySort, listHistory, orderedSince } from "./lists.ts";
+export { listHistory, orderedSince } from "./lists.ts";
 export {
   cancelDownload,
   countBy,

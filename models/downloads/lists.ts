@@ -3,8 +3,7 @@ import type { DownloadState } from "../../domain/downloads.ts";
 import { Download } from "./tables.ts";
 
 /** What a history may be sorted by. */
-export const HISTORY_SORTS = ["created_at", "file_size", "status", "platform"] as const;
-export type HistorySort = (typeof HISTORY_SORTS)[number];
+type HistorySort = "created_at" | "file_size" | "status" | "platform";
 
 /** What of a history is asked for. */
 export interface HistoryQuery {

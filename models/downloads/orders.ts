@@ -215,6 +215,6 @@ export async function countBy(
     raw: true,
   });
   return (rows as unknown as { name: string; count: number; sum: number | string | null }[]).map(
-    ({ name, count, sum }) => ({ name, count: Number(count), bytes: Number(sum ?? 0) }),
+    ({ name, count, sum }) => ({ name, count, bytes: Number(sum ?? 0) }),
   );
 }

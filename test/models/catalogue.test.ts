@@ -40,6 +40,11 @@ const STAYING = [
   "card_uses",
   "card_wheels",
   "cards",
+  // What was downloaded is its owner's, who stays.
+  "download_attempts",
+  "download_quotas",
+  "download_tickets",
+  "downloads",
   // The way out is each platform's own.
   "cookies",
   "gate_passes",
@@ -50,6 +55,7 @@ const STAYING = [
   "idempotency_keys",
   "ledger_balances",
   "ledger_entries",
+  "media_parses",
   "oidc_identities",
   "oidc_states",
   "outbox_entries",

@@ -22,6 +22,7 @@ import { accountCases } from "./account-history-cases.ts";
 import { billingCases } from "./billing-history-cases.ts";
 import { cardBatchCases } from "./card-batch-history-cases.ts";
 import { cardCases } from "./card-history-cases.ts";
+import { downloadCases } from "./download-history-cases.ts";
 import { badContent, broken, fakePackages, finding, orderOf } from "./fakes/package-activities.ts";
 import { paymentCases } from "./payment-history-cases.ts";
 import { until } from "./until.ts";
@@ -377,6 +378,7 @@ const LIVES = [
   billingCases,
   paymentCases,
   cardCases,
+  downloadCases,
   cardBatchCases,
 ];
 

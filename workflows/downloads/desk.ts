@@ -1,6 +1,7 @@
 import { defineUpdate, setHandler } from "@temporalio/workflow";
 import { assertReady, type DownloadState, expiryAfter } from "../../domain/downloads.ts";
 import { refusal } from "../../domain/errors.ts";
+import { LIMITS } from "../../domain/limits.ts";
 
 /** Ends what goes on; the download has failed, with that as its reason. Twice is harmless. */
 export const cancelDownload = defineUpdate<void, [object]>("cancelDownload");
@@ -69,7 +70,11 @@ export function openDesk({ moveExpiry, keepForEver }: Keeping): Desk {
   };
   setHandler(extendDownload, extend, {
     description: "Keep the file for so many seconds from now on.",
-    validator: (_: { seconds: number }) => assertReady(desk.state),
+    validator: ({ seconds }) => {
+      assertReady(desk.state);
+      if (seconds > 0 && seconds <= LIMITS.downloadTtlSeconds) return;
+      throw refusal("request/invalid", "A file is kept for up to thirty days at a time.");
+    },
   });
   const keep = async () => {
     await keepForEver();

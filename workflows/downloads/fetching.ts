@@ -119,11 +119,11 @@ async function waitForNextTry(
   pauseSeconds: number,
 ): Promise<void> {
   const nextTryAt = Date.now() + pauseSeconds * 1000;
+  desk.isWaiting = true;
   await noteNextTry({ downloadId, failure, nextTryAt });
   enterStage("waiting", failure.code);
   const until = new Date(nextTryAt).toISOString();
   setCurrentDetails(`${failure.message}\n\nThe next try is at ${until}.`);
-  desk.isWaiting = true;
   await condition(() => !desk.isWaiting, Math.max(1, nextTryAt - Date.now()), {
     summary: `until the next try, after ${failure.code}`,
   });

@@ -7,7 +7,7 @@ import {
   cancelDownload as cancel,
   countBy,
   deleteDownload,
-  Download,
+  type Download,
   DownloadAttempt,
   listHistory as list,
   orderedSince,

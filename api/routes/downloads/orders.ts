@@ -1,3 +1,4 @@
+import type { MediaFacts } from "../../../domain/downloads/media.ts";
 import { WorkflowFailedError } from "@temporalio/client";
 import type { z } from "zod";
 import { estimateSeconds, platformOf, QUALITY } from "../../../domain/downloads.ts";
@@ -15,7 +16,6 @@ import {
   parsePlace,
 } from "../../../models/downloads/index.ts";
 import { deriveKey, namedId, newId, seal } from "../../../platform/crypto.ts";
-import type { MediaFacts } from "../../../platform/yt-dlp/index.ts";
 import { mediaParse } from "../../../workflows/downloads/index.ts";
 import {
   assertAddress,

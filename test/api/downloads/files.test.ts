@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
+import type { Actor } from "../../../domain/accounts.ts";
 import { Account } from "../../../models/accounts.ts";
 import { DownloadTicket } from "../../../models/downloads/index.ts";
 import type { Download } from "../../../models/downloads/index.ts";
 import { sha256 } from "../../../platform/crypto.ts";
-import { makePerson } from "../../support/accounts.ts";
-import { ADMIN, NOBODY, startApi } from "../../support/api.ts";
+import { ADMIN, NOBODY, startApi, STRANGER } from "../../support/api.ts";
 import { makeDownload } from "../../support/downloads.ts";
 
 const FILE = "/api/v1/download/file";
@@ -53,7 +53,7 @@ describe("GET /api/v1/download/file", () => {
 
   test("is refused in one way to everybody else, and for what is not there", async () => {
     const { api, row } = await openReady();
-    const someone = await makePerson(api.services.database, { role: "user" });
+    const someone: Actor = { ...ADMIN, accountId: STRANGER.accountId };
     const others = await Promise.all([
       makeDownload({ state: "working" }),
       makeDownload({ state: "expired" }),
@@ -121,7 +121,7 @@ describe("GET /api/v1/download/file/browser", () => {
       [1, 2, 3].map(() => api.call(NOBODY, "GET", browse(body.ticket))),
     );
 
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, 403, 403]);
+    expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 403, 403]);
     expect(answers.find(({ status }) => status === 200)!.body).toBe(BYTES);
   });
 

@@ -126,14 +126,12 @@ describe("POST /api/v1/download", () => {
   });
 
   test("says so where there is no yt-dlp, no room, or nobody signed in", async () => {
-    const without = await startApi({ env: { OUTBOUND_ALLOW: "source.test" } });
-    const full = await startWithFetcher({ env: { DISK_LIMIT_PERCENT: "0" } });
     const json = { url };
+    const without = await startApi({ env: { OUTBOUND_ALLOW: "source.test" } });
+    const answer = await without.call(ADMIN, "POST", START, { json });
+    const full = await startWithFetcher({ env: { DISK_LIMIT_PERCENT: "0" } });
 
-    expect(await without.call(ADMIN, "POST", START, { json })).toMatchObject({
-      status: 503,
-      body: { code: "downloads/tool-missing" },
-    });
+    expect(answer).toMatchObject({ status: 503, body: { code: "downloads/tool-missing" } });
     expect(await full.call(ADMIN, "POST", START, { json })).toMatchObject({
       status: 507,
       body: { code: "downloads/disk-full" },
@@ -147,7 +145,8 @@ describe("POST /api/v1/download", () => {
       api.call(ADMIN, "POST", START, { json: { url } }),
     );
 
-    const statuses = (await Promise.all(orders)).map(({ status }) => status).sort();
+    const statuses = (await Promise.all(orders)).map(({ status }) => status);
+    statuses.sort((a, b) => a - b);
     const refused = await api.call(ADMIN, "POST", START, { json: { url } });
 
     expect(statuses).toEqual([202, 202, 202, 403, 403, 403]);
