@@ -1,0 +1,95 @@
+import { randomUUID } from "node:crypto";
+import { expect, test } from "vitest";
+import type { GateActivities, GateAnswer } from "../../activities/gates/index.ts";
+import type { ProxyActivities } from "../../activities/proxies/index.ts";
+import type { Route } from "../../activities/proxies/contract.ts";
+import { QUEUES } from "../../domain/queues.ts";
+import { cancelDownload, download } from "../../workflows/downloads/index.ts";
+import { fakeDownload, type Try } from "../support/fakes/download-activities.ts";
+import { withTimeSkipping } from "../support/temporal.ts";
+import { until } from "../support/until.ts";
+
+const WAY = { gates: ["host:films.example"], platform: "generic" };
+const NONE = { way: "none", fault: "network_timeout", reason: "It was silent." } as const;
+const BUSY = { way: "none", fault: null, reason: "All are in use.", retryAfterMs: 60_000 } as const;
+
+/** A download with gates and proxies that answer in turn, then let everybody through by the lease that was asked for. */
+function openScene(
+  tries: Try[],
+  { gates = [], routes = [] }: { gates?: GateAnswer[]; routes?: Route[] },
+) {
+  const { activities, happened } = fakeDownload(tries, { way: WAY, ttlSeconds: null });
+  const [gatesLeft, routesLeft] = [[...gates], [...routes]];
+  const beside = {
+    enterGates: async () => gatesLeft.shift() ?? { isIn: true },
+    leaveGates: async ({ news }) => void happened.push(`left, ${news?.went ?? "silent"}`),
+    leaseProxy: async ({ id }) => routesLeft.shift() ?? { way: "proxy", leaseId: id },
+    returnProxy: async ({ fault }) => void happened.push(`proxy ${fault ?? "well"}`),
+  } satisfies GateActivities & ProxyActivities;
+  const run = (meanwhile?: (cancel: () => Promise<void>) => Promise<void>) =>
+    withTimeSkipping({ ...activities, ...beside }, async ({ client }) => {
+      const handle = await client.workflow.start(download, {
+        taskQueue: QUEUES.orchestrator,
+        workflowId: randomUUID(),
+        args: [{ downloadId: "download" }],
+      });
+      await meanwhile?.(() => handle.executeUpdate(cancelDownload, { args: [{}] }));
+      await handle.result();
+    });
+  return { happened, run };
+}
+
+test("whoever waits for a gate and for a proxy is shown to wait, and gives both back", async () => {
+  const full = { isIn: false, gate: WAY.gates[0]!, why: "full", until: 0 } as const;
+  const { happened, run } = openScene(["media"], { gates: [full], routes: [BUSY] });
+
+  await run();
+
+  expect(happened).toEqual([
+    expect.stringMatching(/^waits for gate/),
+    "again",
+    "waits for proxy, 60",
+    "again",
+    "fetch 1",
+    "proxy well",
+    "left, well",
+    "kept",
+    "tidied",
+  ]);
+});
+
+test("a try without a proxy is over, and the next one takes another; a source that sends us away shuts its gate", async () => {
+  const { happened, run } = openScene(["blocked", "media"], { routes: [NONE] });
+
+  await run();
+
+  expect(happened.filter((one) => one !== "again")).toEqual([
+    "try 1: downloads/proxy-away",
+    "left, silent",
+    "proxy, again in 15",
+    "fetch 2",
+    "proxy bot_detected",
+    "left, away",
+    "blocked, again in 60",
+    "fetch 3",
+    "proxy well",
+    "left, well",
+    "kept",
+    "tidied",
+  ]);
+});
+
+test("whoever goes straight has nothing to give back, and what is cancelled leaves nothing behind", async () => {
+  const straight = openScene(["media"], { routes: [{ way: "direct" }] });
+  const cancelled = openScene(["hangs"], {});
+
+  await straight.run();
+  await cancelled.run(async (cancel) => {
+    await until(() => cancelled.happened.includes("fetch 1"));
+    await cancel();
+  });
+
+  expect(straight.happened.slice(0, 2)).toEqual(["fetch 1", "left, well"]);
+  expect(cancelled.happened).toContain("proxy well");
+  expect(cancelled.happened).toContain("left, silent");
+});
