@@ -84,36 +84,24 @@ export function openPassage(terms: PassageTerms, port: number, forget: () => voi
   const secret = randomBytes(24).toString("base64url");
   const address = `http://${id}:${secret}@127.0.0.1:${port}`;
   const controller = new AbortController();
-  const streams = new Set<Duplex>();
+  const streams = holdStreams();
   let received = 0;
   let trouble: string | undefined;
   let retryAfter: number | undefined;
-  const stalls = { inRow: 0, at: -Infinity, receivedBytes: 0 };
 
-  const hold = (stream: Duplex) => {
-    if (streams.has(stream)) return;
-    streams.add(stream);
-    stream.once("close", () => streams.delete(stream));
-  };
-  const endStreams = () => {
-    for (const stream of streams) stream.destroy();
-  };
   const stop = (kind: StopKind, reason: string) => {
     if (controller.signal.aborted) return;
     controller.abort(new PassageStopped(kind, reason));
-    endStreams();
+    streams.endAll();
   };
 
-  /** A silent connection is cut; a client that still wants something asks again, and is then silent no longer or stopped. */
-  function cutSilent(outside: Socket, host: string, openedAt: number): void {
-    if (received - stalls.receivedBytes > FORGIVEN_AFTER_BYTES) stalls.inRow = 0;
-    if (openedAt > stalls.at) stalls.inRow++;
-    stalls.at = performance.now();
-    stalls.receivedBytes = received;
-    trouble = `${host} sent nothing for ${terms.stallMs / 1000} seconds.`;
-    outside.destroy();
-    if (stalls.inRow >= MOST_STALLS) stop("stalled", trouble);
-  }
+  const cutSilent = openStallWatch(
+    () => received,
+    (stalledHost) => {
+      trouble = `${stalledHost} sent nothing for ${terms.stallMs / 1000} seconds.`;
+      return () => stop("stalled", trouble!);
+    },
+  );
 
   return {
     id,
@@ -130,10 +118,10 @@ export function openPassage(terms: PassageTerms, port: number, forget: () => voi
     },
     stop,
     note: (reason) => void (trouble = reason),
-    hold,
+    hold: (stream) => streams.hold(stream),
     watch(outside, host) {
       const openedAt = performance.now();
-      hold(outside);
+      streams.hold(outside);
       outside.setTimeout(terms.stallMs, () => cutSilent(outside, host, openedAt));
     },
     count(chunk) {
@@ -144,8 +132,43 @@ export function openPassage(terms: PassageTerms, port: number, forget: () => voi
     },
     close() {
       forget();
-      endStreams();
+      streams.endAll();
     },
+  };
+}
+
+/** Streams that end together. */
+function holdStreams() {
+  const streams = new Set<Duplex>();
+  return {
+    hold(stream: Duplex) {
+      if (streams.has(stream)) return;
+      streams.add(stream);
+      stream.once("close", () => streams.delete(stream));
+    },
+    endAll() {
+      for (const stream of streams) stream.destroy();
+    },
+  };
+}
+
+/**
+ * Cuts silent connections. A client that still wants something asks again, and is then silent no longer, or over: when
+ * what it has asked anew is silent too, and nothing much came in between.
+ */
+function openStallWatch(
+  receivedBytes: () => number,
+  noted: (host: string) => () => void,
+): (outside: Socket, host: string, openedAt: number) => void {
+  const stalls = { inRow: 0, at: -Infinity, receivedBytes: 0 };
+  return (outside, host, openedAt) => {
+    const received = receivedBytes();
+    if (received - stalls.receivedBytes > FORGIVEN_AFTER_BYTES) stalls.inRow = 0;
+    if (openedAt > stalls.at) stalls.inRow++;
+    [stalls.at, stalls.receivedBytes] = [performance.now(), received];
+    const stop = noted(host);
+    outside.destroy();
+    if (stalls.inRow >= MOST_STALLS) stop();
   };
 }
 
