@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { withLock } from "../../../supervisor/lock.ts";
-import { runProgram } from "../../../supervisor/programs.ts";
+import { withLock } from "../../../platform/lock.ts";
+import { runProgram } from "../../../platform/programs.ts";
 import { cacheFolder } from "./environment.ts";
 import { ensurePip } from "./wheels.ts";
 
