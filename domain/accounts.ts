@@ -25,6 +25,8 @@ export const PERMISSIONS = [
   "downloads:read",
   "downloads:start",
   "downloads:oversee",
+  "proxies:read",
+  "proxies:administer",
   "webhooks:read",
   "webhooks:administer",
   "webhooks:oversee",
@@ -71,6 +73,7 @@ const READS = [
   "cards:read",
   "cards:oversee",
   "downloads:oversee",
+  "proxies:read",
   "webhooks:read",
   "webhooks:oversee",
 ] as const satisfies readonly Permission[];

@@ -7,9 +7,11 @@ const DOMAINS = [
   "billing",
   "cards",
   "downloads",
+  "gates",
   "operations",
   "packages",
   "pipelines",
+  "proxies",
   "webhooks",
 ];
 
