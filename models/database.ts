@@ -2,10 +2,11 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import driver from "@appthreat/sqlite3";
+import driver, { type Statement } from "@appthreat/sqlite3";
 import type { ConnectionOptions } from "mysql2";
-import { type QueryOptions, QueryTypes, Sequelize, Transaction } from "sequelize";
+import { type QueryOptions, QueryTypes, Sequelize, type Transaction } from "sequelize";
 import { type Ask, askMysql, askSqlite, askTogether, type Questions } from "./questions.ts";
+import { answerOf, command, type SqliteConnection } from "./statements.ts";
 
 /** An opened database with all models defined on it. Models belong to the database of the process that was opened last. */
 export interface Database {
@@ -112,7 +113,8 @@ function mysql(url: URL): Sequelize {
     timezone: UTC,
     define: DEFINE,
     pool: { max: 16, min: 0, idle: 30_000, acquire: 20_000 },
-    dialectOptions,
+    // The driver knows the types of its columns; asked by a function of ours, each field costs as much as a row.
+    dialectOptions: { ...dialectOptions, typeCast: true },
     hooks: {
       afterConnect: async (connection: unknown) => {
         const session = (connection as MysqlConnection).promise();
@@ -173,10 +175,15 @@ function shareWriter(sequelize: Sequelize): void {
   };
 }
 
-/** The driver with the constants that its export lacks and cannot be given, and with our settings on each connection. */
+/**
+ * The driver with the constants that its export lacks and cannot be given, and with connections that have our settings
+ * and keep what they have prepared.
+ */
 function sqliteDriver(): object {
   // oxlint-disable-next-line import/no-named-as-default-member -- the named export does not exist at run time
-  class Database extends driver.Database {
+  class Database extends driver.Database implements SqliteConnection {
+    readonly #prepared = new Map<string, Promise<Statement>>();
+
     constructor(file: string, mode: number, opened: (error: Error | null) => void) {
       super(file, mode, (error) => {
         if (error) return opened(error);
@@ -184,8 +191,58 @@ function sqliteDriver(): object {
         return this.exec("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;", opened);
       });
     }
+
+    prepared(sql: string): Promise<Statement> {
+      const before = this.#prepared.get(sql);
+      if (before) return before;
+      const prepared = answerOf<Statement>((done) => {
+        const statement = this.prepare(sql, (error) => done(error, statement));
+      });
+      this.#prepared.set(sql, prepared);
+      prepared.catch(() => this.#prepared.delete(sql));
+      return prepared;
+    }
+
+    override close(closed?: (error: Error | null) => void): void {
+      void this.#forget().then(() => super.close(closed));
+    }
+
+    /** A connection with prepared statements does not close. */
+    async #forget(): Promise<void> {
+      for (const [sql, prepared] of this.#prepared) {
+        this.#prepared.delete(sql);
+        const statement = await prepared.catch(() => undefined);
+        await new Promise<void>((resolve) => (statement ? statement.finalize(resolve) : resolve()));
+      }
+    }
   }
   return { ...driver, Database, OPEN_READONLY: 1, OPEN_READWRITE: 2, OPEN_CREATE: 4 };
+}
+
+interface Turns {
+  startTransaction(transaction: Transaction, options: object): Promise<unknown>;
+  commitTransaction(transaction: Transaction, options: object): Promise<unknown>;
+  rollbackTransaction(transaction: Transaction, options: object): Promise<unknown>;
+}
+
+/**
+ * Lets transactions begin and end by the driver's own word: Sequelize's way to it costs as much as what is in them. A
+ * savepoint goes its way as ever.
+ */
+function turnDirectly(sequelize: Sequelize, begin: string): void {
+  const turns = sequelize.getQueryInterface() as unknown as Turns;
+  const say = (verb: keyof Turns, sql: string, finished?: "commit" | "rollback") => {
+    const ask = turns[verb].bind(turns);
+    turns[verb] = (transaction, options) => {
+      const { parent } = transaction as { parent?: Transaction };
+      if (parent) return ask(transaction, options);
+      if (finished) Object.assign(transaction, { finished });
+      return command(sql, transaction);
+    };
+  };
+  say("startTransaction", begin);
+  say("commitTransaction", "COMMIT", "commit");
+  say("rollbackTransaction", "ROLLBACK", "rollback");
 }
 
 /**
@@ -199,6 +256,7 @@ function guard(sequelize: Sequelize, dialect: Database["dialect"], questions: Qu
     options?: QueryOptions,
   ) => Promise<unknown>;
   const begin = sequelize.transaction.bind(sequelize);
+  turnDirectly(sequelize, dialect === "sqlite" ? "BEGIN IMMEDIATE" : "START TRANSACTION");
   const inside = new AsyncLocalStorage<{ open: boolean }>();
   const inTurn = dialect === "sqlite" ? createQueue() : <T>(job: () => Promise<T>) => job();
 
@@ -208,9 +266,7 @@ function guard(sequelize: Sequelize, dialect: Database["dialect"], questions: Qu
     }
     return retrying(() =>
       inTurn(async () => {
-        const transaction = await begin(
-          dialect === "sqlite" ? { type: Transaction.TYPES.IMMEDIATE } : {},
-        );
+        const transaction = await begin();
         const here = { open: true };
         try {
           const result = await inside.run(here, () => body(transaction));

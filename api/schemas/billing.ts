@@ -13,6 +13,7 @@ import {
 import { LIMITS } from "../../domain/limits.ts";
 import { type Fen, parseYuan, printYuan } from "../../domain/money.ts";
 import type { Hold, LedgerEntry, Price, Recharge, Shortfall } from "../../models/billing/index.ts";
+import type { Row } from "../../models/statements.ts";
 import { PageQuery } from "./accounts.ts";
 
 const Moment = z.iso.datetime({ offset: true });
@@ -283,7 +284,7 @@ export function presentEntry(entry: LedgerEntry): z.input<typeof EntryOut> {
   };
 }
 
-export function presentRecharge(recharge: Recharge): z.input<typeof RechargeOut> {
+export function presentRecharge(recharge: Row<Recharge>): z.input<typeof RechargeOut> {
   return {
     id: recharge.id,
     user_id: recharge.accountId,
@@ -301,7 +302,7 @@ export function presentRecharge(recharge: Recharge): z.input<typeof RechargeOut>
 
 /** The same for whose it is, with where it is paid if it can be. */
 export function presentOwnRecharge(
-  recharge: Recharge,
+  recharge: Row<Recharge>,
   payment: { pay_url: string; expires_at: string } | undefined,
 ): z.input<typeof OwnRechargeOut> {
   const { id, method, status, amount, description, reason, created_at, decided_at } =
@@ -310,7 +311,7 @@ export function presentOwnRecharge(
   return { ...told, ...payment };
 }
 
-export function presentShortfall(shortfall: Shortfall): z.input<typeof ShortfallOut> {
+export function presentShortfall(shortfall: Row<Shortfall>): z.input<typeof ShortfallOut> {
   return {
     id: shortfall.id,
     user_id: shortfall.accountId,
@@ -322,7 +323,7 @@ export function presentShortfall(shortfall: Shortfall): z.input<typeof Shortfall
   };
 }
 
-export function presentHold(hold: Hold): z.input<typeof HoldOut> {
+export function presentHold(hold: Row<Hold>): z.input<typeof HoldOut> {
   return {
     id: hold.id,
     user_id: hold.accountId,
@@ -345,7 +346,7 @@ export function presentPrice({
   terms,
   setBy,
   createdAt,
-}: Price): z.input<typeof PriceOut> {
+}: Row<Price>): z.input<typeof PriceOut> {
   return {
     version,
     micro_yuan_per_frame: terms.microYuanPerFrame,
