@@ -15,6 +15,7 @@ import { type Fen, parseYuan, printYuan } from "../../domain/money.ts";
 import type { Hold, LedgerEntry, Price, Recharge, Shortfall } from "../../models/billing/index.ts";
 import type { Row } from "../../models/statements.ts";
 import { PageQuery } from "./accounts.ts";
+import { wholeNumber } from "../validation.ts";
 
 const Moment = z.iso.datetime({ offset: true });
 const Yuan = z.string().regex(/^-?\d+\.\d{2}$/);
@@ -38,8 +39,8 @@ const SignedAmount = amount(-LIMITS.amountFen);
 
 /** The contract's lists are asked for by how many to leave out. */
 export const StretchQuery = z.strictObject({
-  skip: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
-  limit: z.coerce.number().int().min(1).max(LIMITS.listItems).default(20),
+  skip: wholeNumber(0).default(0),
+  limit: wholeNumber(1, LIMITS.listItems).default(20),
 });
 
 export const BalanceOut = z.strictObject({ balance: Yuan });
@@ -116,7 +117,7 @@ const UsageBody = z.strictObject({
   bytes_in: Used.optional(),
   bytes_out: Used.optional(),
 });
-const asked = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional();
+const asked = wholeNumber(0).optional();
 export const UsageQuery = z.strictObject({ frames: asked, bytes_in: asked, bytes_out: asked });
 
 /** What would be charged, and by which version of the prices. */
