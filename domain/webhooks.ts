@@ -20,6 +20,9 @@ export const OUTWARD_EVENTS = {
   "card.banned": "cards:oversee",
   "card.unbound": "cards:oversee",
   "card.transferred": "cards:oversee",
+  "card.changed": "cards:oversee",
+  "card.deleted": "cards:oversee",
+  "card.restored": "cards:oversee",
 } as const satisfies Partial<Record<EventName, Permission>>;
 export type OutwardEventName = keyof typeof OUTWARD_EVENTS;
 

@@ -6,7 +6,7 @@ import driver, { type Statement } from "@appthreat/sqlite3";
 import type { ConnectionOptions } from "mysql2";
 import { type QueryOptions, QueryTypes, Sequelize, type Transaction } from "sequelize";
 import { type Ask, askMysql, askSqlite, askTogether, type Questions } from "./questions.ts";
-import { answerOf, command, type SqliteConnection } from "./statements.ts";
+import { answerOf, type SqliteConnection, turnDirectly } from "./statements.ts";
 
 /** An opened database with all models defined on it. Models belong to the database of the process that was opened last. */
 export interface Database {
@@ -113,8 +113,13 @@ function mysql(url: URL): Sequelize {
     timezone: UTC,
     define: DEFINE,
     pool: { max: 16, min: 0, idle: 30_000, acquire: 20_000 },
-    // The driver knows the types of its columns; asked by a function of ours, each field costs as much as a row.
-    dialectOptions: { ...dialectOptions, typeCast: true },
+    dialectOptions: {
+      ...dialectOptions,
+      // Statements come with their values in them: the driver would look through all their letters for places to fill.
+      queryFormat: (statement: string) => statement,
+      // It knows the types of its columns: to ask a function about each field costs as much as to read a row.
+      typeCast: true,
+    },
     hooks: {
       afterConnect: async (connection: unknown) => {
         const session = (connection as MysqlConnection).promise();
@@ -175,6 +180,10 @@ function shareWriter(sequelize: Sequelize): void {
   };
 }
 
+/** A page that many transactions change goes into the file once for all of them: the journal is let grow to 16 MiB. */
+const SQLITE_SETTINGS =
+  "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000;";
+
 /**
  * The driver with the constants that its export lacks and cannot be given, and with connections that have our settings
  * and keep what they have prepared.
@@ -188,7 +197,7 @@ function sqliteDriver(): object {
       super(file, mode, (error) => {
         if (error) return opened(error);
         this.configure("busyTimeout", BUSY_TIMEOUT_MS);
-        return this.exec("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;", opened);
+        return this.exec(SQLITE_SETTINGS, opened);
       });
     }
 
@@ -219,32 +228,6 @@ function sqliteDriver(): object {
   return { ...driver, Database, OPEN_READONLY: 1, OPEN_READWRITE: 2, OPEN_CREATE: 4 };
 }
 
-interface Turns {
-  startTransaction(transaction: Transaction, options: object): Promise<unknown>;
-  commitTransaction(transaction: Transaction, options: object): Promise<unknown>;
-  rollbackTransaction(transaction: Transaction, options: object): Promise<unknown>;
-}
-
-/**
- * Lets transactions begin and end by the driver's own word: Sequelize's way to it costs as much as what is in them. A
- * savepoint goes its way as ever.
- */
-function turnDirectly(sequelize: Sequelize, begin: string): void {
-  const turns = sequelize.getQueryInterface() as unknown as Turns;
-  const say = (verb: keyof Turns, sql: string, finished?: "commit" | "rollback") => {
-    const ask = turns[verb].bind(turns);
-    turns[verb] = (transaction, options) => {
-      const { parent } = transaction as { parent?: Transaction };
-      if (parent) return ask(transaction, options);
-      if (finished) Object.assign(transaction, { finished });
-      return command(sql, transaction);
-    };
-  };
-  say("startTransaction", begin);
-  say("commitTransaction", "COMMIT", "commit");
-  say("rollbackTransaction", "ROLLBACK", "rollback");
-}
-
 /**
  * Puts the rules in front of Sequelize: on SQLite every write of the process, a transaction or a single statement,
  * waits for the one before (waiters inside SQLite would each hold a thread of the process until they time out);
@@ -258,6 +241,7 @@ function guard(sequelize: Sequelize, dialect: Database["dialect"], questions: Qu
   const begin = sequelize.transaction.bind(sequelize);
   turnDirectly(sequelize, dialect === "sqlite" ? "BEGIN IMMEDIATE" : "START TRANSACTION");
   const inside = new AsyncLocalStorage<{ open: boolean }>();
+  let running = 0;
   const inTurn = dialect === "sqlite" ? createQueue() : <T>(job: () => Promise<T>) => job();
 
   const transact: Database["transact"] = async (body) => {
@@ -268,6 +252,7 @@ function guard(sequelize: Sequelize, dialect: Database["dialect"], questions: Qu
       inTurn(async () => {
         const transaction = await begin();
         const here = { open: true };
+        running++;
         try {
           const result = await inside.run(here, () => body(transaction));
           here.open = false;
@@ -278,6 +263,9 @@ function guard(sequelize: Sequelize, dialect: Database["dialect"], questions: Qu
           // The first error is the one to tell; a rollback fails when the connection is gone, which rolls back too.
           await rollback(transaction);
           throw error;
+        } finally {
+          // While it is in use Node looks at each promise of the process, also at those of requests that only read.
+          if (--running === 0) inside.disable();
         }
       }),
     );

@@ -4,6 +4,7 @@ import {
   type CreationAttributes,
   DatabaseError,
   type Model,
+  type Sequelize,
   type Transaction,
   UniqueConstraintError,
 } from "sequelize";
@@ -116,9 +117,30 @@ export function tell(
   return wireOf(transaction).tell(sql, values);
 }
 
-/** Says what has no values: where a transaction begins, and how it ends. */
-export function command(sql: string, transaction: Transaction): Promise<unknown> {
-  return wireOf(transaction).say(sql);
+interface Turns {
+  startTransaction(transaction: Transaction, options: object): Promise<unknown>;
+  commitTransaction(transaction: Transaction, options: object): Promise<unknown>;
+  rollbackTransaction(transaction: Transaction, options: object): Promise<unknown>;
+}
+
+/**
+ * Lets transactions begin and end by the driver's own word: Sequelize's way to it costs as much as what is in them. A
+ * savepoint goes its way as ever.
+ */
+export function turnDirectly(sequelize: Sequelize, begin: string): void {
+  const turns = sequelize.getQueryInterface() as unknown as Turns;
+  const say = (verb: keyof Turns, sql: string, finished?: "commit" | "rollback") => {
+    const ask = turns[verb].bind(turns);
+    turns[verb] = (transaction, options) => {
+      const { parent } = transaction as { parent?: Transaction };
+      if (parent) return ask(transaction, options);
+      if (finished) Object.assign(transaction, { finished });
+      return wireOf(transaction).say(sql);
+    };
+  };
+  say("startTransaction", begin);
+  say("commitTransaction", "COMMIT", "commit");
+  say("rollbackTransaction", "ROLLBACK", "rollback");
 }
 
 interface Kept {
@@ -197,6 +219,7 @@ interface Wire {
   ask(sql: string, values: readonly Value[]): Promise<Record<string, unknown>[]>;
   /** Answers how many rows were written. */
   tell(sql: string, values: readonly Value[]): Promise<number>;
+  /** Says what has no values. */
   say(sql: string): Promise<unknown>;
 }
 

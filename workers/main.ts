@@ -76,6 +76,7 @@ await runProcess("worker", async (onStop) => {
     payments,
     ...accountTools(resources, database, messages.send),
     cardCodes: resources.cardCodes,
+    cardRestoreSeconds: env.CARD_RESTORE,
     ...packageTools(env, resources, database, shell),
     ...webhookTools(resources, database),
   });

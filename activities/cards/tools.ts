@@ -5,4 +5,6 @@ import type { CardCodes } from "../../platform/card-codes.ts";
 export interface CardTools {
   database: Database;
   cardCodes: CardCodes;
+  /** How long deleted cards are kept. */
+  cardRestoreSeconds: number;
 }
