@@ -73,7 +73,7 @@ export const GrantsBody = z.strictObject({ packages: Grants });
 export const KeyId = z.strictObject({ id: z.string().max(64) });
 
 export const PageQuery = z.strictObject({
-  limit: wholeNumber(1, LIMITS.listItems).default(20),
+  limit: wholeNumber(1, LIMITS.listItems).prefault(20),
   after: z.string().max(1000).optional(),
 });
 

@@ -39,8 +39,8 @@ const SignedAmount = amount(-LIMITS.amountFen);
 
 /** The contract's lists are asked for by how many to leave out. */
 export const StretchQuery = z.strictObject({
-  skip: wholeNumber(0).default(0),
-  limit: wholeNumber(1, LIMITS.listItems).default(20),
+  skip: wholeNumber(0).prefault(0),
+  limit: wholeNumber(1, LIMITS.listItems).prefault(20),
 });
 
 export const BalanceOut = z.strictObject({ balance: Yuan });

@@ -113,7 +113,7 @@ export const Resolve = z.strictObject({
 });
 export const LogQuery = z.strictObject({
   follow: z.stringbool().default(false),
-  after: wholeNumber(0).default(0),
+  after: wholeNumber(0).prefault(0),
 });
 export const PackageQuestion = z.object({
   package_id: Serial.optional(),

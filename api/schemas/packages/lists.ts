@@ -16,7 +16,7 @@ import { wholeNumber } from "../../validation.ts";
 const Moment = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
 const ListQuery = z.strictObject({
   after: z.string().max(1000).optional(),
-  limit: wholeNumber(1, LIMITS.listItems).default(20),
+  limit: wholeNumber(1, LIMITS.listItems).prefault(20),
   sort: z.enum(LIST_SORTS).default("newest"),
   /** The first moment, and the one that is too late. */
   from: Moment.optional(),
