@@ -217,7 +217,7 @@ describe("GET /api/v1/packages/:id/runs/:run/log", () => {
     const { api, log, reader } = await startFollowing();
     const answer = await fetch(`${api.address}${log}?follow=true`, { headers: reader.headers });
     const chunks = answer.body!.getReader();
-    expect(Buffer.from((await chunks.read()).value!).toString()).toBe("first\n");
+    expect(Buffer.from((await chunks.read()).value).toString()).toBe("first\n");
 
     await end(reader, api);
 
