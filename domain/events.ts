@@ -1,3 +1,4 @@
+import type { BulkState } from "./cards.ts";
 import type { DownloadState } from "./downloads.ts";
 import type { Progress } from "./downloads/progress.ts";
 import type { RunKind, RunState } from "./packages.ts";
@@ -66,6 +67,8 @@ export interface Events {
   "card.changed": CardFacts;
   "card.deleted": CardFacts;
   "card.restored": CardFacts;
+  /** How far it is what was ordered of many cards, or its undoing. */
+  "card.bulk-moved": { bulkId: string; state: BulkState; looked: number; total: number };
   /** Too many codes of cards that do not exist were shown by an address or a machine. */
   "card.guesser-blocked": { guesser: string; seconds: number };
   /** It stands elsewhere now, or waits for something else; its row says all of it. */

@@ -60,6 +60,8 @@ export const LIMITS = {
   /** Cards in one order; administrators may confirm a larger one. */
   batchCards: 10_000,
   confirmedBatchCards: 1_000_000,
+  /** Cards that are named one by one for one order. */
+  bulkIds: 1000,
   shortestCode: 6,
   longestCode: 32,
   cardNoteCharacters: 500,
@@ -67,17 +69,6 @@ export const LIMITS = {
   /** How many machines one card may be for. */
   cardMachines: 1000,
   shortestCardTermSeconds: 60,
-  /** How long it is kept how proxies were used, and how much of it one question may be about. */
-  proxyUsageDays: 62,
-  proxyUsageSpanDays: 31,
-  proxyPages: 10_000,
-  /** How many downloads may be behind one gate at a time, and how often in how many seconds it may be passed. */
-  gatePlaces: 10_000,
-  gateRatePoints: 100_000,
-  gateRateSeconds: 86_400,
-  /** How many downloads may go through one proxy at a time. */
-  proxyPlaces: 1000,
-  cookieCharacters: 500_000,
   /** An address of media, and a page of the list of them. */
   downloadUrlCharacters: 2048,
   /** The longest that a file is there which is not kept for ever, from the moment that is asked for. */
@@ -89,6 +80,17 @@ export const LIMITS = {
   /** How long what a source says of its media is believed. */
   parseSeconds: 3600,
   fileTicketSeconds: 90,
+  /** How long it is kept how proxies were used, and how much of it one question may be about. */
+  proxyUsageDays: 62,
+  proxyUsageSpanDays: 31,
+  proxyPages: 10_000,
+  /** How many downloads may be behind one gate at a time, and how often in how many seconds it may be passed. */
+  gatePlaces: 10_000,
+  gateRatePoints: 100_000,
+  gateRateSeconds: 86_400,
+  /** How many downloads may go through one proxy at a time. */
+  proxyPlaces: 1000,
+  cookieCharacters: 500_000,
   webhookUrlCharacters: 1000,
   webhookDescriptionCharacters: 500,
   webhookTimeoutSeconds: 20,

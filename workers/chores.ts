@@ -83,9 +83,9 @@ async function tidy({ database, objects }: ChoreTools): Promise<void> {
   await forgetEndedSessions(database, new Date(Date.now() - DAY_MS));
   await forgetOidcStates(database, new Date(Date.now() - DAY_MS));
   await forgetScenes(database, new Date(Date.now() - DAY_MS));
+  await forgetParses(database);
   await tidyGates(database, new Date());
   await endOverdueLeases(database, new Date());
   await forgetLeases(database, new Date(Date.now() - LIMITS.proxyUsageDays * DAY_MS));
-  await forgetParses(database);
   await forgetDeliveries(database, new Date(Date.now() - LIMITS.webhookDeliveryDays * DAY_MS));
 }

@@ -1,6 +1,7 @@
 import { downloadKey, expiryAfter } from "../../domain/downloads.ts";
 import type { Failure } from "../../domain/downloads/failures.ts";
 import { gatesTo } from "../../domain/gates.ts";
+import { findHold } from "../../models/billing/index.ts";
 import {
   beginAttempt,
   changeDownload,
@@ -96,11 +97,21 @@ export function createLifeActivities(tools: DownloadTools) {
       const to = ttlSeconds === null ? "kept" : "ready";
       const expireAt = ttlSeconds === null ? null : new Date(expiryAfter(Date.now(), ttlSeconds));
       const settled = { waitingFor: null, nextTryAt: null, errorCode: null, error: null } as const;
+      // Whoever fetches the file later pays by the prices of its order.
+      const priceVersion = holdId === null ? null : (await findHold(holdId)).priceVersion;
       const row = await moveDownload(
         database,
         downloadId,
         { from: ["working"], to },
-        { ...media, ...settled, holdId, progress: null, completedAt: new Date(), expireAt },
+        {
+          ...media,
+          ...settled,
+          holdId,
+          priceVersion,
+          progress: null,
+          completedAt: new Date(),
+          expireAt,
+        },
       );
       await announce(row);
       return { expireAt: row?.expireAt?.getTime() ?? null };

@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import type { Actor } from "../../domain/accounts.ts";
 import { FILED_STATES, SUCCESS_STATES } from "../../domain/downloads.ts";
 import { refusal } from "../../domain/errors.ts";
@@ -68,7 +67,6 @@ export async function assertFetching(): Promise<void> {
 
 /** Refuses while there is no room for more. */
 export async function assertRoom({ env }: Services): Promise<void> {
-  await mkdir(env.dataFolder, { recursive: true });
   if ((await usedPercent(env.dataFolder)) < env.DISK_LIMIT_PERCENT) return;
   throw refusal("downloads/disk-full", "There is no room for more downloads now. Try again later.");
 }

@@ -19,6 +19,9 @@ export {
   CardWheel,
   defineCards,
 } from "./tables.ts";
+export { beginBulk, failBulk, groupAlike, orderBulk, resumeBulk, undoBulk } from "./bulks.ts";
+export { stepBulk } from "./bulk-steps.ts";
+export { CardBulk, CardBulkResult } from "./bulk-tables.ts";
 export { deleteCard, editCard, removeDeletedCards, restoreCard } from "./edits.ts";
 export {
   endCardsWith,
@@ -42,7 +45,13 @@ export {
   sellersOf,
   setSeller,
 } from "./terms.ts";
-export { findShownCard, sealedCode, type ShownCard, surroundingsOf } from "./showing.ts";
+export {
+  findShownCard,
+  sealedCode,
+  SHOWN_CARD,
+  type ShownCard,
+  surroundingsOf,
+} from "./showing.ts";
 export { type CardAsker } from "./holding.ts";
 export { changeCard, transferTime, unbindMachine } from "./verbs.ts";
 export { type CardDefaults, validateCard } from "./validation.ts";

@@ -26,6 +26,7 @@ import { demandApproval } from "./20261121T1420-demand-approval.ts";
 import { indexSessions } from "./20261121T1430-index-sessions.ts";
 import { createCards } from "./20261121T1500-create-cards.ts";
 import { indexCards } from "./20261121T1540-index-cards.ts";
+import { createCardBulks } from "./20261121T1550-create-card-bulks.ts";
 import { createDownloads } from "./20261121T1600-create-downloads.ts";
 import { createProxies } from "./20261121T1650-create-proxies.ts";
 import { createGates } from "./20261121T1651-create-gates.ts";
@@ -61,6 +62,7 @@ export const MIGRATIONS: readonly Migration[] = [
   indexSessions,
   createCards,
   indexCards,
+  createCardBulks,
   createDownloads,
   createProxies,
   createGates,

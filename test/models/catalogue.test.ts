@@ -32,6 +32,8 @@ const STAYING = [
   "audit_heads",
   // Cards belong to their sellers, and their codes to this platform's keys.
   "card_batches",
+  "card_bulk_results",
+  "card_bulks",
   "card_counts",
   "card_machines",
   "card_policies",
@@ -40,13 +42,13 @@ const STAYING = [
   "card_uses",
   "card_wheels",
   "cards",
+  // The way out is each platform's own.
+  "cookies",
   // What was downloaded is its owner's, who stays.
   "download_attempts",
   "download_quotas",
   "download_tickets",
   "downloads",
-  // The way out is each platform's own.
-  "cookies",
   "gate_passes",
   "gate_waiters",
   "gates",
