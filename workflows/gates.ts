@@ -9,7 +9,7 @@ const { enterGates } = proxyActivities<GateActivities>({
 });
 
 /** Somebody has left a gate: whoever waits looks again. */
-export const gateOpened = defineSignal("gateOpened");
+const gateOpened = defineSignal("gateOpened");
 
 /** Somebody waits before a gate. */
 export type GateWait = Extract<GateAnswer, { isIn: false }>;

@@ -9,7 +9,7 @@ import {
   removeDownload,
   tryDownloadNow,
 } from "../../workflows/downloads/index.ts";
-import { fakeDownload, fakeFunds } from "./fakes/download-activities.ts";
+import { fakeDownload, fakeFunds, fakeWayOut } from "./fakes/download-activities.ts";
 import type { HistoryCase } from "./history-cases.ts";
 import { until } from "./until.ts";
 
@@ -25,6 +25,12 @@ const living =
     return handle;
   };
 
+/** A gate that is full, then a proxy that is in use. */
+const WAY_OUT = {
+  gates: [{ isIn: false, gate: "host:films.example", why: "full", until: 0 }],
+  routes: [{ way: "none", fault: null, reason: "All are in use.", retryAfterMs: 1 }],
+} as const;
+
 /** The recorded lives of downloads. */
 export function downloadCases(): HistoryCase[] {
   const workflow = "download";
@@ -38,6 +44,9 @@ export function downloadCases(): HistoryCase[] {
     ttlSeconds: null,
   });
   const poor = fakeDownload([], { isCharged: true });
+  const way = { gates: ["host:films.example"], platform: "generic" };
+  const given = { way, retryPausesSeconds: [1], ttlSeconds: null };
+  const proxied = fakeDownload(["blocked", "media"], given);
   const isReady = ({ happened }: typeof kept) => until(() => happened.includes("ready"));
   return [
     {
@@ -100,6 +109,12 @@ export function downloadCases(): HistoryCase[] {
       workflow,
       name: "not-paid",
       activities: () => ({ ...poor.activities, ...fakeFunds(poor.happened, true) }),
+      live: living(),
+    },
+    {
+      workflow,
+      name: "by-a-proxy-behind-a-gate",
+      activities: () => ({ ...proxied.activities, ...fakeWayOut(proxied.happened, WAY_OUT) }),
       live: living(),
     },
     {

@@ -1,11 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
-import type { GateActivities, GateAnswer } from "../../activities/gates/index.ts";
-import type { ProxyActivities } from "../../activities/proxies/index.ts";
-import type { Route } from "../../activities/proxies/contract.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { cancelDownload, download } from "../../workflows/downloads/index.ts";
-import { fakeDownload, type Try } from "../support/fakes/download-activities.ts";
+import { fakeDownload, fakeWayOut, type Try } from "../support/fakes/download-activities.ts";
 import { withTimeSkipping } from "../support/temporal.ts";
 import { until as eventually } from "../support/until.ts";
 
@@ -13,19 +10,10 @@ const WAY = { gates: ["host:films.example"], platform: "generic" };
 const NONE = { way: "none", fault: "network_timeout", reason: "It was silent." } as const;
 const BUSY = { way: "none", fault: null, reason: "All are in use.", retryAfterMs: 60_000 } as const;
 
-/** A download with gates and proxies that answer in turn, then let everybody through by the lease that was asked for. */
-function openScene(
-  tries: Try[],
-  { gates = [], routes = [] }: { gates?: GateAnswer[]; routes?: Route[] },
-) {
+/** A download whose gates and proxies answer so in turn. */
+function openScene(tries: Try[], given: Parameters<typeof fakeWayOut>[1]) {
   const { activities, happened } = fakeDownload(tries, { way: WAY, ttlSeconds: null });
-  const [gatesLeft, routesLeft] = [[...gates], [...routes]];
-  const beside = {
-    enterGates: async () => gatesLeft.shift() ?? { isIn: true },
-    leaveGates: async ({ news }) => void happened.push(`left, ${news?.went ?? "silent"}`),
-    leaseProxy: async ({ id }) => routesLeft.shift() ?? { way: "proxy", leaseId: id },
-    returnProxy: async ({ fault }) => void happened.push(`proxy ${fault ?? "well"}`),
-  } satisfies GateActivities & ProxyActivities;
+  const beside = fakeWayOut(happened, given);
   const run = (meanwhile?: (cancel: () => Promise<void>) => Promise<void>) =>
     withTimeSkipping({ ...activities, ...beside }, async ({ client }) => {
       const handle = await client.workflow.start(download, {

@@ -8,6 +8,9 @@ import type {
 import { type FailureClass, failureOf } from "../../../domain/downloads/failures.ts";
 import type { DownloadState } from "../../../domain/downloads.ts";
 import { refusal } from "../../../domain/errors.ts";
+import type { GateActivities, GateAnswer } from "../../../activities/gates/index.ts";
+import type { ProxyActivities } from "../../../activities/proxies/index.ts";
+import type { Route } from "../../../activities/proxies/contract.ts";
 import type { BillingActivities } from "../../../activities/billing/index.ts";
 
 const MEDIA: StoredMedia = { objectKey: "k", fileName: "f.mp4", bytes: 7, md5: "m", sha256: "s" };
@@ -94,6 +97,20 @@ export function fakeFunds(happened: string[], isEmpty = false) {
       return held;
     },
   } satisfies Partial<BillingActivities>;
+}
+
+/** Gates and proxies that answer so in turn, then let everybody through by the lease that was asked for. */
+export function fakeWayOut(
+  happened: string[],
+  given: { gates?: readonly GateAnswer[]; routes?: readonly Route[] },
+) {
+  const [gates, routes] = [[...(given.gates ?? [])], [...(given.routes ?? [])]];
+  return {
+    enterGates: async () => gates.shift() ?? { isIn: true },
+    leaveGates: async ({ news }) => void happened.push(`left, ${news?.went ?? "silent"}`),
+    leaseProxy: async ({ id }) => routes.shift() ?? { way: "proxy", leaseId: id },
+    returnProxy: async ({ fault }) => void happened.push(`proxy ${fault ?? "well"}`),
+  } satisfies GateActivities & ProxyActivities;
 }
 
 function failed(kind: FailureClass): ApplicationFailure {
