@@ -60,10 +60,9 @@ await runProcess("worker", async (onStop) => {
   const database = await openDatabase({ ...databasePlace(env), define: MODELS });
   onStop(() => database.close());
 
-  const runFolder = join(env.dataFolder, "run");
   const shell = await openShell({
     scratchFolder: join(env.dataFolder, "scratch"),
-    runFolder,
+    runFolder: join(env.dataFolder, "run"),
     path: env.PATH,
     hidden: [env.dataFolder],
     log: (message, fields) => log.warn(fields, message),

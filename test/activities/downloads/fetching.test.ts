@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MockActivityEnvironment } from "@temporalio/testing";
-import { ApplicationFailure } from "@temporalio/common";
+import type { ApplicationFailure } from "@temporalio/common";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { createDownloadActivities, type StoredMedia } from "../../../activities/downloads/index.ts";
 import type { DownloadTools } from "../../../activities/downloads/tools.ts";
@@ -64,7 +64,7 @@ async function startWorker(maxBytes = 10_000_000) {
   };
   const activities = createDownloadActivities(tools);
   const fetch = ({ id: downloadId }: Download): Promise<StoredMedia> =>
-    new MockActivityEnvironment().run(activities.fetchMedia, { downloadId, attempt: 1 });
+    new MockActivityEnvironment().run(() => activities.fetchMedia({ downloadId, attempt: 1 }));
   return { tools, activities, fetch, events };
 }
 const working = (path: string) => makeDownload({ url: source.address + path, state: "working" });
@@ -98,7 +98,7 @@ test("what was asked a short while ago is not asked again", async () => {
   source.serve("/known.mp4", mediaBytes(1000));
   const url = `${source.address}/known.mp4`;
   const order = { addressHash: addressHash(url), sealedAddress: url };
-  await new MockActivityEnvironment().run(activities.parseMedia, order);
+  await new MockActivityEnvironment().run(() => activities.parseMedia(order));
   const before = source.asked.length;
 
   await fetch(await working("/known.mp4?utm_source=mail"));
