@@ -99,15 +99,23 @@ function ways({ cookieFile }: MediaWish, { node }: { node: string }): string[] {
   return [`--js-runtimes=node:${node}`, ...(cookieFile ? [`--cookies=${cookieFile}`] : [])];
 }
 
+/** What goes by HTTP, and so by our proxy: RTMP, RTSP and the like would go around it, and count as not there. */
+const BY_HTTP = "[protocol~='^(http|m3u8)']";
+
 /** Without ffmpeg picture and sound cannot be put together: then what comes as one is taken. */
 function selection({ quality, format, formatId }: MediaWish, ffmpeg: boolean): string[] {
   const merge = ffmpeg ? [`--merge-output-format=${MERGED.has(format) ? format : "mkv"}`] : [];
-  if (formatId) return [`--format=${formatId}`, ...merge];
-  if (quality === "audio") return ["--format=ba/b", `--format-sort=ext:${format}`];
+  if (formatId) return [`--format=${byHttp(formatId)}`, ...merge];
+  if (quality === "audio") return [`--format=${byHttp("ba/b")}`, `--format-sort=ext:${format}`];
   const [, height] = /^(\d{3,4})p$/.exec(quality) ?? [];
   const sort = [...(height ? [`res:${height}`] : []), `ext:${format}`].join(",");
-  const wanted = ffmpeg ? "bv*+ba/b" : "b/bv*/ba";
+  const wanted = byHttp(ffmpeg ? "bv*+ba/b" : "b/bv*/ba");
   return [`--format=${wanted}`, `--format-sort=${sort}`, ...merge];
+}
+
+/** Each format of a selector, if it comes by HTTP. */
+function byHttp(selector: string): string {
+  return selector.replace(/[^+/]+/g, (one) => one + BY_HTTP);
 }
 
 /** What ffmpeg can put picture and sound into. */

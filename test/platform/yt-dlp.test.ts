@@ -99,6 +99,16 @@ describe("what is fetched", () => {
     expect(source.asked.filter(({ path }) => path === "/broken.mp4")).toHaveLength(3);
   });
 
+  test("never comes but by HTTP: what would go around our proxy counts as not there", async () => {
+    const files = [{ file: "rtmp://127.0.0.1:1935/live/film", label: "720p" }];
+    const setup = JSON.stringify({ playlist: [{ title: "Film", sources: files }] });
+    const page = `<html><body><div id="p"></div><script>jwplayer("p").setup(${setup});</script></body></html>`;
+    source.serve("/player", Buffer.from(page), { contentType: "text/html" });
+
+    expect(await fetch("/player")).toMatchObject({ code: "downloads/format-missing" });
+    expect(await fetch("/player", { formatId: "720p" })).toMatchObject({ kind: "terminal" });
+  });
+
   test("may be put together of segments", async () => {
     await provideProgram({ names: ["ffmpeg"], debian: "ffmpeg" });
     const stream = join(folder, "hls");
