@@ -135,9 +135,9 @@ export function may(actor: Actor, permission: Permission): boolean {
   return actor.permissions.includes(permission);
 }
 
-/** Those of these permissions that an actor does not have. */
+/** Those of these permissions that an actor does not have. What everybody may do for themselves, anybody may give. */
 export function missingOf(actor: Actor, permissions: readonly Permission[]): Permission[] {
-  return permissions.filter((one) => !may(actor, one));
+  return permissions.filter((one) => !may(actor, one) && !OWN.some((own) => own === one));
 }
 
 /** Whether an actor may know of this package; `id` is its UUID. */
