@@ -5,7 +5,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import driver from "@appthreat/sqlite3";
 import type { ConnectionOptions } from "mysql2";
 import { type QueryOptions, QueryTypes, Sequelize, Transaction } from "sequelize";
-import { type Ask, askMysql, askSqlite, askTogether, type Questions } from "./questions.ts";
+import {
+  type Ask,
+  askMysql,
+  askSqlite,
+  askTogether,
+  type LookUp,
+  lookUpTogether,
+  type Questions,
+} from "./questions.ts";
 
 /** An opened database with all models defined on it. Models belong to the database of the process that was opened last. */
 export interface Database {
@@ -18,6 +26,8 @@ export interface Database {
    * prepared once; the models would cost many times what the database does.
    */
   ask: Ask;
+  /** The row with a key, asked for in the same way. */
+  lookUp: LookUp;
   /** Waits for writes that have begun, then lets go of all connections. */
   close(): Promise<void>;
 }
@@ -112,7 +122,8 @@ function mysql(url: URL): Sequelize {
     timezone: UTC,
     define: DEFINE,
     pool: { max: 16, min: 0, idle: 30_000, acquire: 20_000 },
-    dialectOptions,
+    // Statements come with their values in them: the driver would look through all their letters for places to fill.
+    dialectOptions: { ...dialectOptions, queryFormat: (statement: string) => statement },
     hooks: {
       afterConnect: async (connection: unknown) => {
         const session = (connection as MysqlConnection).promise();
@@ -173,6 +184,10 @@ function shareWriter(sequelize: Sequelize): void {
   };
 }
 
+/** A page that many transactions change goes into the file once for all of them: the journal is let grow to 16 MiB. */
+const SQLITE_SETTINGS =
+  "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000;";
+
 /** The driver with the constants that its export lacks and cannot be given, and with our settings on each connection. */
 function sqliteDriver(): object {
   // oxlint-disable-next-line import/no-named-as-default-member -- the named export does not exist at run time
@@ -181,7 +196,7 @@ function sqliteDriver(): object {
       super(file, mode, (error) => {
         if (error) return opened(error);
         this.configure("busyTimeout", BUSY_TIMEOUT_MS);
-        return this.exec("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;", opened);
+        return this.exec(SQLITE_SETTINGS, opened);
       });
     }
   }
@@ -200,6 +215,7 @@ function guard(sequelize: Sequelize, dialect: Database["dialect"], questions: Qu
   ) => Promise<unknown>;
   const begin = sequelize.transaction.bind(sequelize);
   const inside = new AsyncLocalStorage<{ open: boolean }>();
+  let running = 0;
   const inTurn = dialect === "sqlite" ? createQueue() : <T>(job: () => Promise<T>) => job();
 
   const transact: Database["transact"] = async (body) => {
@@ -212,6 +228,7 @@ function guard(sequelize: Sequelize, dialect: Database["dialect"], questions: Qu
           dialect === "sqlite" ? { type: Transaction.TYPES.IMMEDIATE } : {},
         );
         const here = { open: true };
+        running++;
         try {
           const result = await inside.run(here, () => body(transaction));
           here.open = false;
@@ -222,6 +239,9 @@ function guard(sequelize: Sequelize, dialect: Database["dialect"], questions: Qu
           // The first error is the one to tell; a rollback fails when the connection is gone, which rolls back too.
           await rollback(transaction);
           throw error;
+        } finally {
+          // While it is in use Node looks at each promise of the process, also at those of requests that only read.
+          if (--running === 0) inside.disable();
         }
       }),
     );
@@ -245,11 +265,13 @@ function guard(sequelize: Sequelize, dialect: Database["dialect"], questions: Qu
       : Promise.reject(new Error("transactions begin with inTransaction"));
   sequelize.transaction = within as typeof begin;
 
+  const ask: Ask = (question, values) => retrying(() => questions.ask(question, values));
   return {
     sequelize,
     dialect,
     transact,
-    ask: askTogether((question, values) => retrying(() => questions.ask(question, values))),
+    ask: askTogether(ask),
+    lookUp: lookUpTogether(ask),
     close: () =>
       inTurn(async () => {
         await questions.close();

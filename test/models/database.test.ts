@@ -7,6 +7,7 @@ import { expect, test, vi } from "vitest";
 import { checkDatabase, databaseWarnings, inTransaction, isTaken } from "../../models/database.ts";
 import { Counter, nextSerial } from "../../models/operations.ts";
 import { describeDatabases, describeMariadb, openPlace } from "../support/database.ts";
+import { promisesAreFollowed } from "../support/promises.ts";
 import { migrate } from "../../models/schema.ts";
 
 describeDatabases(({ open, place }) => {
@@ -81,6 +82,16 @@ describeDatabases(({ open, place }) => {
     );
 
     await expect(nested).rejects.toThrow("hand it on");
+  });
+
+  test("what promises lead to is followed while a transaction runs, and no longer", async () => {
+    const database = await open();
+
+    const during = await inTransaction(database, () => promisesAreFollowed());
+    const failing = inTransaction(database, () => Promise.reject(new Error("no")));
+    await expect(failing).rejects.toThrow("no");
+
+    expect([during, await promisesAreFollowed()]).toEqual([true, false]);
   });
 
   test("a statement that forgot the transaction around it throws instead of waiting for it", async () => {
@@ -180,6 +191,23 @@ describeDatabases(({ open, place }) => {
     await expect(database.ask("SELECT value FROM nowhere", [])).rejects.toThrow(/nowhere/);
     await Counter.update({ value: 70 }, { where: { name: "asked 7" } });
     await expect(ask("asked 7")).resolves.toEqual([{ value: 70 }]);
+  });
+
+  test("things that many look up by their key are found, each by its own", async () => {
+    const database = await open();
+    const lookup = {
+      question: "SELECT name, value FROM counters WHERE name IN (?)",
+      column: "name",
+    };
+    const lookUp = (name: string) => database.lookUp<{ value: number }>(lookup, name);
+    const names = Array.from({ length: 40 }, (_, n) => `looked up ${n}`);
+    await Counter.bulkCreate(names.map((name, value) => ({ name, value })));
+
+    const found = await Promise.all([...names, "nothing"].map(lookUp));
+
+    expect(found.map((row) => row?.value)).toEqual([...names.keys(), undefined]);
+    const wrong = { question: "SELECT name FROM nowhere WHERE name IN (?)", column: "name" };
+    await expect(database.lookUp(wrong, "a")).rejects.toThrow(/nowhere/);
   });
 
   test("readiness asks the database itself", async () => {

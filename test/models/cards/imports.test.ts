@@ -9,7 +9,7 @@ import { createImportActivities } from "../../../activities/cards/imports.ts";
 import { sealLines } from "../../../api/card-lines.ts";
 import {
   Card,
-  CardImport,
+  type CardImport,
   CardImportFault,
   CardWheel,
   failImport,
