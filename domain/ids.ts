@@ -6,6 +6,7 @@ export const NOUNS = [
   "card-import",
   "card-wheel",
   "code",
+  "download",
   "hold",
   "invitation",
   "package",
