@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import driver from "@appthreat/sqlite3";
 import Koa from "koa";
-import { sendCards } from "./cards/bare-export.ts";
+import { sendCards } from "./peers/card-export.ts";
+import { answerValidations } from "./peers/validate.ts";
 
 // What the product is compared with: the least that does the same, each in a process of its own.
 
@@ -19,6 +20,7 @@ const PEERS: Record<string, (...args: string[]) => RequestListener> = {
   "download-pipe": sendFile,
   "upload-pipe": takeFile,
   "koa-query": answerQuery,
+  "koa-validate": answerValidations,
   "card-export": sendCards,
 };
 

@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Client, Connection } from "@temporalio/client";
@@ -6,10 +5,10 @@ import { createConnection } from "mysql2/promise";
 import { type Database, openDatabase } from "../../models/database.ts";
 import { MODELS } from "../../models/index.ts";
 import { type CardCodes, cardKeys, openCardCodes } from "../../platform/card-codes.ts";
-import { mysqlAddress } from "../../test/support/services/mariadb.ts";
 import { redisAddress } from "../../test/support/services/redis.ts";
 import { openBeside } from "../../test/support/leftovers.ts";
 import { until } from "../../test/support/until.ts";
+import { makeOwnDatabase } from "../mysql.ts";
 import { unpin } from "../processes.ts";
 import { makeKey, type Product, startProduct } from "../product.ts";
 
@@ -46,7 +45,8 @@ export async function startCardPlatform(
   profile: Profile,
   given: Record<string, string> = {},
 ): Promise<CardPlatform> {
-  const url = profile === "MariaDB" ? await makeMariadb() : undefined;
+  const own = profile === "MariaDB" ? await makeOwnDatabase() : undefined;
+  const url = own?.url;
   const servers = url && { DATABASE_URL: url, REDIS_URL: await redisAddress() };
   const product = await startProduct({ SECRET_KEY, ...servers, ...given });
   const { platform, api } = product;
@@ -64,20 +64,9 @@ export async function startCardPlatform(
     async remove() {
       await database.close();
       await platform.remove();
+      await own?.drop();
     },
   };
-}
-
-/** A new database on the server of this run, which ends with it. */
-export async function makeMariadb(): Promise<string> {
-  const server = await mysqlAddress();
-  const name = `longhaul_bench_${randomBytes(4).toString("hex")}`;
-  const connection = await createConnection(server);
-  await connection.query(`CREATE DATABASE ${name}`);
-  await connection.end();
-  const url = new URL(server);
-  url.pathname = `/${name}`;
-  return url.href;
 }
 
 /** Asks the API as somebody who may do everything with cards. Throws when it refuses. */
