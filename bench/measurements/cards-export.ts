@@ -30,12 +30,13 @@ export function cardsExport(stock: Stock): Measurement {
     name: "cards-export",
     title: "Export of cards",
     method:
-      "The active cards among a million, as text, as CSV and as a workbook, fetched with curl: from `GET /api/v1/cards/export`, and from a bare Node server that streams the same columns of the same rows out of the driver, opens their codes with the same cipher and writes the same format by hand. On MariaDB its server counts with who asks it. Then all cards are exported, once in each format: the memory is the most that the API had meanwhile, against what it had when idle.",
+      "The active cards among a million, as text, as CSV and as a workbook, fetched with curl: from `GET /api/v1/cards/export`, and from a bare Node server that streams the same columns of the same rows out of the driver, opens their codes with the same cipher and writes the same format by hand. On MariaDB its server counts with who asks it. Then all cards are exported. The memory is the most that the API had meanwhile, against what it had before.",
     run: (size) => run(stock, size),
   };
 }
 
-async function run(stock: Stock, size: Size): Promise<Finding> {
+async function run(stock: Stock, { rounds: _, ...given }: Size): Promise<Finding> {
+  const size = { ...given, rounds: 3 };
   const goals: Goal[] = [];
   const standings: Standing[] = [];
   const whole: (string | number)[][] = [];
@@ -48,25 +49,24 @@ async function run(stock: Stock, size: Size): Promise<Finding> {
     const peer = await startPeer("card-export", place, SECRET_KEY, "active");
     for (const format of FORMATS) {
       const [ours, bare] = await contestants(platform, peer, format);
-      const both = await compare([ours, bare], size);
+      // Whatever memory its code takes, it has then.
+      await ours.turn();
+      const { both, grownBytes } = await watchMemory(platform, async () => ({
+        both: await compare([ours, bare], size),
+      }));
       standings.push(...both);
       goals.push({
         claim: `${format} on ${profile}, against a bare stream`,
         value: ratio(both, ours.name, bare.name),
         least: 0.6,
       });
+      goals.push(growthOf(`${format} on ${profile}`, grownBytes));
     }
     await peer.stop();
-    for (const format of FORMATS) {
-      const { grownBytes, bytes, seconds } = await exportAll(platform, format);
-      goals.push({
-        claim: `MiB that the API grows by with all cards as ${format} on ${profile}`,
-        value: grownBytes / MIB,
-        most: 20,
-      });
-      const name = `all cards as ${format} on ${profile}`;
-      whole.push([name, "", `${Math.round(bytes / MIB)} MiB in ${rounded(seconds)} s`, ""]);
-    }
+    const all = await watchMemory(platform, () => exportAll(platform));
+    goals.push(growthOf(`all cards on ${profile}`, all.grownBytes));
+    const amount = `${Math.round(all.bytes / MIB)} MiB in ${rounded(all.seconds)} s`;
+    whole.push([`all cards as csv on ${profile}`, "", amount, ""]);
     await unpin(platform.product.api);
   }
   const table = tableOf(standings, "cards");
@@ -100,16 +100,26 @@ async function contestants(
   ];
 }
 
-async function exportAll(platform: CardPlatform, format: Format) {
-  const { api } = platform.product;
-  await untilQuiet(platform.product);
-  await forgetPeak(api);
-  const before = await peakBytes(api);
+function growthOf(what: string, grownBytes: number): Goal {
+  return { claim: `MiB that the API grows by with ${what}`, value: grownBytes / MIB, most: 20 };
+}
+
+/** Does something, and tells by how much the API had grown at most. */
+async function watchMemory<T extends object>(
+  { product }: CardPlatform,
+  body: () => Promise<T>,
+): Promise<T & { grownBytes: number }> {
+  await untilQuiet(product);
+  await forgetPeak(product.api);
+  const before = await peakBytes(product.api);
+  const done = await body();
+  return { ...done, grownBytes: (await peakBytes(product.api)) - before };
+}
+
+async function exportAll(platform: CardPlatform): Promise<{ bytes: number; seconds: number }> {
   const began = performance.now();
-  const status = format === "txt" ? "&status=unused" : "";
-  const bytes = Number(await curl(platform, `/api/v1/cards/export?format=${format}${status}`));
-  const seconds = (performance.now() - began) / 1000;
-  return { grownBytes: (await peakBytes(api)) - before, bytes, seconds };
+  const bytes = Number(await curl(platform, "/api/v1/cards/export?format=csv"));
+  return { bytes, seconds: (performance.now() - began) / 1000 };
 }
 
 /** Answers how many bytes came. */

@@ -13,7 +13,7 @@ const AT_ONCE = 16;
 /** So often a second a card is shown that is active already. */
 const SHOWN_PER_SECOND = 100;
 const QUIET_SECONDS = 5;
-const TERM_SECONDS = 45;
+const TERM_SECONDS = 30;
 /** Whoever is later than this has lost his timer. */
 const PATIENCE_MS = 120_000;
 

@@ -27,6 +27,7 @@ import { indexSessions } from "./20261121T1430-index-sessions.ts";
 import { createCards } from "./20261121T1500-create-cards.ts";
 import { indexCards } from "./20261121T1540-index-cards.ts";
 import { indexCardNotes } from "./20261121T1545-index-card-notes.ts";
+import { createCardBulks } from "./20261121T1550-create-card-bulks.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, oldest first: a list and not a folder, so that compiled and uncompiled programs agree. */
@@ -60,4 +61,5 @@ export const MIGRATIONS: readonly Migration[] = [
   createCards,
   indexCards,
   indexCardNotes,
+  createCardBulks,
 ];
