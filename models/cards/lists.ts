@@ -113,7 +113,7 @@ function waysByIds(filters: CardFilters): Way[] {
   const others = found.filter(({ id }) => id === undefined);
   return [
     ...(single.length > 0 ? [{ where: { id: single }, index: "PRIMARY" }] : []),
-    ...others.flatMap(wayTo),
+    ...others.flatMap((place) => wayTo(place, filters.state)),
   ];
 }
 
@@ -165,6 +165,7 @@ function inStates(place: CardPlace, state: CardState | undefined, index: string)
   return states.map((one) => ({ where: { ...place, state: one }, index }));
 }
 
+/** The ways to the cards of a place: of those in one state, or of all. */
 function wayTo(place: CardPlace, state: CardState | undefined): Way[] {
   const { prefix, batchId, note } = place;
   if (note != null) return inStates(place, state, "cards_note_state_id");
