@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import { prepareEnvironment } from "../test/support/services/environment.ts";
+import { activation } from "./measurements/activation.ts";
 import { createStock } from "./cards/stock.ts";
 import { cardsExport } from "./measurements/cards-export.ts";
 import { cardsLists } from "./measurements/cards-lists.ts";
@@ -38,6 +39,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   signIn,
   ledger,
   validate,
+  activation,
   cardsMaking(stock),
   cardsLists(stock),
   cardsExport(stock),

@@ -28,6 +28,8 @@ import { createCards } from "./20261121T1500-create-cards.ts";
 import { indexCards } from "./20261121T1540-index-cards.ts";
 import { indexCardNotes } from "./20261121T1545-index-card-notes.ts";
 import { createCardBulks } from "./20261121T1550-create-card-bulks.ts";
+import { createProxies } from "./20261121T1650-create-proxies.ts";
+import { createGates } from "./20261121T1651-create-gates.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, oldest first: a list and not a folder, so that compiled and uncompiled programs agree. */
@@ -62,4 +64,6 @@ export const MIGRATIONS: readonly Migration[] = [
   indexCards,
   indexCardNotes,
   createCardBulks,
+  createProxies,
+  createGates,
 ];
