@@ -7,7 +7,7 @@ import { codeTail, createDraw, wholeCode } from "../../domain/cards/codes.ts";
 import type { CardPlatform } from "./platform.ts";
 
 /** As many as the product adds in one transaction. */
-const STRETCH = 1_000;
+const STRETCH = 2_500;
 const PREFIX = "BARE";
 const COLUMNS =
   "id,batch_id,code_hash,code_tail,code_sealed,shard,prefix,state,machines,created_at,updated_at";
