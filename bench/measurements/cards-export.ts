@@ -35,8 +35,8 @@ export function cardsExport(stock: Stock): Measurement {
   };
 }
 
-async function run(stock: Stock, { rounds: _, ...given }: Size): Promise<Finding> {
-  const size = { ...given, rounds: 3 };
+async function run(stock: Stock, { quick, rule }: Size): Promise<Finding> {
+  const size: Size = { quick, rule, rounds: 3 };
   const goals: Goal[] = [];
   const standings: Standing[] = [];
   const whole: (string | number)[][] = [];
