@@ -36,6 +36,7 @@ export {
   restWheel,
 } from "./expiry.ts";
 export { type CardFilters, countMatching, findByText, noteExport, pageOfCards } from "./lists.ts";
+export { type CardRow, readCards } from "./reading.ts";
 export { addToBatch, sharedTermsOf, type Draft, takenHashes } from "./making.ts";
 export {
   changePolicy,
