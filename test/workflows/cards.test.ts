@@ -22,7 +22,7 @@ const NO_PARENT = { on: () => undefined, off: () => undefined };
 
 const activitiesOf = (database: Database) => {
   const cardCodes = openCardCodes(cardKeys("a secret key for tests, long enough", []));
-  const tools = { database, cardCodes, cardRestoreSeconds: 60 };
+  const tools = { database, bus: openLocalBus(NO_PARENT), cardCodes, cardRestoreSeconds: 60 };
   return { ...createCardActivities(tools), ...createCardLooks({ database }) };
 };
 const relay = (database: Database, temporal: Client) =>
