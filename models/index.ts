@@ -2,9 +2,11 @@ import type { Define } from "./database.ts";
 import { defineAccounts } from "./accounts.ts";
 import { defineBilling } from "./billing/index.ts";
 import { defineCards } from "./cards/index.ts";
+import { defineGates } from "./gates/index.ts";
 import { defineOperations } from "./operations.ts";
 import { definePackages } from "./packages/index.ts";
 import { definePipelines } from "./pipelines.ts";
+import { defineProxies } from "./proxies/index.ts";
 import { defineWebhooks } from "./webhooks/index.ts";
 
 /** All models of the product, for `openDatabase`. */
@@ -12,8 +14,10 @@ export const MODELS: readonly Define[] = [
   defineAccounts,
   defineBilling,
   defineCards,
+  defineGates,
   defineOperations,
   definePackages,
   definePipelines,
+  defineProxies,
   defineWebhooks,
 ];

@@ -2,13 +2,32 @@ import { describe, expect, test } from "vitest";
 import { FOLDERS, sourceFiles, visit } from "../support/sources.ts";
 
 /** The words of the product. A domain has its word in every folder, and no folder has another. */
-const DOMAINS = ["accounts", "billing", "cards", "operations", "packages", "pipelines", "webhooks"];
+const DOMAINS = [
+  "accounts",
+  "billing",
+  "cards",
+  "gates",
+  "operations",
+  "packages",
+  "pipelines",
+  "proxies",
+  "webhooks",
+];
 
 /** What a folder has beside its domains: parts that belong to none of them. */
 const KERNEL: Readonly<Record<string, readonly string[]>> = {
   workflows: ["helpers", "index"],
   activities: ["index"],
-  models: ["columns", "database", "index", "migrations", "paging", "questions", "schema"],
+  models: [
+    "columns",
+    "database",
+    "index",
+    "migrations",
+    "paging",
+    "questions",
+    "schema",
+    "statements",
+  ],
   "api/routes": ["documentation", "index", "platform"],
   "api/schemas": [],
   "api/policies": [],
