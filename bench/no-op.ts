@@ -6,6 +6,7 @@ import { z } from "zod";
 import { createApp } from "../api/app.ts";
 import { openGuessGuard } from "../api/guess-guard.ts";
 import { listen } from "../api/listen.ts";
+import { openFeeds } from "../api/sockets/feeds.ts";
 import { createAuthenticator } from "../api/policies/accounts.ts";
 import { route } from "../api/route.ts";
 import { openDatabase } from "../models/database.ts";
@@ -41,6 +42,7 @@ async function product(): Promise<string> {
     downloads: openDownloadCounter(database),
     version: "bench",
     limiter,
+    feeds: openFeeds({ ...resources, database, metrics }),
     guesses: openGuessGuard({ ...resources, limiter, metrics, rate: env.LIMIT_CARD_GUESS }),
     passwords: createPasswords(),
     readiness: async () => ({ ready: true, checks: {}, warnings: [] }),

@@ -98,6 +98,8 @@ export const REFUSALS = {
   "cards/too-many-machines": 403,
   "cards/unfit-state": 409,
   "cards/too-many-guesses": 429,
+  "feeds/task-not-found": 403,
+  "feeds/too-many-connections": 429,
   "operations/idempotency-in-flight": 409,
   "operations/idempotency-mismatch": 422,
   "packages/not-found": 404,

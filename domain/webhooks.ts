@@ -20,6 +20,11 @@ export const OUTWARD_EVENTS = {
   "card.banned": "cards:oversee",
   "card.unbound": "cards:oversee",
   "card.transferred": "cards:oversee",
+  // Of these, everybody hears of their own alone.
+  "task.status_changed": "webhooks:read",
+  "task.completed": "webhooks:read",
+  "task.failed": "webhooks:read",
+  "notice.given": "webhooks:read",
 } as const satisfies Partial<Record<EventName, Permission>>;
 export type OutwardEventName = keyof typeof OUTWARD_EVENTS;
 

@@ -1,8 +1,10 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Logger } from "pino";
 import { NativeConnection, Runtime, Worker, type RuntimeOptions } from "@temporalio/worker";
 import { createActivities } from "../activities/index.ts";
+import type { ReportProgress } from "../domain/feeds.ts";
 import { QUEUES, type Queue } from "../domain/queues.ts";
 import { type CardLooks, createCardLooks } from "../activities/cards/index.ts";
 import type { AccountTools } from "../activities/accounts/tools.ts";
@@ -26,13 +28,14 @@ import { openSchedules } from "../platform/schedules.ts";
 import { openShell, type Shell } from "../platform/shell.ts";
 import { openStepLog } from "../platform/step-log.ts";
 import { readSignatures } from "../platform/signatures.ts";
-import { runProcess } from "../platform/shutdown.ts";
+import { type OnStop, runProcess } from "../platform/shutdown.ts";
 import { tellReady } from "../platform/supervised.ts";
 import { connectionOptions } from "../platform/temporal.ts";
 import { readVersion } from "../platform/version.ts";
 import { findCapabilities, findTools, NO_TOOLS } from "./capabilities.ts";
 import { startChores } from "./chores.ts";
 import { nameCaller } from "./interceptors/activity.ts";
+import { openProgress } from "./progress.ts";
 import { startRelay } from "./relay.ts";
 import { applySchedules } from "./schedules.ts";
 
@@ -50,8 +53,13 @@ await runProcess("worker", async (onStop) => {
   const resources = await openResources(env, "worker");
   const { log } = resources;
   onStop(() => resources.close());
-  const database = await openDatabase({ ...databasePlace(env), define: MODELS });
+  const database = await openDatabase({
+    ...databasePlace(env),
+    define: MODELS,
+    announce: (event) => resources.bus.announce(event),
+  });
   onStop(() => database.close());
+  const reportProgress = progressOf(database, log, onStop);
 
   const runFolder = join(env.dataFolder, "run");
   const shell = await openShell({
@@ -74,6 +82,7 @@ await runProcess("worker", async (onStop) => {
   onStop(() => payments.close());
   const activities = createActivities({
     payments,
+    reportProgress,
     ...accountTools(resources, database, messages.send),
     cardCodes: resources.cardCodes,
     ...packageTools(env, resources, database, shell),
@@ -103,13 +112,19 @@ await runProcess("worker", async (onStop) => {
   await running;
 });
 
+function progressOf(database: Database, log: Logger, onStop: OnStop): ReportProgress {
+  const progress = openProgress({ database, log });
+  onStop(() => progress.close());
+  return progress.report;
+}
+
 /** What the activities of packages work with. */
 function packageTools(
   env: Env,
   resources: Resources,
   database: Database,
   shell: Shell,
-): PackageTools {
+): Omit<PackageTools, "reportProgress"> {
   const references = readReferences(env, resources.keys);
   const secrets = [...secretsOf(env, resources), ...Object.values(references.secrets)];
   return {

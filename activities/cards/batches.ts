@@ -12,6 +12,7 @@ import {
   type Draft,
   failBatch,
   takenHashes,
+  taskOfBatch,
 } from "../../models/cards/index.ts";
 import type { CardTools } from "./tools.ts";
 
@@ -23,7 +24,7 @@ const REPORT_MS = 5_000;
 const MOST_REDRAWS = 20;
 
 /** How batches of cards come to be. */
-export function createBatchActivities({ database, cardCodes }: CardTools) {
+export function createBatchActivities({ database, cardCodes, reportProgress }: CardTools) {
   const draftsOf = ({ prefix, alphabet, codeLength }: CardBatch) => {
     const draw = createDraw(alphabet, randomBytes);
     return (count: number): Draft[] => {
@@ -36,6 +37,12 @@ export function createBatchActivities({ database, cardCodes }: CardTools) {
       }
       return [...drafts.values()];
     };
+  };
+
+  const tellMade = (batch: CardBatch) => {
+    const task = taskOfBatch(batch);
+    const made = { done: batch.generated, total: batch.count, unit: "cards" } as const;
+    if (task) reportProgress({ ...task, phase: "generating", ...made });
   };
 
   return {
@@ -62,6 +69,7 @@ export function createBatchActivities({ database, cardCodes }: CardTools) {
         else batch = await beginBatch(database, batchId);
         [drafts, redraws] = [[], 0];
         heartbeat(batch?.generated);
+        if (batch) tellMade(batch);
       }
       return batch ? { generated: batch.generated, count: batch.count } : null;
     },

@@ -1,3 +1,4 @@
+import type { ReportProgress } from "../../domain/feeds.ts";
 import type { Database } from "../../models/database.ts";
 import type { CardCodes } from "../../platform/card-codes.ts";
 
@@ -5,4 +6,5 @@ import type { CardCodes } from "../../platform/card-codes.ts";
 export interface CardTools {
   database: Database;
   cardCodes: CardCodes;
+  reportProgress: ReportProgress;
 }

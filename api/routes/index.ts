@@ -3,6 +3,7 @@ import * as accounts from "./accounts/index.ts";
 import * as billing from "./billing/index.ts";
 import * as cards from "./cards/index.ts";
 import { documentationRoutes } from "./documentation.ts";
+import * as feeds from "./feeds.ts";
 import * as operations from "./operations.ts";
 import * as packages from "./packages/index.ts";
 import * as pipelines from "./pipelines.ts";
@@ -15,6 +16,7 @@ export const routes: Routes = {
   ...accounts,
   ...billing,
   ...cards,
+  ...feeds,
   ...operations,
   ...packages,
   ...pipelines,

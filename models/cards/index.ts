@@ -44,3 +44,4 @@ export {
 export { findShownCard, sealedCode, type ShownCard, surroundingsOf } from "./showing.ts";
 export { type CardAsker, changeCard, transferTime, unbindMachine } from "./verbs.ts";
 export { type CardDefaults, validateCard } from "./validation.ts";
+export { taskOfBatch } from "./tasks.ts";

@@ -26,6 +26,7 @@ import { demandApproval } from "./20261121T1420-demand-approval.ts";
 import { indexSessions } from "./20261121T1430-index-sessions.ts";
 import { createCards } from "./20261121T1500-create-cards.ts";
 import { indexCards } from "./20261121T1540-index-cards.ts";
+import { createFeeds } from "./20261121T1700-create-feeds.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, oldest first: a list and not a folder, so that compiled and uncompiled programs agree. */
@@ -58,4 +59,5 @@ export const MIGRATIONS: readonly Migration[] = [
   indexSessions,
   createCards,
   indexCards,
+  createFeeds,
 ];

@@ -57,7 +57,10 @@ async function listenersOf(
     lock: transaction.LOCK.SHARE,
     transaction,
   });
-  const listening = awake.filter(({ events }) => events.includes(type));
+  const own = "account" in data ? data.account : undefined;
+  const listening = awake.filter(
+    ({ events, ownerId }) => events.includes(type) && (own ?? ownerId) === ownerId,
+  );
   const keyIds = listening.map(({ keyId }) => keyId).filter((id) => id !== null);
   if (keyIds.length === 0) return listening;
   // Keys for some packages hear of these and of nothing else.

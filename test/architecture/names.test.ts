@@ -2,7 +2,16 @@ import { describe, expect, test } from "vitest";
 import { FOLDERS, sourceFiles, visit } from "../support/sources.ts";
 
 /** The words of the product. A domain has its word in every folder, and no folder has another. */
-const DOMAINS = ["accounts", "billing", "cards", "operations", "packages", "pipelines", "webhooks"];
+const DOMAINS = [
+  "accounts",
+  "billing",
+  "cards",
+  "feeds",
+  "operations",
+  "packages",
+  "pipelines",
+  "webhooks",
+];
 
 /** What a folder has beside its domains: parts that belong to none of them. */
 const KERNEL: Readonly<Record<string, readonly string[]>> = {

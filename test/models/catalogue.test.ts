@@ -40,6 +40,10 @@ const STAYING = [
   "card_uses",
   "card_wheels",
   "cards",
+  // What somebody was told is soon forgotten anyhow.
+  "feed_frames",
+  "feed_tasks",
+  "feeds",
   // People, and what they own, stay with their platform: packages move, money does not.
   "holds",
   "idempotency_keys",

@@ -22,7 +22,8 @@ const NO_PARENT = { on: () => undefined, off: () => undefined };
 
 const activitiesOf = (database: Database) => {
   const cardCodes = openCardCodes(cardKeys("a secret key for tests, long enough", []));
-  return { ...createCardActivities({ database, cardCodes }), ...createCardLooks({ database }) };
+  const tools = { database, cardCodes, reportProgress: () => undefined };
+  return { ...createCardActivities(tools), ...createCardLooks({ database }) };
 };
 const relay = (database: Database, temporal: Client) =>
   startRelay({
