@@ -31,6 +31,11 @@ export function tagOf(text: string): string {
   return `"${createHash("sha256").update(text).digest("hex")}"`;
 }
 
+/** True when a change may be made of what answers this entity tag, in quotes: If-Match is not there, or names it. */
+export function mayChange(ifMatch: string | undefined, tag: string): boolean {
+  return ifMatch === undefined || names(ifMatch, tag.slice(1, -1), "strong");
+}
+
 /** True when a client that asks by GET or HEAD says that it has what this entity tag, without quotes, stands for. */
 export function hasCopy(headers: IncomingHttpHeaders, etag: string): boolean {
   const ifNoneMatch = headers["if-none-match"];

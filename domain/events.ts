@@ -52,6 +52,10 @@ export interface Events {
   "card.unbound": CardFacts;
   /** Of both cards. */
   "card.transferred": CardFacts;
+  /** Something else that is said of it. */
+  "card.changed": CardFacts;
+  "card.deleted": CardFacts;
+  "card.restored": CardFacts;
   /** Too many codes of cards that do not exist were shown by an address or a machine. */
   "card.guesser-blocked": { guesser: string; seconds: number };
   /** There is more in an account's feed than there was. */

@@ -20,6 +20,9 @@ export const OUTWARD_EVENTS = {
   "card.banned": "cards:oversee",
   "card.unbound": "cards:oversee",
   "card.transferred": "cards:oversee",
+  "card.changed": "cards:oversee",
+  "card.deleted": "cards:oversee",
+  "card.restored": "cards:oversee",
   // Of these, everybody hears of their own alone.
   "task.status_changed": "webhooks:read",
   "task.completed": "webhooks:read",

@@ -126,7 +126,8 @@ function mysql(url: URL): Sequelize {
     timezone: UTC,
     define: DEFINE,
     pool: { max: 16, min: 0, idle: 30_000, acquire: 20_000 },
-    dialectOptions,
+    // Statements come with their values in them: the driver would look through all their letters for places to fill.
+    dialectOptions: { ...dialectOptions, queryFormat: (statement: string) => statement },
     hooks: {
       afterConnect: async (connection: unknown) => {
         const session = (connection as MysqlConnection).promise();
@@ -187,6 +188,10 @@ function shareWriter(sequelize: Sequelize): void {
   };
 }
 
+/** A page that many transactions change goes into the file once for all of them: the journal is let grow to 16 MiB. */
+const SQLITE_SETTINGS =
+  "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000;";
+
 /** The driver with the constants that its export lacks and cannot be given, and with our settings on each connection. */
 function sqliteDriver(): object {
   // oxlint-disable-next-line import/no-named-as-default-member -- the named export does not exist at run time
@@ -195,7 +200,7 @@ function sqliteDriver(): object {
       super(file, mode, (error) => {
         if (error) return opened(error);
         this.configure("busyTimeout", BUSY_TIMEOUT_MS);
-        return this.exec("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;", opened);
+        return this.exec(SQLITE_SETTINGS, opened);
       });
     }
   }

@@ -7,6 +7,7 @@ import {
   randomBytes,
 } from "node:crypto";
 import { canonicalCode } from "../domain/cards/codes.ts";
+import { createHelpings } from "../domain/helpings.ts";
 import { deriveKey } from "./crypto.ts";
 
 /** A secret out of which the keys for cards are made. Its id stands beside whatever they have sealed or signed. */
@@ -46,6 +47,7 @@ export function openCardCodes(keys: readonly CardKey[]): CardCodes {
     keys.map(({ id, secret }) => [id, createSecretKey(deriveKey(secret, "card-codes"))]),
   );
   const current = keys[0]!.id;
+  const nonces = createHelpings(randomBytes);
 
   return {
     hash: (code) => hashOf(hashing[0]!, canonicalCode(code)),
@@ -54,7 +56,7 @@ export function openCardCodes(keys: readonly CardKey[]): CardCodes {
       return hashing.map((key) => hashOf(key, canonical));
     },
     seal(code, cardId) {
-      const nonce = randomBytes(NONCE_BYTES);
+      const nonce = nonces(NONCE_BYTES);
       const cipher = createCipheriv("aes-256-gcm", sealing.get(current)!, nonce);
       cipher.setAAD(Buffer.from(PLACE + cardId));
       const bytes = Buffer.concat([cipher.update(code, "utf8"), cipher.final()]);

@@ -6,10 +6,10 @@ import {
   hkdfSync,
   randomBytes,
   randomInt,
-  randomFillSync,
   timingSafeEqual,
 } from "node:crypto";
 import { v5, v7 } from "uuid";
+import { createHelpings } from "../domain/helpings.ts";
 
 /** A new UUID version 7: later ones sort after earlier ones. */
 export function newId(): string {
@@ -23,21 +23,12 @@ export function namedId(...words: string[]): string {
   return v5(JSON.stringify(words), NAMED);
 }
 
-/** How many ids a helping of random bytes is enough for. */
-const HELPING = 256;
 const ID_BYTES = 16;
 
 /** Makes ids for what is not kept, many in a second: asking for randomness each time would cost more than the rest. */
 export function createIds(): () => string {
-  const random = new Uint8Array(HELPING * ID_BYTES);
-  let at = random.length;
-  return () => {
-    if (at === random.length) {
-      randomFillSync(random);
-      at = 0;
-    }
-    return v7({ random: random.subarray(at, (at += ID_BYTES)) });
-  };
+  const helping = createHelpings(randomBytes);
+  return () => v7({ random: helping(ID_BYTES) });
 }
 
 /** The sha256 in lower-case hex. */

@@ -23,6 +23,10 @@ export const CARD_VARIABLES = {
     rule: z.coerce.number().int().min(0).max(10_000_000).default(100_000),
     doc: "Up to so many active cards, each has a workflow of its own that ends it; beyond, those of a shard share one",
   },
+  CARD_RESTORE: {
+    rule: life.default(2_592_000),
+    doc: "How long a deleted card can be restored; after that it is removed for good",
+  },
   CARD_LICENCE_TERM: {
     rule: life.default(259_200),
     doc: "How long a licence is good that is checked without a network, at most until the card's end",

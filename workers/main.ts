@@ -10,7 +10,7 @@ import { type CardLooks, createCardLooks } from "../activities/cards/index.ts";
 import type { AccountTools } from "../activities/accounts/tools.ts";
 import type { PackageTools } from "../activities/packages/tools.ts";
 import type { WebhookTools } from "../activities/webhooks/tools.ts";
-import { openDatabase, type Database } from "../models/database.ts";
+import { type Announce, openDatabase, type Database } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
 import { readArchive } from "../platform/archive.ts";
 import { readEntries } from "../platform/archive-entries.ts";
@@ -53,11 +53,8 @@ await runProcess("worker", async (onStop) => {
   const resources = await openResources(env, "worker");
   const { log } = resources;
   onStop(() => resources.close());
-  const database = await openDatabase({
-    ...databasePlace(env),
-    define: MODELS,
-    announce: (event) => resources.bus.announce(event),
-  });
+  const announce: Announce = (event) => resources.bus.announce(event);
+  const database = await openDatabase({ ...databasePlace(env), define: MODELS, announce });
   onStop(() => database.close());
   const reportProgress = progressOf(database, log, onStop);
 
@@ -85,6 +82,7 @@ await runProcess("worker", async (onStop) => {
     reportProgress,
     ...accountTools(resources, database, messages.send),
     cardCodes: resources.cardCodes,
+    cardRestoreSeconds: env.CARD_RESTORE,
     ...packageTools(env, resources, database, shell),
     ...webhookTools(resources, database),
   });

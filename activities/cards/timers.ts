@@ -6,6 +6,7 @@ import {
   type Mended,
   mendTimers,
   MOST_AT_ONCE,
+  removeDeletedCards,
   restWheel,
 } from "../../models/cards/index.ts";
 import type { CardTools } from "./tools.ts";
@@ -31,7 +32,10 @@ export function createCardLooks({ database }: Pick<CardTools, "database">) {
 export type CardLooks = ReturnType<typeof createCardLooks>;
 
 /** How cards come to their end. */
-export function createTimerActivities({ database }: CardTools) {
+export function createTimerActivities({
+  database,
+  cardRestoreSeconds,
+}: Pick<CardTools, "database" | "cardRestoreSeconds">) {
   return {
     /** Twice: what has ended is not due any more. */
     async endCardsWith({ cardId }: { cardId: string }): Promise<NextDue> {
@@ -51,6 +55,17 @@ export function createTimerActivities({ database }: CardTools) {
     /** Twice: timers that are there stay, and whoever hears of them once more only looks. */
     async mendCardTimers(): Promise<Mended> {
       return mendTimers(database, GRACE_SECONDS);
+    },
+
+    /** Twice: what is gone is not there any more. */
+    async removeDeletedCards(): Promise<number> {
+      const deletedBefore = new Date(Date.now() - cardRestoreSeconds * 1000);
+      let removed = 0;
+      for (let last = MOST_AT_ONCE; last === MOST_AT_ONCE; removed += last) {
+        last = await removeDeletedCards(database, deletedBefore);
+        heartbeat(removed);
+      }
+      return removed;
     },
   };
 }

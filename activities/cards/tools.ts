@@ -7,4 +7,6 @@ export interface CardTools {
   database: Database;
   cardCodes: CardCodes;
   reportProgress: ReportProgress;
+  /** How long deleted cards are kept. */
+  cardRestoreSeconds: number;
 }

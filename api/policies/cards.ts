@@ -68,12 +68,38 @@ export async function findTerms(
   return { policyId: policy?.id ?? null, productId };
 }
 
-/** The card with this id. One of a product that the actor does not sell looks the same as one that never was. */
-export async function findCard(actor: Actor, id: string): Promise<Card> {
-  const row = await Card.findOne({ where: { id, deletedAt: null } });
-  const reach = await reachOf(actor);
-  if (!row || (reach && !(row.productId !== null && reach.includes(row.productId)))) {
+/**
+ * The card with this id. One of a product that the actor does not sell looks the same as one that never was; so does one
+ * that was deleted, unless `deleted` cards are asked for too.
+ */
+export async function findCard(
+  actor: Actor,
+  id: string,
+  { deleted = false }: { deleted?: boolean } = {},
+): Promise<Card> {
+  const row = await Card.findOne({ where: { id, ...(!deleted && { deletedAt: null }) } });
+  if (!row || !(await reaches(actor, row.productId))) {
     throw refusal("cards/not-found", "There is no such card.");
   }
   return row;
+}
+
+/** What a card is to be for and by which policy, of which some is said anew. */
+export async function findNewTerms(
+  actor: Actor,
+  card: Card,
+  asked: { policy?: string | null | undefined; product?: string | null | undefined },
+): Promise<{ policyId?: string | null; productId?: string | null }> {
+  if (asked.policy === undefined && asked.product === undefined) return {};
+  const policyNow = asked.policy === undefined ? card.policyId : asked.policy;
+  const policy = policyNow === null ? null : await findPolicy(actor, policyNow);
+  const product = asked.product == null ? null : await findProduct(actor, asked.product);
+  const productId = asked.product === undefined ? card.productId : (product?.id ?? null);
+  if (!(await reaches(actor, productId))) {
+    throw refusal("cards/product-needed", "Name a product that you sell.");
+  }
+  if (policy?.productId && policy.productId !== productId) {
+    throw refusal("cards/policy-of-other-product", "This policy is for cards of another product.");
+  }
+  return { policyId: policy?.id ?? null, productId };
 }

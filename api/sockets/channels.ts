@@ -122,7 +122,7 @@ function give(follower: Follower, frame: Frame): void {
 }
 
 /** Whether a follower is told of a frame: notices are for people, who may hear of all. */
-export function mayHear({ kinds }: Pick<Follower, "kinds">, { kind }: Frame): boolean {
+function mayHear({ kinds }: Pick<Follower, "kinds">, { kind }: Frame): boolean {
   return kinds === undefined || (kind !== null && kinds.has(kind));
 }
 

@@ -19,7 +19,7 @@ function acknowledged(event: string, words: string, { task_id: task }: Record<st
 }
 
 /** The answer to a message; undefined when there is none. Whatever it is, it is answered and no more. */
-export function answerTo(text: string, seq: number): Frame | undefined {
+function answerTo(text: string, seq: number): Frame | undefined {
   let said: unknown;
   try {
     said = JSON.parse(text);

@@ -19,6 +19,7 @@ export {
   CardWheel,
   defineCards,
 } from "./tables.ts";
+export { deleteCard, editCard, removeDeletedCards, restoreCard } from "./edits.ts";
 export {
   endCardsWith,
   endDueCards,
@@ -42,6 +43,7 @@ export {
   setSeller,
 } from "./terms.ts";
 export { findShownCard, sealedCode, type ShownCard, surroundingsOf } from "./showing.ts";
-export { type CardAsker, changeCard, transferTime, unbindMachine } from "./verbs.ts";
+export { type CardAsker } from "./holding.ts";
+export { changeCard, transferTime, unbindMachine } from "./verbs.ts";
 export { type CardDefaults, validateCard } from "./validation.ts";
 export { taskOfBatch } from "./tasks.ts";

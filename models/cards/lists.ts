@@ -18,6 +18,8 @@ export type CardFilters = { sort: "newest" | "oldest" } & Asked<{
   batchId: string;
   /** Those of these products and no others. */
   productIds: string[];
+  /** Those that were deleted and can be restored, in place of the others. */
+  deleted: boolean;
   /** What was found by a text: any of these. */
   found: CardPlace[];
   from: Date;
@@ -33,19 +35,18 @@ export type CardPlace = Partial<
 >;
 
 /**
- * A page of the cards that match and are not deleted, in the order of their making. Each way to them is asked for a page
- * of its own, which its index holds in order, and the first of all of these are the page.
+ * A page of the cards that match, in the order of their making; all that were deleted in the order of that. Each way to
+ * them is asked for a page of its own, which its index holds in order, and the first of all of these are the page.
  */
 export async function pageOfCards(filters: CardFilters, place: Place): Promise<Page<Card>> {
-  const { sort, from, to, found, productIds, ...rest } = filters;
-  const order: Order = [["id", sort === "oldest" ? "ASC" : "DESC"]];
-  const where: WhereOptions = {
-    deletedAt: null,
-    ...given({ state: rest.state, prefix: rest.prefix, batchId: rest.batchId }),
-    ...(productIds && { productId: productIds }),
-    ...madeBetween(from, to),
-  };
-  const question = { ...rest, from, to, found, productIds };
+  const { sort, ...question } = filters;
+  const direction = sort === "oldest" ? "ASC" : "DESC";
+  const order: Order = [
+    ...(isAllDeleted(filters) ? ([["deletedAt", direction]] as const) : []),
+    ["id", direction],
+  ];
+  const { found: _, ...equal } = filters;
+  const where = conditionOf(equal);
   const ways = waysTo(filters).map((way) => ({
     where: { [Op.and]: [where, way.where] },
     index: way.index,
@@ -57,16 +58,19 @@ export async function pageOfCards(filters: CardFilters, place: Place): Promise<P
 
 /** How many cards match. */
 export async function countMatching(filters: CardFilters): Promise<number> {
-  const { state, prefix, batchId, productIds, found, from, to } = filters;
-  return Card.count({
-    where: {
-      deletedAt: null,
-      ...given({ state, prefix, batchId }),
-      ...(productIds && { productId: productIds }),
-      ...madeBetween(from, to),
-      ...(found && { [Op.or]: found }),
-    },
-  });
+  return Card.count({ where: conditionOf(filters) });
+}
+
+/** What cards meet that match. */
+function conditionOf(filters: Omit<CardFilters, "sort">): WhereOptions {
+  const { state, prefix, batchId, productIds, deleted, found, from, to } = filters;
+  return {
+    deletedAt: deleted ? { [Op.ne]: null } : null,
+    ...given({ state, prefix, batchId }),
+    ...(productIds && { productId: productIds }),
+    ...madeBetween(from, to),
+    ...(found && { [Op.or]: found }),
+  };
 }
 
 /** Writes down that codes leave the platform, before the first of them does. */
@@ -88,9 +92,16 @@ interface Way {
   index: string | undefined;
 }
 
+/** Whether nothing leads to the cards that match but that they were deleted. */
+function isAllDeleted({ deleted, prefix, batchId, productIds, found }: CardFilters): boolean {
+  return deleted === true && [prefix, batchId, productIds, found].every((one) => one === undefined);
+}
+
 /** The ways that together lead to all cards that match, the fewest that do. */
-function waysTo({ state, prefix, batchId, productIds, found }: CardFilters): Way[] {
+function waysTo(filters: CardFilters): Way[] {
+  const { state, prefix, batchId, productIds, found } = filters;
   if (found) return found.flatMap(wayTo);
+  if (isAllDeleted(filters)) return [{ where: {}, index: "cards_deleted_at_id" }];
   const states: readonly CardState[] = state ? [state] : CARD_STATES;
   const each = (places: CardPlace[], index: string) =>
     places.flatMap((one) => states.map((of) => ({ where: { ...one, state: of }, index })));

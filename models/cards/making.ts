@@ -113,11 +113,13 @@ async function insertCards(
   const generator = Card.sequelize!.getQueryInterface().queryGenerator as Escaper;
   const escape = (name: string, value: unknown) =>
     generator.escape(value, attributes[name as keyof Draft], { context: "INSERT" });
+  const quote = (name: keyof Draft, value: string) =>
+    NEEDS_NO_ESCAPE.test(value) ? `'${value}'` : escape(name, value);
   const constants = names.map((name) => escape(name, same.getDataValue(name))).join(",");
   const columns = [...OWN, ...names].map((name) => attributes[name as keyof Draft].field).join(",");
   const rows = drafts.map(({ id, codeHash, codeTail, codeSealed }) => {
-    const own = [escape("id", id), escape("codeHash", codeHash), escape("codeTail", codeTail)];
-    return `(${own.join(",")},${escape("codeSealed", codeSealed)},${shardOf(id)},${constants})`;
+    const code = `${quote("codeHash", codeHash)},${quote("codeTail", codeTail)}`;
+    return `(${quote("id", id)},${code},${quote("codeSealed", codeSealed)},${shardOf(id)},${constants})`;
   });
   await Card.sequelize!.query(`INSERT INTO cards (${columns}) VALUES ${rows.join(",")}`, {
     type: QueryTypes.RAW,
@@ -125,6 +127,7 @@ async function insertCards(
   });
 }
 
+const NEEDS_NO_ESCAPE = /^[\w.-]*$/;
 const OWN: ReadonlySet<string> = new Set(["id", "codeHash", "codeTail", "codeSealed", "shard"]);
 
 interface Escaper {

@@ -27,7 +27,7 @@ export function clockOf(expireAt: Date | null, noticeSeconds: number | null, now
 }
 
 /** A card for which something is due. */
-interface Due {
+export interface Due {
   id: string;
   shard: number;
   timer: CardTimer;

@@ -1,23 +1,11 @@
-import type { Transaction } from "sequelize";
-import type { CardTimer } from "../../domain/cards.ts";
 import { changeBy, type CardOrder, takenFrom } from "../../domain/cards/verbs.ts";
 import { refusal } from "../../domain/errors.ts";
 import { type Database, inTransaction } from "../database.ts";
-import { type Audit, recordAudit } from "../operations.ts";
 import { countChange, writeChange } from "./changes.ts";
 import { tellCards } from "./events.ts";
-import { Card, CardMachine, CardPolicy } from "./tables.ts";
+import { auditCard, type CardAsker, holdCard, standing, termsOf } from "./holding.ts";
+import { type Card, CardMachine } from "./tables.ts";
 import { chooseTimer } from "./timers.ts";
-
-/** Who orders something of a card, and why. */
-export interface CardAsker {
-  actor: Audit["actor"];
-  address: string;
-  requestId: string;
-  reason: string | undefined;
-  /** Up to so many active cards have a workflow of their own. */
-  mostRuns: number;
-}
 
 /** The verbs as what has happened. */
 const PAST = {
@@ -43,7 +31,7 @@ export async function changeCard(
     await tellCards(`card.${PAST[order.verb]}`, [card], transaction);
     if (card.state === "expired") await tellCards("card.expired", [card], transaction);
     await countChange(card, before.state, transaction);
-    await audit(PAST[order.verb], card, before, asker, transaction);
+    await auditCard(PAST[order.verb], card, before, asker, transaction);
     return card;
   });
 }
@@ -75,8 +63,8 @@ export async function transferTime(
     if (from.state === "expired") await tellCards("card.expired", [from], transaction);
     await countChange(from, beforeFrom.state, transaction);
     await countChange(to, beforeTo.state, transaction);
-    await audit("transferred", from, { ...beforeFrom, to: toId }, asker, transaction);
-    await audit("extended", to, { ...beforeTo, from: fromId }, asker, transaction);
+    await auditCard("transferred", from, { ...beforeFrom, to: toId }, asker, transaction);
+    await auditCard("extended", to, { ...beforeTo, from: fromId }, asker, transaction);
     return from;
   });
 }
@@ -103,37 +91,7 @@ export async function unbindMachine(
     const first = isFirst ? { machineCode: null, machineParts: null } : {};
     await card.update({ ...first, machines: card.machines - freed }, { transaction });
     await tellCards("card.unbound", [card], transaction);
-    await audit("unbound", card, before, asker, transaction);
+    await auditCard("unbound", card, before, asker, transaction);
     return card;
   });
-}
-
-async function holdCard(id: string, transaction: Transaction): Promise<Card> {
-  const where = { id, deletedAt: null };
-  const card = await Card.findOne({ where, lock: transaction.LOCK.UPDATE, transaction });
-  if (!card) throw refusal("cards/not-found", "There is no such card.");
-  return card;
-}
-
-async function termsOf({ policyId }: Card, timer: CardTimer, transaction: Transaction) {
-  const policy = policyId === null ? null : await CardPolicy.findByPk(policyId, { transaction });
-  const terms = { noticeSeconds: policy?.noticeSeconds ?? null, timer, now: new Date() };
-  return { terms, clock: policy?.suspendedClock ?? ("runs" as const) };
-}
-
-function standing({ state, expireAt, remainingMs }: Card) {
-  return { state, expire_at: expireAt?.toISOString() ?? null, remaining_ms: remainingMs };
-}
-
-function audit(
-  what: string,
-  card: Card,
-  before: object,
-  { actor, address, requestId, reason }: CardAsker,
-  transaction: Transaction,
-): Promise<void> {
-  const about = { subjectKind: "card", subjectId: card.id, before };
-  const after = { ...standing(card), ...(reason !== undefined && { reason }) };
-  const origin = { actor, address, requestId };
-  return recordAudit({ ...origin, ...about, action: `cards.${what}`, after }, transaction);
 }

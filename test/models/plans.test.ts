@@ -103,6 +103,7 @@ const LISTS: Record<string, { path: string; given: Record<string, string[] | und
       batch_id: [CARD_BATCH],
       product: ["studio"],
       text: ["VIP-AAAA000001", "0001", "autumn"],
+      deleted: ["true"],
     },
   },
   listCardBatches: {

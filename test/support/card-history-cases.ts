@@ -68,12 +68,12 @@ export function cardCases(): HistoryCase[] {
         return handle;
       },
     },
-    {
+    ...["done", "removed"].map((name) => ({
       workflow: "cardReconciliation",
-      name: "done",
+      name,
       activities: () => fakeCards().activities,
-      live: async (client, workflowId) =>
+      live: async (client: Client, workflowId: string) =>
         ended(await client.workflow.start(cardReconciliation, { taskQueue, workflowId })),
-    },
+    })),
   ];
 }

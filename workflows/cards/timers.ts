@@ -3,6 +3,7 @@ import {
   condition,
   continueAsNew,
   defineUpdate,
+  patched,
   proxyActivities,
   proxyLocalActivities,
   setCurrentDetails,
@@ -38,6 +39,14 @@ const { mendCardTimers } = proxyActivities<CardActivities>({
   startToCloseTimeout: "30 minutes",
   retry: { maximumInterval: "30 seconds" },
   summary: "end what is overdue, and give timers to cards that have none",
+});
+
+const { removeDeletedCards } = proxyActivities<CardActivities>({
+  taskQueue: QUEUES.io,
+  startToCloseTimeout: "30 minutes",
+  heartbeatTimeout: "1 minute",
+  retry: { maximumInterval: "30 seconds" },
+  summary: "remove cards for good that were deleted long ago",
 });
 
 const LONG_HISTORY_EVENTS = 2_000;
@@ -102,11 +111,16 @@ export async function cardWheel(order: { shard: number; ended?: number }): Promi
   }
 }
 
-/** Every hour: what timers were late for, or were lost. */
+/** Every hour: what timers were late for, or were lost; and cards that were deleted long ago. */
 export async function cardReconciliation(): Promise<{ ended: number; begun: number }> {
   enterStage("comparing");
   const mended = await mendCardTimers();
-  setCurrentDetails(`- overdue and ended: ${mended.ended}\n- without a timer: ${mended.begun}`);
+  const done = `- overdue and ended: ${mended.ended}\n- without a timer: ${mended.begun}`;
+  setCurrentDetails(done);
+  if (patched("2026-11-21 deleted cards")) {
+    enterStage("removing");
+    setCurrentDetails(`${done}\n- deleted and removed: ${await removeDeletedCards()}`);
+  }
   enterStage("done");
   return mended;
 }

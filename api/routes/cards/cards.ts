@@ -1,16 +1,22 @@
-import { workflowId } from "../../../domain/ids.ts";
 import type { CardOrder } from "../../../domain/cards/verbs.ts";
+import { workflowId } from "../../../domain/ids.ts";
 import {
   type Card,
   type CardAsker,
   changeCard,
+  deleteCard as remove,
+  editCard as edit,
+  restoreCard as restore,
   surroundingsOf,
   transferTime,
   unbindMachine,
 } from "../../../models/cards/index.ts";
-import { findCard } from "../../policies/cards.ts";
+import { refusal } from "../../../domain/errors.ts";
+import { findCard, findNewTerms } from "../../policies/cards.ts";
+import { mayChange, tagOf } from "../../preconditions.ts";
 import { type Call, route } from "../../route.ts";
 import {
+  CardEdit,
   CardId,
   CardOut,
   CardVerbOrder,
@@ -30,8 +36,74 @@ export const readCard = route({
   access: "cards:read",
   params: CardId,
   returns: [200, CardOut],
-  handle: async ({ actor, params, services }) =>
-    showCard(services, await findCard(actor, params.id)),
+  async handle({ actor, params, services, header }) {
+    const card = await findCard(actor, params.id, { deleted: true });
+    const shown = await showCard(services, card);
+    header("ETag", tagOf(JSON.stringify(shown)));
+    return shown;
+  },
+});
+
+export const editCard = route({
+  method: "patch",
+  path: PATH,
+  summary: "Write a note, count uses anew, or sell an unused card by other terms; heeds If-Match",
+  access: "cards:change",
+  params: CardId,
+  body: CardEdit,
+  returns: [200, CardOut],
+  async handle(call) {
+    const { actor, body, header, params, requestHeader, services } = call;
+    const card = await findCard(actor, params.id);
+    const ifMatch = requestHeader("If-Match");
+    if (!mayChange(ifMatch, tagOf(JSON.stringify(await showCard(services, card))))) {
+      throw refusal(
+        "request/precondition-failed",
+        "This card is not what If-Match means: read it again, and change what is there now.",
+      );
+    }
+    const { note, uses_left: usesLeft, ...terms } = body;
+    const change = {
+      ...(await findNewTerms(actor, card, terms)),
+      ...(note !== undefined && { note }),
+      ...(usesLeft !== undefined && { usesLeft }),
+    };
+    const seen = ifMatch === undefined ? undefined : card;
+    const edited = await edit(services.database, card.id, change, askerOf(call), seen);
+    const shown = await told(services, edited);
+    header("ETag", tagOf(JSON.stringify(shown)));
+    return shown;
+  },
+});
+
+export const deleteCard = route({
+  method: "delete",
+  path: PATH,
+  summary: "Delete a card; it can be restored for some time (CARD_RESTORE)",
+  access: "cards:change",
+  params: CardId,
+  returns: [200, CardOut],
+  async handle(call) {
+    const { actor, params, services } = call;
+    const { id } = await findCard(actor, params.id);
+    return told(services, await remove(services.database, id, askerOf({ ...call, body: {} })));
+  },
+});
+
+export const restoreCard = route({
+  method: "post",
+  path: `${PATH}/restore`,
+  summary: "Restore a card that was deleted; its time went by meanwhile",
+  access: "cards:change",
+  params: CardId,
+  body: CardVerbOrder,
+  returns: [200, CardOut],
+  async handle(call) {
+    const { actor, params, services } = call;
+    const { id } = await findCard(actor, params.id, { deleted: true });
+    const { CARD_RESTORE } = services.env;
+    return told(services, await restore(services.database, id, CARD_RESTORE, askerOf(call)));
+  },
 });
 
 export const extendCard = route({

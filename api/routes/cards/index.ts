@@ -3,9 +3,12 @@ export * from "./lists.ts";
 export * from "./terms.ts";
 export {
   banCard,
+  deleteCard,
+  editCard,
   extendCard,
   readCard,
   reinstateCard,
+  restoreCard,
   suspendCard,
   transferCard,
   unbindCard,

@@ -65,7 +65,7 @@ export const exportCards = route({
   },
 });
 
-type Asked = Pick<CardFilters, "sort" | "from" | "to" | "prefix"> &
+type Asked = Pick<CardFilters, "sort" | "from" | "to" | "prefix" | "deleted"> &
   Partial<Record<"batch_id" | "product" | "text", string | undefined>> & {
     status?: CardFilters["state"];
   };

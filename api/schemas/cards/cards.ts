@@ -11,6 +11,29 @@ const Seconds = z.int().min(1).max(LIMITS.cardTermSeconds);
 
 export const CardId = z.strictObject({ id: z.uuid() });
 
+export const CardEdit = z.strictObject({
+  note: z.string().max(LIMITS.cardNoteCharacters).nullable().optional(),
+  uses_left: z
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .nullable()
+    .optional()
+    .describe("How often it is good from now on; null: as often as one likes"),
+  policy: z
+    .string()
+    .max(100)
+    .nullable()
+    .optional()
+    .describe("The name or the id of a policy, for a card that nobody has used"),
+  product: z
+    .string()
+    .max(50)
+    .nullable()
+    .optional()
+    .describe("The slug of a product, for a card that nobody has used"),
+  reason,
+});
 export const CardVerbOrder = z.strictObject({ reason }).prefault({});
 export const Extension = z.strictObject({ seconds: Seconds, reason });
 export const Unbinding = z
@@ -52,6 +75,7 @@ export const CardOut = z.strictObject({
     .nullable(),
   created_at: Moment,
   updated_at: Moment,
+  deleted_at: Moment.nullable().describe("Since when it is there for nobody but to be restored"),
 });
 
 /** A card with what its batch says. `timerAddress` leads to what looks after it. */
@@ -85,5 +109,6 @@ export function presentCard(
         : null,
     created_at: card.createdAt.toISOString(),
     updated_at: card.updatedAt.toISOString(),
+    deleted_at: card.deletedAt?.toISOString() ?? null,
   };
 }

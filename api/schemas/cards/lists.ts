@@ -20,19 +20,33 @@ const FILTERS = {
   product: z.string().max(50).optional(),
   /** A whole code, or all of its last four characters, its prefix, batch, machine or note. */
   text: z.string().trim().min(1).max(LIMITS.cardNoteCharacters).optional(),
+  /** `true` for the cards that were deleted and can be restored, in place of the others. */
+  deleted: z.stringbool().optional(),
   /** The first moment of their making, and the one that is too late. */
   from: asDate.optional(),
   to: asDate.optional(),
 };
 
+type Together = {
+  [K in "deleted" | "status" | "prefix" | "batch_id" | "product" | "text"]?: unknown;
+};
+/** No index holds the deleted ones of a state, which are few among many. */
+const together = ({ deleted, status, ...leading }: Together) =>
+  !deleted ||
+  status === undefined ||
+  [leading.prefix, leading.batch_id, leading.product, leading.text].some(Boolean);
+const TOGETHER = {
+  message: "goes with deleted beside a prefix, a batch_id, a product or a text",
+  path: ["status"],
+};
+
 export const CardsQuery = PageQuery.extend({
   ...FILTERS,
   sort: z.enum(["newest", "oldest"]).default("newest"),
-});
-export const CardExportQuery = z.strictObject({
-  ...FILTERS,
-  format: z.enum(["txt", "csv", "xlsx"]).default("txt"),
-});
+}).refine(together, TOGETHER);
+export const CardExportQuery = z
+  .strictObject({ ...FILTERS, format: z.enum(["txt", "csv", "xlsx"]).default("txt") })
+  .refine(together, TOGETHER);
 
 const CardItem = z.strictObject({
   id: z.uuid(),
@@ -50,6 +64,7 @@ const CardItem = z.strictObject({
   uses_left: z.int().nullable(),
   note: z.string().nullable(),
   created_at: Moment,
+  deleted_at: Moment.nullable(),
 });
 
 /** What a text is compared with, whole. */
@@ -111,6 +126,7 @@ function presentItem(card: Card, { products, policies }: Names): z.input<typeof 
     uses_left: card.usesLeft,
     note: card.note,
     created_at: card.createdAt.toISOString(),
+    deleted_at: card.deletedAt?.toISOString() ?? null,
   };
 }
 

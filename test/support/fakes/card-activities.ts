@@ -2,7 +2,11 @@ import { activityInfo } from "@temporalio/activity";
 import type { CardActivities, CardLooks } from "../../../activities/cards/index.ts";
 
 /** What a timer of cards may ask for. */
-type Timing = Pick<CardActivities, "endCardsWith" | "turnWheel" | "mendCardTimers"> & CardLooks;
+type Timing = Pick<
+  CardActivities,
+  "endCardsWith" | "turnWheel" | "mendCardTimers" | "removeDeletedCards"
+> &
+  CardLooks;
 
 /** Cards that are due at these moments; what was done is remembered. Its time is the server's, however fast that goes. */
 export function fakeCards(due: number[] = []): {
@@ -34,6 +38,7 @@ export function fakeCards(due: number[] = []): {
       },
       turnWheel: async () => ({ ended: end(), ...next() }),
       mendCardTimers: async () => ({ ended: 2, begun: 1 }),
+      removeDeletedCards: async () => 3,
     },
   };
 }
