@@ -5,7 +5,6 @@ import { z } from "zod";
 import type { Actor } from "../domain/accounts.ts";
 import { type Issue, refusal, refusalIn } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
-import { onBehalfOf } from "../platform/temporal.ts";
 import { type Outcome, sendExport, sendJson, sendPage, sendText } from "./answers.ts";
 import { type Form, receiveForm } from "./bodies/form.ts";
 import { readFields } from "./bodies/fields.ts";
@@ -39,8 +38,7 @@ export function serveRoutes(services: Services): AsyncStep {
     const headers: Record<string, string> = {};
     const form = createFormReader(ctx, route, services);
     const call = new KnownCall(ctx, checked, { services, headers, receive: form.receive });
-    const caller = { actor: ctx.state.actor?.name ?? "anonymous", requestId: ctx.state.requestId };
-    const handle = (): unknown => onBehalfOf(caller, () => route.handle(call));
+    const handle = (): unknown => route.handle(call);
     const shown = (answer: unknown) => present(ctx, route, answer, headers, services);
     if (!Array.isArray(route.returns))
       return sendOther(ctx, route, await handle(), { headers, env: services.env });

@@ -1,26 +1,49 @@
-import { Client } from "undici";
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Client, type Dispatcher } from "undici";
 
-// Asks one address so many times, over so many connections, with an API key or an access token.
+// Asks one address so many times, over so many connections, with an API key or an access token; or posts to it, in
+// turn, the lines of a file, which are JSON. With a rate it asks so often a second, whatever comes of it, and says how
+// many milliseconds after its time each answer was there: what waits behind a slow answer is slow as well.
 
-const [address = "", connections = "", answers = "", secret = ""] = process.argv.slice(2);
+const [address = "", connections = "", answers = "", secret = "", file = "", rate = ""] =
+  process.argv.slice(2);
 const { origin, pathname, search } = new URL(address);
-const request = {
-  method: "GET",
-  path: pathname + search,
-  headers: secret.startsWith("lh_key_")
-    ? { "x-api-key": secret }
-    : { authorization: `Bearer ${secret}` },
-} as const;
-let left = Number(answers);
+const orders = file ? readFileSync(file, "utf8").trim().split("\n") : [];
+const request = requestWith(secret, orders.length > 0);
+const tookMs: number[] = [];
+let asked = 0;
+
+const began = performance.now();
+await Promise.all(Array.from({ length: Number(connections) }, ask));
+if (rate) console.log(JSON.stringify(tookMs));
 
 async function ask(): Promise<void> {
   const client = new Client(origin);
-  while (left-- > 0) {
-    const { statusCode, body } = await client.request(request);
+  for (let n = asked++; n < Number(answers); n = asked++) {
+    const due = rate ? began + (n * 1000) / Number(rate) : 0;
+    const waitMs = due - performance.now();
+    if (waitMs > 0) await sleep(waitMs);
+    const order = orders[n % orders.length];
+    const asking = order ? { ...request, body: order } : request;
+    const { statusCode, body } = await client.request(asking);
     await body.dump();
     if (statusCode !== 200) throw new Error(`${address} answered ${statusCode}`);
+    if (rate) tookMs.push(performance.now() - due);
   }
   await client.close();
 }
 
-await Promise.all(Array.from({ length: Number(connections) }, ask));
+function requestWith(key: string, isPost: boolean): Dispatcher.RequestOptions {
+  const signedIn = key.startsWith("lh_key_")
+    ? { "x-api-key": key }
+    : { authorization: `Bearer ${key}` };
+  return {
+    method: isPost ? "POST" : "GET",
+    path: pathname + search,
+    headers: {
+      ...(key && signedIn),
+      ...(isPost && { "content-type": "application/json" }),
+    },
+  };
+}

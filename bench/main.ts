@@ -9,6 +9,7 @@ import { rollback } from "./measurements/rollback.ts";
 import { signIn } from "./measurements/sign-in.ts";
 import { start } from "./measurements/start.ts";
 import { upload } from "./measurements/upload.ts";
+import { validate } from "./measurements/validate.ts";
 import { workflow } from "./measurements/workflow.ts";
 import { isReached, type Measurement } from "./measurement.ts";
 import { markdown, readResults, writeReport } from "./report.ts";
@@ -24,6 +25,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   lists,
   signIn,
   ledger,
+  validate,
 ];
 const RULER_BYTES = 64 * 1024 * 1024;
 

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import driver from "@appthreat/sqlite3";
 import Koa from "koa";
+import { answerValidations } from "./peers/validate.ts";
 
 // What the product is compared with: the least that does the same, each in a process of its own.
 
@@ -18,6 +19,7 @@ const PEERS: Record<string, (...args: string[]) => RequestListener> = {
   "download-pipe": sendFile,
   "upload-pipe": takeFile,
   "koa-query": answerQuery,
+  "koa-validate": answerValidations,
 };
 
 const [name = "", ...args] = process.argv.slice(2);

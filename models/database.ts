@@ -224,6 +224,7 @@ function guard(
   ) => Promise<unknown>;
   const begin = sequelize.transaction.bind(sequelize);
   const inside = new AsyncLocalStorage<{ open: boolean }>();
+  let running = 0;
   const inTurn = dialect === "sqlite" ? createQueue() : <T>(job: () => Promise<T>) => job();
 
   const transact: Database["transact"] = async (body) => {
@@ -236,6 +237,7 @@ function guard(
           dialect === "sqlite" ? { type: Transaction.TYPES.IMMEDIATE } : {},
         );
         const here = { open: true };
+        running++;
         try {
           const result = await inside.run(here, () => body(transaction));
           here.open = false;
@@ -247,6 +249,9 @@ function guard(
           // The first error is the one to tell; a rollback fails when the connection is gone, which rolls back too.
           await rollback(transaction);
           throw error;
+        } finally {
+          // While it is in use Node looks at each promise of the process, also at those of requests that only read.
+          if (--running === 0) inside.disable();
         }
       }),
     );

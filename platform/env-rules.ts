@@ -73,3 +73,16 @@ export function namesDatabase(text: string): boolean {
   const { hostname, pathname } = new URL(text);
   return hostname !== "" && pathname.length > 1;
 }
+
+/** The variables by which a machine's own programs are configured, pip among them. */
+export const MACHINE =
+  /^(HOME|PATH|LANG|TMPDIR|PYENV_ROOT|PIP_\w+|SSL_CERT_\w+|(HTTPS?|NO|ALL)_PROXY|XDG_CONFIG_\w+)$/i;
+
+/** The variables whose names are like this, as they were given. */
+export function givenLike(
+  pattern: RegExp,
+  source: Record<string, string | undefined>,
+): Record<string, string> {
+  const given = Object.entries(source).filter(([name, value]) => pattern.test(name) && value);
+  return Object.fromEntries(given) as Record<string, string>;
+}

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { QUEUES } from "../domain/queues.ts";
 import { CARD_VARIABLES } from "./env-cards.ts";
+import { DOWNLOAD_VARIABLES } from "./env-downloads.ts";
 import {
   FEDERATION_VARIABLES,
   federationFaults,
@@ -25,8 +26,9 @@ import {
   paymentSettings,
 } from "./env-payments.ts";
 import {
-  command,
+  givenLike,
   life,
+  MACHINE,
   namesDatabase,
   openedHosts,
   origin,
@@ -76,6 +78,7 @@ const VARIABLES = {
     rule: z.enum(["trace", "debug", "info", "warn", "error"]).default("info"),
     doc: "Least level that is logged",
   },
+  ...DOWNLOAD_VARIABLES,
   TEMPORAL_ADDRESS: {
     rule: z
       .string()
@@ -179,18 +182,6 @@ const VARIABLES = {
     rule: z.string().default("longhaul"),
     doc: "Name of the key in the keystore",
   },
-  SCAN_SIGNATURES: {
-    rule: z.string().optional(),
-    doc: "Folder of ClamAV signatures; packages are scanned when given",
-  },
-  HARDEN_COMMAND: {
-    rule: command.optional(),
-    doc: "JSON array with {input} and {output}; packages are hardened with it when given",
-  },
-  PIPELINE_SECRETS: {
-    rule: z.string().optional(),
-    doc: 'Path of a JSON file {"secrets": {NAME: TEXT}, "files": {NAME: PATH}, "values": {NAME: TEXT}} that pipelines refer to by name',
-  },
   ...PACKAGE_VARIABLES,
   ...CARD_VARIABLES,
   DELIVERY: {
@@ -279,6 +270,8 @@ export type Env = Readonly<Values> & {
   readonly temporalUiUrl: string;
   /** What Temporal's own loader reads: TEMPORAL_* as they were given. */
   readonly temporalVariables: Readonly<Record<string, string>>;
+  /** What this machine's own programs are configured by, pip among them. */
+  readonly machineVariables: Readonly<Record<string, string>>;
   readonly s3: S3Settings | undefined;
   readonly edge: EdgeSettings | undefined;
   readonly federation: FederationSettings;
@@ -341,7 +334,8 @@ export function readEnv(source: Record<string, string | undefined> = process.env
     dataFolder: resolve(values.LONGHAUL_DATA),
     publicUrl,
     publicationCheckUrl: values.PUBLICATION_CHECK_URL ?? publicUrl,
-    temporalVariables: givenWith("TEMPORAL_", source),
+    temporalVariables: givenLike(/^TEMPORAL_/, source),
+    machineVariables: givenLike(MACHINE, source),
     temporalUiUrl: values.TEMPORAL_UI_URL ?? `http://127.0.0.1:${values.TEMPORAL_UI_PORT}`,
     s3: values.S3_ENDPOINT
       ? {
@@ -391,11 +385,6 @@ function edgeSettings(values: Values): EdgeSettings | undefined {
 export function reachable(host: string): string {
   if (host === "0.0.0.0" || host === "::") return "127.0.0.1";
   return host.includes(":") ? `[${host}]` : host;
-}
-
-function givenWith(prefix: string, source: Record<string, string | undefined>) {
-  const given = Object.entries(source).filter(([name, value]) => name.startsWith(prefix) && value);
-  return Object.fromEntries(given) as Record<string, string>;
 }
 
 function readVariable(

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { z } from "zod";
-import { runProgram } from "../supervisor/programs.ts";
+import { runProgram } from "../platform/programs.ts";
 import { prepareEverything } from "../test/support/services/all.ts";
 import { workflowBundle } from "../test/support/services/bundle.ts";
 import { prepareEnvironment } from "../test/support/services/environment.ts";

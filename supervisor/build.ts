@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { copyFile, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { withLock } from "./lock.ts";
+import { withLock } from "../platform/lock.ts";
 import { type OnProgress, whileReporting } from "./progress.ts";
-import { type Inherited, ProgramFailed, runProgram } from "./programs.ts";
+import { type Inherited, ProgramFailed, runProgram } from "../platform/programs.ts";
 
 /** What is built from what. */
 export interface Building {

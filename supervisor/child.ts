@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
 import { recordProcess, signalGroup } from "../platform/process-table.ts";
 import { openPartLog } from "./part-log.ts";
-import type { Inherited } from "./programs.ts";
+import type { Inherited } from "../platform/programs.ts";
 
 /** One process of the platform: what to run, and how to know that it serves. */
 export interface Part {

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { SEARCH_ATTRIBUTES } from "../domain/search-attributes.ts";
 import type { Part } from "./child.ts";
-import type { Inherited } from "./programs.ts";
+import type { Inherited } from "../platform/programs.ts";
 import { tether } from "./tether.ts";
 
 /** How the embedded Temporal server is started. */

@@ -7,7 +7,7 @@ import { buildIfStale } from "./build.ts";
 import type { Part } from "./child.ts";
 import { devServerPart } from "./dev-server.ts";
 import { choosePorts, type WantedPort } from "./ports.ts";
-import type { Inherited } from "./programs.ts";
+import type { Inherited } from "../platform/programs.ts";
 import { whileReporting } from "./progress.ts";
 import { askReadiness } from "./readiness.ts";
 import type { Row, Screen } from "./screen.ts";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
-import { type Inherited, runProgram } from "./programs.ts";
+import { type Inherited, runProgram } from "../platform/programs.ts";
 
 /** The version of the Temporal command line that is fetched, with the server and Web UI inside it. */
 export const TEMPORAL_VERSION = "1.9.1";

@@ -1,9 +1,9 @@
 import { chmod, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { BadConfiguration } from "../platform/env.ts";
-import { withLock } from "./lock.ts";
+import { withLock } from "../platform/lock.ts";
 import { type OnProgress, whileReporting } from "./progress.ts";
-import { findProgram, type Inherited, runProgram } from "./programs.ts";
+import { findProgram, type Inherited, runProgram } from "../platform/programs.ts";
 import { type Route, ROUTES, TEMPORAL_VERSION } from "./temporal-routes.ts";
 
 /** Where to look for a Temporal binary, and how to get one. */

@@ -1,4 +1,4 @@
-import { type Inherited, runProgram } from "./programs.ts";
+import { type Inherited, runProgram } from "../platform/programs.ts";
 
 const KERNEL = ["setpriv", "--pdeathsig", "KILL", "--"] as const;
 

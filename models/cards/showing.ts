@@ -24,7 +24,8 @@ export interface ShownCard extends CardFacts {
   entitlements: string[];
 }
 
-const QUESTION = `SELECT c.id, c.batch_id, c.product_id, c.policy_id, c.prefix, c.code_tail, c.shard, c.timer, c.state,
+/** What is asked to see a card, by the hash of its code. */
+export const SHOWN_CARD = `SELECT c.id, c.batch_id, c.product_id, c.policy_id, c.prefix, c.code_tail, c.shard, c.timer, c.state,
     c.machine_code, c.machine_parts, c.machines, c.used_at, c.expire_at, c.uses_left, c.created_at,
     b.frozen, b.revoked, r.slug, r.entitlements AS product_entitlements,
     p.term_seconds, p.start_basis, p.notice_seconds, p.max_machines, p.machine_parts_required, p.entitlements
@@ -40,7 +41,7 @@ export async function findShownCard(
   hashes: readonly string[],
 ): Promise<ShownCard | undefined> {
   for (const hash of hashes) {
-    const [row] = await database.ask<ShownRow>(QUESTION, [hash]);
+    const [row] = await database.ask<ShownRow>(SHOWN_CARD, [hash]);
     if (row) return shownOf(row);
   }
   return undefined;

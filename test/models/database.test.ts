@@ -7,6 +7,7 @@ import { expect, test, vi } from "vitest";
 import { checkDatabase, databaseWarnings, inTransaction, isTaken } from "../../models/database.ts";
 import { Counter, nextSerial } from "../../models/operations.ts";
 import { describeDatabases, describeMariadb, openPlace } from "../support/database.ts";
+import { promisesAreFollowed } from "../support/promises.ts";
 import { migrate } from "../../models/schema.ts";
 
 describeDatabases(({ open, place }) => {
@@ -81,6 +82,16 @@ describeDatabases(({ open, place }) => {
     );
 
     await expect(nested).rejects.toThrow("hand it on");
+  });
+
+  test("what promises lead to is followed while a transaction runs, and no longer", async () => {
+    const database = await open();
+
+    const during = await inTransaction(database, () => promisesAreFollowed());
+    const failing = inTransaction(database, () => Promise.reject(new Error("no")));
+    await expect(failing).rejects.toThrow("no");
+
+    expect([during, await promisesAreFollowed()]).toEqual([true, false]);
   });
 
   test("a statement that forgot the transaction around it throws instead of waiting for it", async () => {

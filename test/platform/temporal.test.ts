@@ -1,7 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { BadConfiguration, readEnv } from "../../platform/env.ts";
-import { connectionOptions } from "../../platform/temporal.ts";
+import { connectionOptions, onBehalfOf, openTemporalClient } from "../../platform/temporal.ts";
+import { promisesAreFollowed } from "../support/promises.ts";
 
 const PROFILES = fileURLToPath(new URL("../../temporal-config/temporal.toml", import.meta.url));
 
@@ -44,5 +45,19 @@ describe("Temporal", () => {
     };
 
     expect(() => reach(variables)).toThrow(BadConfiguration);
+  });
+
+  test("lets what promises lead to be followed while it is asked, and no longer", async () => {
+    const temporal = openTemporalClient(readEnv({}));
+    const { client } = temporal;
+    const asked = () => client.withDeadline(Date.now() + 1000, promisesAreFollowed);
+
+    const during = await onBehalfOf({ actor: "somebody", requestId: "r" }, asked);
+    const failing = client.withDeadline(Date.now() + 1000, () => Promise.reject(new Error("no")));
+    await expect(failing).rejects.toThrow("no");
+    const afterwards = await promisesAreFollowed();
+    await temporal.close();
+
+    expect([during, afterwards]).toEqual([true, false]);
   });
 });

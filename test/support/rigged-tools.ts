@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { buffer } from "node:stream/consumers";
 import { ZipFile } from "yazl";
 import { makeApk, type SamplePackage } from "../../scripts/demo/sample-package.ts";
-import { findProgram } from "../../supervisor/programs.ts";
+import { findProgram } from "../../platform/programs.ts";
 
 /** The real tools, each of which can be held while it works on a package that asks for it. */
 export interface RiggedTools {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { TestProject } from "vitest/node";
-import { runProgram } from "../../../supervisor/programs.ts";
+import { runProgram } from "../../../platform/programs.ts";
 
 const PROJECT_FOLDER = fileURLToPath(new URL("../../..", import.meta.url));
 

@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
-import { withLock } from "../../../supervisor/lock.ts";
-import { findProgram, runProgram } from "../../../supervisor/programs.ts";
+import { withLock } from "../../../platform/lock.ts";
+import { findProgram, runProgram } from "../../../platform/programs.ts";
 import { cacheFolder } from "./environment.ts";
 
 const INSTALL_MS = 1_200_000;

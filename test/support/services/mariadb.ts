@@ -4,7 +4,7 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { createConnection } from "mysql2/promise";
 import type { TestProject } from "vitest/node";
-import { findProgram, runProgram } from "../../../supervisor/programs.ts";
+import { findProgram, runProgram } from "../../../platform/programs.ts";
 import { type Needed, provideProgram } from "./programs.ts";
 import { runName } from "./runs.ts";
 import { makeTables } from "./tables.ts";

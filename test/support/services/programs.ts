@@ -1,4 +1,4 @@
-import { findProgram } from "../../../supervisor/programs.ts";
+import { findProgram } from "../../../platform/programs.ts";
 import { canInstallDebianPackages, installDebianPackages } from "./debian.ts";
 import { programOfWheel, type Wheel } from "./wheels.ts";
 

@@ -3,8 +3,8 @@ import { createReadStream, existsSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { withLock } from "../../../supervisor/lock.ts";
-import { runProgram } from "../../../supervisor/programs.ts";
+import { withLock } from "../../../platform/lock.ts";
+import { runProgram } from "../../../platform/programs.ts";
 import { canInstallDebianPackages, installDebianPackages } from "./debian.ts";
 import { cacheFolder } from "./environment.ts";
 

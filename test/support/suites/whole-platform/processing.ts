@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { findProgram } from "../../../../supervisor/programs.ts";
+import { findProgram } from "../../../../platform/programs.ts";
 import { SEARCH_ATTRIBUTES } from "../../../../domain/search-attributes.ts";
 import type { Accepted } from "../../package-client.ts";
 import { digestOf } from "../../packages.ts";

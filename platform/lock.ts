@@ -1,5 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { claimFolder } from "../platform/process-table.ts";
+import { claimFolder } from "./process-table.ts";
 
 /**
  * Runs `body` while no other process of this machine holds the lock; waits for it, whoever died with it.

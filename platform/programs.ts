@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { access, constants } from "node:fs/promises";
 import { delimiter, isAbsolute, join } from "node:path";
 import { createInterface } from "node:readline";
-import { signalGroup } from "../platform/process-table.ts";
+import { signalGroup } from "./process-table.ts";
 
 /** The variables of the process that started us, as they are handed on to programs. */
 export type Inherited = Readonly<Record<string, string | undefined>>;

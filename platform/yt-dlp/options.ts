@@ -1,0 +1,114 @@
+/** What to fetch, and how. Nothing else reaches yt-dlp's command line. */
+export interface MediaWish {
+  url: string;
+  /** A height as `1080p`, `audio`, or `best`. */
+  quality: string;
+  /** The container or, for sound alone, the kind of file, as `mp4`. */
+  format: string;
+  /** The source's own name of a format, as `137+140`: then `quality` says nothing. */
+  formatId?: string | undefined;
+  /** What is longer is not begun. */
+  maxBytes: number;
+  /** Path of a file in the format of Netscape's. */
+  cookieFile?: string | undefined;
+}
+
+/** What every line of ours that yt-dlp writes begins with. */
+export const PROGRESS_MARK = "longhaul-progress ";
+
+/** Files of a task's folder. */
+export const FACTS_FILE = "facts.info.json";
+/** What the finished file is called, before its extension. */
+export const MEDIA_NAME = "media";
+
+const COMMON = [
+  "--ignore-config",
+  "--no-plugin-dirs",
+  "--no-cache-dir",
+  "--no-playlist",
+  "--playlist-items=1",
+  "--no-update",
+  "--color=never",
+  "--quiet",
+  "--socket-timeout=20",
+  "--extractor-retries=1",
+  // Nothing in what is fetched decides about a name.
+  `--output=${MEDIA_NAME}.%(ext)s`,
+  "--output=infojson:facts",
+  "--no-write-playlist-metafiles",
+  "--no-mtime",
+];
+
+const progressField = (name: string, field: string) => `"${name}":%(${field})j`;
+const PROGRESS = [
+  progressField("status", "progress.status"),
+  progressField("downloaded", "progress.downloaded_bytes"),
+  progressField("total", "progress.total_bytes"),
+  progressField("estimate", "progress.total_bytes_estimate"),
+  progressField("speed", "progress.speed"),
+  progressField("eta", "progress.eta"),
+  progressField("format", "info.format_id"),
+  progressField("video", "info.vcodec"),
+  progressField("audio", "info.acodec"),
+].join(",");
+const STEP = [
+  progressField("status", "progress.status"),
+  progressField("step", "progress.postprocessor"),
+].join(",");
+
+/** The options under which nothing but what is known of the media is fetched, into `FACTS_FILE`. */
+export function factsArguments(wish: MediaWish, tools: { ffmpeg: boolean; node: string }) {
+  const words = ["--skip-download", "--write-info-json", ...selection(wish, tools.ffmpeg)];
+  return [...COMMON, ...words, ...ways(wish, tools), "--", wish.url];
+}
+
+/**
+ * The options under which the media is fetched, with `FACTS_FILE` written on the way; or, with `known`, by the facts that
+ * were fetched before. What is there of it is not fetched again.
+ */
+export function mediaArguments(
+  wish: MediaWish,
+  tools: { ffmpeg: boolean; node: string },
+  known: boolean,
+) {
+  const source = known ? [`--load-info-json=${FACTS_FILE}`] : ["--", wish.url];
+  return [
+    ...COMMON,
+    "--progress",
+    "--newline",
+    "--progress-delta=0.4",
+    `--output-na-placeholder=null`,
+    `--progress-template=download:${PROGRESS_MARK}{${PROGRESS}}`,
+    `--progress-template=postprocess:${PROGRESS_MARK}{${STEP}}`,
+    "--continue",
+    "--no-overwrites",
+    "--retries=3",
+    "--fragment-retries=5",
+    "--retry-sleep=linear=1::2",
+    "--abort-on-unavailable-fragments",
+    "--concurrent-fragments=3",
+    `--max-filesize=${wish.maxBytes}`,
+    ...(known ? [] : ["--write-info-json"]),
+    ...selection(wish, tools.ffmpeg),
+    ...ways(wish, tools),
+    ...source,
+  ];
+}
+
+function ways({ cookieFile }: MediaWish, { node }: { node: string }): string[] {
+  return [`--js-runtimes=node:${node}`, ...(cookieFile ? [`--cookies=${cookieFile}`] : [])];
+}
+
+/** Without ffmpeg picture and sound cannot be put together: then what comes as one is taken. */
+function selection({ quality, format, formatId }: MediaWish, ffmpeg: boolean): string[] {
+  const merge = ffmpeg ? [`--merge-output-format=${MERGED.has(format) ? format : "mkv"}`] : [];
+  if (formatId) return [`--format=${formatId}`, ...merge];
+  if (quality === "audio") return ["--format=ba/b", `--format-sort=ext:${format}`];
+  const [, height] = /^(\d{3,4})p$/.exec(quality) ?? [];
+  const sort = [...(height ? [`res:${height}`] : []), `ext:${format}`].join(",");
+  const wanted = ffmpeg ? "bv*+ba/b" : "b/bv*/ba";
+  return [`--format=${wanted}`, `--format-sort=${sort}`, ...merge];
+}
+
+/** What ffmpeg can put picture and sound into. */
+const MERGED = new Set(["mp4", "mkv", "webm", "mov", "flv"]);
