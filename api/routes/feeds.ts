@@ -2,6 +2,7 @@ import { refusal } from "../../domain/errors.ts";
 import { kindsFor } from "../policies/feeds.ts";
 import { route } from "../route.ts";
 import { EventsQuery } from "../schemas/feeds.ts";
+import { ENDINGS } from "../sockets/connections.ts";
 import { EventStream } from "../sockets/event-stream.ts";
 
 export const followEvents = route({
@@ -25,7 +26,8 @@ export const followEvents = route({
     });
     const since = lastEventId(call.requestHeader("last-event-id")) ?? query.since;
     channels.follow(actor.accountId, stream, since).catch((error: unknown) => {
-      stream.destroy(error as Error);
+      services.log.warn({ err: error }, "a feed cannot be followed");
+      stream.end(ENDINGS.broken);
     });
     return stream;
   },

@@ -16,7 +16,7 @@ import { reply } from "./frames.ts";
 import { FeedSocket } from "./socket.ts";
 import { TaskSocket } from "./task-socket.ts";
 
-type GatewayServices = Pick<Services, "env" | "feeds" | "limiter" | "log">;
+type GatewayTools = Pick<Services, "env" | "feeds" | "limiter" | "log">;
 
 /** Somebody who wants a socket. */
 interface Arrival {
@@ -31,7 +31,7 @@ interface Arrival {
 type Known = { actor: Actor } | { fault: string; status: number };
 
 /** The two sockets of the contracts: `/ws`, all of an account, and `/api/v1/ws/progress`, one task. */
-export function openGateway(services: GatewayServices, authenticate: Authenticate): TakeUpgrade {
+export function openGateway(services: GatewayTools, authenticate: Authenticate): TakeUpgrade {
   const { env, log } = services;
   const handshakes = new WebSocketServer({
     noServer: true,
@@ -70,7 +70,7 @@ export function openGateway(services: GatewayServices, authenticate: Authenticat
 type Shake = (arrival: Arrival, opened: (socket: WebSocket) => void) => void;
 
 async function know(
-  { limiter, env }: GatewayServices,
+  { limiter, env }: GatewayTools,
   authenticate: Authenticate,
   { request, query, address }: Arrival,
   asked: { byQuery: boolean },
@@ -96,7 +96,7 @@ const callerName = ({ keyId, accountId }: Actor) =>
 
 /** `/ws`: browsers cannot see why a handshake failed, so who may not come in is told by a close code. */
 async function enterFeed(
-  services: GatewayServices,
+  services: GatewayTools,
   authenticate: Authenticate,
   arrival: Arrival,
   shake: Shake,
@@ -148,7 +148,7 @@ const unknown = ({ fault, status }: { fault: string; status: number }): Ending =
 
 /** `/api/v1/ws/progress`: all that can be wrong is told before the upgrade. */
 async function enterTask(
-  services: GatewayServices,
+  services: GatewayTools,
   authenticate: Authenticate,
   arrival: Arrival,
   shake: Shake,
@@ -174,7 +174,7 @@ async function enterTask(
 
 /** Counts a socket in, and out again when it closes; false when there are too many. */
 function stay(
-  { feeds, log }: GatewayServices,
+  { feeds, log }: GatewayTools,
   socket: FeedSocket,
   ws: WebSocket,
   { request, address }: Arrival,
@@ -198,7 +198,7 @@ function stay(
 }
 
 function start(
-  { feeds, log }: GatewayServices,
+  { feeds, log }: GatewayTools,
   socket: FeedSocket,
   accountId: string,
   since: number | undefined,
