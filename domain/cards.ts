@@ -42,6 +42,35 @@ export const BATCH_MOVES: Readonly<Record<BatchState, readonly BatchState[]>> = 
   failed: ["generating"],
 };
 
+/**
+ * `queued` waits for its workflow; what failed has done what it has, and may be ordered to go on, or be undone. Undoing
+ * has a life of its own, which ends `undone`.
+ */
+export const BULK_STATES = [
+  "queued",
+  "running",
+  "completed",
+  "failed",
+  "undoing",
+  "undone",
+  "undo_failed",
+] as const;
+export type BulkState = (typeof BULK_STATES)[number];
+
+export const BULK_MOVES: Readonly<Record<BulkState, readonly BulkState[]>> = {
+  queued: ["running", "failed", "undoing"],
+  running: ["completed", "failed", "undoing"],
+  completed: ["undoing"],
+  failed: ["running", "undoing"],
+  undoing: ["undone", "undo_failed"],
+  undone: [],
+  undo_failed: ["undoing"],
+};
+
+/** What became of a card: `kept` is what could not be undone, because it has changed since. */
+export const BULK_OUTCOMES = ["changed", "refused", "undone", "kept"] as const;
+export type BulkOutcome = (typeof BULK_OUTCOMES)[number];
+
 /** From when on the term counts: the card's first use, its making, or a date that the policy names. */
 export const START_BASES = ["activation", "creation", "date"] as const;
 export type StartBasis = (typeof START_BASES)[number];

@@ -1,3 +1,4 @@
+import type { BulkState } from "./cards.ts";
 import type { FrameBody } from "./feeds.ts";
 import type { RunKind, RunState } from "./packages.ts";
 
@@ -56,6 +57,8 @@ export interface Events {
   "card.changed": CardFacts;
   "card.deleted": CardFacts;
   "card.restored": CardFacts;
+  /** How far it is what was ordered of many cards, or its undoing. */
+  "card.bulk-moved": { bulkId: string; state: BulkState; looked: number; total: number };
   /** Too many codes of cards that do not exist were shown by an address or a machine. */
   "card.guesser-blocked": { guesser: string; seconds: number };
   /** There is more in an account's feed than there was. */

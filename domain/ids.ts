@@ -2,6 +2,7 @@
 export const NOUNS = [
   "card",
   "card-batch",
+  "card-bulk",
   "card-wheel",
   "code",
   "hold",

@@ -60,6 +60,8 @@ export const LIMITS = {
   /** Cards in one order; administrators may confirm a larger one. */
   batchCards: 10_000,
   confirmedBatchCards: 1_000_000,
+  /** Cards that are named one by one for one order. */
+  bulkIds: 1000,
   shortestCode: 6,
   longestCode: 32,
   cardNoteCharacters: 500,

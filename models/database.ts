@@ -6,7 +6,15 @@ import driver from "@appthreat/sqlite3";
 import type { ConnectionOptions } from "mysql2";
 import { type QueryOptions, QueryTypes, Sequelize, Transaction } from "sequelize";
 import type { Event } from "../domain/events.ts";
-import { type Ask, askMysql, askSqlite, askTogether, type Questions } from "./questions.ts";
+import {
+  type Ask,
+  askMysql,
+  askSqlite,
+  askTogether,
+  type LookUp,
+  lookUpTogether,
+  type Questions,
+} from "./questions.ts";
 
 /** An opened database with all models defined on it. Models belong to the database of the process that was opened last. */
 export interface Database {
@@ -19,6 +27,8 @@ export interface Database {
    * prepared once; the models would cost many times what the database does.
    */
   ask: Ask;
+  /** The row with a key, asked for in the same way. */
+  lookUp: LookUp;
   /** Waits for writes that have begun, then lets go of all connections. */
   close(): Promise<void>;
 }
@@ -275,11 +285,13 @@ function guard(
       : Promise.reject(new Error("transactions begin with inTransaction"));
   sequelize.transaction = within as typeof begin;
 
+  const ask: Ask = (question, values) => retrying(() => questions.ask(question, values));
   return {
     sequelize,
     dialect,
     transact,
-    ask: askTogether((question, values) => retrying(() => questions.ask(question, values))),
+    ask: askTogether(ask),
+    lookUp: lookUpTogether(ask),
     close: () =>
       inTurn(async () => {
         await questions.close();

@@ -10,6 +10,17 @@ export type Ask = <Row extends object>(
   values: readonly Value[],
 ) => Promise<Row[]>;
 
+/** A question about things that each have a key of their own. */
+export interface Lookup {
+  /** A SELECT with one `IN (?)`, where the keys go. */
+  question: string;
+  /** Which column of a row is its key. */
+  column: string;
+}
+
+/** The row with this key, as the driver gives it, to be looked at only; undefined when there is none. */
+export type LookUp = <Row extends object>(lookup: Lookup, key: string) => Promise<Row | undefined>;
+
 /** Prepared statements beside the models. */
 export interface Questions {
   ask: Ask;
@@ -60,6 +71,52 @@ export function askTogether(ask: Ask): Ask {
 interface Running {
   answer: Promise<object[]>;
   next?: Promise<object[]>;
+}
+
+/** How many keys a statement may have: each number is a statement of its own, prepared once. */
+const PLACES = [1, 4, 16] as const;
+
+/**
+ * Answers a crowd that looks up one kind of thing by few statements: who comes while one is under way is asked for by
+ * the next, together with all others who came. So each row is read after it was asked for.
+ */
+export function lookUpTogether(ask: Ask): LookUp {
+  const crowds = new Map<Lookup, Wanted[]>();
+  const answer = async (lookup: Lookup, crowd: Wanted[]) => {
+    while (crowd.length > 0) await answerSome(ask, lookup, crowd.splice(0, PLACES.at(-1)));
+    crowds.delete(lookup);
+  };
+  return <Row extends object>(lookup: Lookup, key: string) =>
+    new Promise<Row | undefined>((resolve, reject) => {
+      const wanted = { key, resolve: resolve as Wanted["resolve"], reject };
+      const crowd = crowds.get(lookup);
+      if (crowd) return void crowd.push(wanted);
+      const first = [wanted];
+      crowds.set(lookup, first);
+      void answer(lookup, first);
+    });
+}
+
+/** A row that somebody waits for. */
+interface Wanted {
+  key: string;
+  resolve: (row: object | undefined) => void;
+  reject: (error: unknown) => void;
+}
+
+async function answerSome(ask: Ask, lookup: Lookup, some: readonly Wanted[]): Promise<void> {
+  const keys = new Set(some.map(({ key }) => key));
+  const places = PLACES.find((places) => places >= keys.size)!;
+  const values = [...keys];
+  while (values.length < places) values.push(values[0]!);
+  const question = lookup.question.replace("(?)", `(${values.map(() => "?").join(", ")})`);
+  try {
+    const rows = await ask<Record<string, unknown>>(question, values);
+    const found = new Map(rows.map((row) => [row[lookup.column], row]));
+    for (const { key, resolve } of some) resolve(found.get(key));
+  } catch (error) {
+    for (const { reject } of some) reject(error);
+  }
 }
 
 /** The questions that can be asked of an SQLite database, on the connection that the models read by. */

@@ -27,6 +27,10 @@ export const CARD_VARIABLES = {
     rule: life.default(2_592_000),
     doc: "How long a deleted card can be restored; after that it is removed for good",
   },
+  CARD_BULK_UNDO: {
+    rule: life.default(600),
+    doc: "How long what was done with many cards at once can be undone, from its end on",
+  },
   CARD_LICENCE_TERM: {
     rule: life.default(259_200),
     doc: "How long a licence is good that is checked without a network, at most until the card's end",

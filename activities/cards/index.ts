@@ -1,4 +1,5 @@
 import { createBatchActivities } from "./batches.ts";
+import { createBulkActivities } from "./bulks.ts";
 import { createTimerActivities } from "./timers.ts";
 import type { CardTools } from "./tools.ts";
 
@@ -6,7 +7,11 @@ export { type CardLooks, createCardLooks, type NextDue } from "./timers.ts";
 
 /** Everything here may run twice. Each comment says why that does no harm. */
 export function createCardActivities(tools: CardTools) {
-  return { ...createBatchActivities(tools), ...createTimerActivities(tools) };
+  return {
+    ...createBatchActivities(tools),
+    ...createBulkActivities(tools),
+    ...createTimerActivities(tools),
+  };
 }
 
 export type CardActivities = ReturnType<typeof createCardActivities>;

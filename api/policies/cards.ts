@@ -1,7 +1,14 @@
 import { Op } from "sequelize";
 import { type Actor, may } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
-import { Card, CardBatch, CardPolicy, CardProduct, CardSeller } from "../../models/cards/index.ts";
+import {
+  Card,
+  CardBatch,
+  CardBulk,
+  CardPolicy,
+  CardProduct,
+  CardSeller,
+} from "../../models/cards/index.ts";
 
 /** The products whose cards an actor's permissions reach; undefined for all, and for the cards without a product. */
 export async function reachOf(actor: Actor): Promise<string[] | undefined> {
@@ -42,6 +49,15 @@ export async function findBatch(actor: Actor, id: string): Promise<CardBatch> {
   const row = await CardBatch.findByPk(id);
   if (!row || !(await reaches(actor, row.productId))) {
     throw refusal("cards/batch-not-found", "There is no such batch.");
+  }
+  return row;
+}
+
+/** The bulk with this id: one's own, or anybody's for those who oversee cards. */
+export async function findBulk(actor: Actor, id: string): Promise<CardBulk> {
+  const row = await CardBulk.findByPk(id);
+  if (!row || !(row.accountId === actor.accountId || may(actor, "cards:oversee"))) {
+    throw refusal("cards/bulk-not-found", "There is no such order.");
   }
   return row;
 }

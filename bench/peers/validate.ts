@@ -23,7 +23,7 @@ export function answerValidations(databaseUrl = "", secretKey = ""): RequestList
       const order = JSON.parse(await bodyOf(ctx.req)) as Record<string, unknown>;
       const { code, machine_code: machine } = order;
       if (typeof code !== "string" || typeof machine !== "string") return ctx.throw(400);
-      const [rows] = await pool.execute<RowDataPacket[]>(SHOWN_CARD, [codes.hash(code)]);
+      const [rows] = await pool.execute<RowDataPacket[]>(SHOWN_CARD.question, [codes.hash(code)]);
       const [card] = rows;
       if (!card) return ctx.throw(404);
       const now = new Date();

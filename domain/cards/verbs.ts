@@ -65,8 +65,12 @@ function lively(usedAt: Date | null): CardState {
   return usedAt ? "active" : "unused";
 }
 
-function unfit(reason: string): Error {
-  return refusal("cards/unfit-state", `This cannot be done with this card. ${reason}`);
+/** What begins each refusal of an order, before the reason. */
+export const UNFIT = "This cannot be done with this card.";
+
+/** The refusal of an order that a card cannot have. */
+export function unfit(reason: string): Error {
+  return refusal("cards/unfit-state", `${UNFIT} ${reason}`);
 }
 
 /** Takes time from a card, all that is left when not said how much. Refuses more than there is. */

@@ -1,5 +1,6 @@
 import { Op, type Transaction } from "sequelize";
 import { endAtMaking } from "../../domain/cards.ts";
+import { timeGoneBy } from "../../domain/cards/bulk.ts";
 import { refusal } from "../../domain/errors.ts";
 import { secondsAfter } from "../columns.ts";
 import { type Database, inTransaction } from "../database.ts";
@@ -106,7 +107,7 @@ export async function restoreCard(
   return inTransaction(database, async (transaction) => {
     const card = await holdCard(cardId, transaction, secondsAfter(new Date(), -keptSeconds));
     const { terms } = await termsOf(card, timer, transaction);
-    const next = becoming(card, revived(card, terms.now), terms);
+    const next = becoming(card, timeGoneBy(card, terms.now), terms);
     const before = { state: card.state };
     const news = newsFor(card, next);
     await card.update({ ...next, deletedAt: null }, { transaction });
@@ -117,13 +118,6 @@ export async function restoreCard(
     await auditCard("restored", card, before, asker, transaction);
     return card;
   });
-}
-
-/** What a card that was deleted is now: its time went by. */
-function revived({ state, expireAt, remainingMs }: Card, now: Date) {
-  const isRunning = state === "unused" || state === "active";
-  const isOver = isRunning && expireAt !== null && expireAt <= now;
-  return { state: isOver ? ("expired" as const) : state, expireAt, remainingMs };
 }
 
 /** Removes cards for good that were deleted before, at most so many as fit; answers how many there were. */

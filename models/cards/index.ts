@@ -19,6 +19,9 @@ export {
   CardWheel,
   defineCards,
 } from "./tables.ts";
+export { beginBulk, failBulk, groupAlike, orderBulk, resumeBulk, undoBulk } from "./bulks.ts";
+export { stepBulk } from "./bulk-steps.ts";
+export { CardBulk, CardBulkResult } from "./bulk-tables.ts";
 export { deleteCard, editCard, removeDeletedCards, restoreCard } from "./edits.ts";
 export {
   endCardsWith,

@@ -1,4 +1,4 @@
-import { Op, type WhereOptions } from "sequelize";
+import { IndexHints, Op, type Transaction, type WhereOptions } from "sequelize";
 import { v7 } from "uuid";
 import { CARD_STATES, type CardState } from "../../domain/cards.ts";
 import { canonicalCode, CODE_PREFIX } from "../../domain/cards/codes.ts";
@@ -62,7 +62,7 @@ export async function countMatching(filters: CardFilters): Promise<number> {
 }
 
 /** What cards meet that match. */
-function conditionOf(filters: Omit<CardFilters, "sort">): WhereOptions {
+export function conditionOf(filters: Omit<CardFilters, "sort">): WhereOptions {
   const { state, prefix, batchId, productIds, deleted, found, from, to } = filters;
   return {
     deletedAt: deleted ? { [Op.ne]: null } : null,
@@ -71,6 +71,44 @@ function conditionOf(filters: Omit<CardFilters, "sort">): WhereOptions {
     ...madeBetween(from, to),
     ...(found && { [Op.or]: found }),
   };
+}
+
+/** The next cards that match after the one that was reached, in the order of their ids; each way to them has its index. */
+export async function idsAfter(
+  filters: CardFilters,
+  reached: string | null,
+  limit: number,
+  transaction: Transaction,
+): Promise<string[]> {
+  const { found: _, ...equal } = filters;
+  const condition = [conditionOf(equal), { id: { [Op.gt]: reached ?? "" } }];
+  const ids: string[] = [];
+  for (const { where, index } of waysByIds(filters)) {
+    const rows = await Card.findAll({
+      attributes: ["id"],
+      where: { [Op.and]: [...condition, where] },
+      order: [["id", "ASC"]],
+      limit,
+      raw: true,
+      transaction,
+      ...(index && { indexHints: [{ type: IndexHints.FORCE, values: [index] }] }),
+    });
+    ids.push(...rows.map(({ id }) => id));
+  }
+  return [...new Set(ids)].sort().slice(0, limit);
+}
+
+/** Those that were found one by one are asked for together; all that were deleted lie in the order of that. */
+function waysByIds(filters: CardFilters): Way[] {
+  if (isAllDeleted(filters)) return [{ where: {}, index: "PRIMARY" }];
+  const { found } = filters;
+  if (!found) return waysTo(filters);
+  const single = found.flatMap(({ id }) => id ?? []);
+  const others = found.filter(({ id }) => id === undefined);
+  return [
+    ...(single.length > 0 ? [{ where: { id: single }, index: "PRIMARY" }] : []),
+    ...others.flatMap(wayTo),
+  ];
 }
 
 /** Writes down that codes leave the platform, before the first of them does. */

@@ -24,8 +24,10 @@ export interface ShownCard extends CardFacts {
   entitlements: string[];
 }
 
-/** What is asked to see a card, by the hash of its code. */
-export const SHOWN_CARD = `SELECT c.id, c.batch_id, c.product_id, c.policy_id, c.prefix, c.code_tail, c.shard, c.timer, c.state,
+/** A card by the hash of its code. */
+export const SHOWN_CARD = {
+  column: "code_hash",
+  question: `SELECT c.code_hash, c.id, c.batch_id, c.product_id, c.policy_id, c.prefix, c.code_tail, c.shard, c.timer, c.state,
     c.machine_code, c.machine_parts, c.machines, c.used_at, c.expire_at, c.uses_left, c.created_at,
     b.frozen, b.revoked, r.slug, r.entitlements AS product_entitlements,
     p.term_seconds, p.start_basis, p.notice_seconds, p.max_machines, p.machine_parts_required, p.entitlements
@@ -33,7 +35,8 @@ export const SHOWN_CARD = `SELECT c.id, c.batch_id, c.product_id, c.policy_id, c
   LEFT JOIN card_batches b ON b.id = c.batch_id
   LEFT JOIN card_products r ON r.id = c.product_id
   LEFT JOIN card_policies p ON p.id = c.policy_id
-  WHERE c.deleted_at IS NULL AND c.code_hash = ?`;
+  WHERE c.deleted_at IS NULL AND c.code_hash IN (?)`,
+};
 
 /** The card with one of these hashes; undefined when there is none, or it was deleted. */
 export async function findShownCard(
@@ -41,7 +44,7 @@ export async function findShownCard(
   hashes: readonly string[],
 ): Promise<ShownCard | undefined> {
   for (const hash of hashes) {
-    const [row] = await database.ask<ShownRow>(SHOWN_CARD, [hash]);
+    const row = await database.lookUp<ShownRow>(SHOWN_CARD, hash);
     if (row) return shownOf(row);
   }
   return undefined;

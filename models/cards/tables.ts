@@ -17,6 +17,7 @@ import {
   SUSPENDED_CLOCKS,
   type SuspendedClock,
 } from "../../domain/cards.ts";
+import { defineBulks } from "./bulk-tables.ts";
 import { count, digest, flag, id, json, moment, serial, state, text, times } from "../columns.ts";
 
 /** What cards are sold for. */
@@ -190,6 +191,7 @@ export class CardWheel extends Model<
 export function defineCards(sequelize: Sequelize): void {
   defineTerms(sequelize);
   defineCard(sequelize);
+  defineBulks(sequelize);
   const once = { sequelize, updatedAt: false } as const;
   CardMachine.init(
     {

@@ -26,6 +26,7 @@ import { demandApproval } from "./20261121T1420-demand-approval.ts";
 import { indexSessions } from "./20261121T1430-index-sessions.ts";
 import { createCards } from "./20261121T1500-create-cards.ts";
 import { indexCards } from "./20261121T1540-index-cards.ts";
+import { createCardBulks } from "./20261121T1550-create-card-bulks.ts";
 import { createFeeds } from "./20261121T1700-create-feeds.ts";
 import type { Migration } from "./migration.ts";
 
@@ -59,5 +60,6 @@ export const MIGRATIONS: readonly Migration[] = [
   indexSessions,
   createCards,
   indexCards,
+  createCardBulks,
   createFeeds,
 ];

@@ -32,6 +32,8 @@ const STAYING = [
   "audit_heads",
   // Cards belong to their sellers, and their codes to this platform's keys.
   "card_batches",
+  "card_bulk_results",
+  "card_bulks",
   "card_counts",
   "card_machines",
   "card_policies",

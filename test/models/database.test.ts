@@ -193,6 +193,23 @@ describeDatabases(({ open, place }) => {
     await expect(ask("asked 7")).resolves.toEqual([{ value: 70 }]);
   });
 
+  test("things that many look up by their key are found, each by its own", async () => {
+    const database = await open();
+    const lookup = {
+      question: "SELECT name, value FROM counters WHERE name IN (?)",
+      column: "name",
+    };
+    const lookUp = (name: string) => database.lookUp<{ value: number }>(lookup, name);
+    const names = Array.from({ length: 40 }, (_, n) => `looked up ${n}`);
+    await Counter.bulkCreate(names.map((name, value) => ({ name, value })));
+
+    const found = await Promise.all([...names, "nothing"].map(lookUp));
+
+    expect(found.map((row) => row?.value)).toEqual([...names.keys(), undefined]);
+    const wrong = { question: "SELECT name FROM nowhere WHERE name IN (?)", column: "name" };
+    await expect(database.lookUp(wrong, "a")).rejects.toThrow(/nowhere/);
+  });
+
   test("readiness asks the database itself", async () => {
     const database = await openPlace(await place());
 

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import type { Route } from "../../api/route.ts";
 import { routes } from "../../api/routes/index.ts";
 import type { Actor } from "../../domain/accounts.ts";
-import { BATCH_STATES } from "../../domain/cards.ts";
+import { BATCH_STATES, BULK_OUTCOMES } from "../../domain/cards.ts";
 import { HOLD_STATES, RECHARGE_STATES, SHORTFALL_STATES } from "../../domain/billing.ts";
 import { DELIVERY_STATES } from "../../domain/webhooks.ts";
 import {
@@ -14,6 +14,7 @@ import {
   VERSION_STATES,
 } from "../../domain/packages.ts";
 import { Account } from "../../models/accounts.ts";
+import { CardBulk, CardBulkResult } from "../../models/cards/index.ts";
 import type { Database } from "../../models/database.ts";
 import { WebhookDelivery } from "../../models/webhooks/index.ts";
 import { newId } from "../../platform/crypto.ts";
@@ -24,6 +25,7 @@ import { describeDatabases } from "../support/database.ts";
 import { planFaults, watchSelects } from "../support/plans.ts";
 import { makeWebhook } from "../support/webhooks.ts";
 
+const CARD_BULK = "00000000-0000-7000-8000-00000000000c";
 const CARD_BATCH = "00000000-0000-7000-8000-00000000000b";
 const PACKAGES = 1000;
 const VERSIONS_EACH = 10;
@@ -106,6 +108,11 @@ const LISTS: Record<string, { path: string; given: Record<string, string[] | und
       deleted: ["true"],
     },
   },
+  listCardBulks: { path: "/api/v1/cards/bulk", given: {} },
+  listCardBulkResults: {
+    path: `/api/v1/cards/bulk/${CARD_BULK}/results`,
+    given: { outcome: [...BULK_OUTCOMES] },
+  },
   listCardBatches: {
     path: "/api/v1/cards/batches",
     given: { status: [...BATCH_STATES], prefix: ["VIP", "NONE"], product: ["studio"] },
@@ -173,6 +180,7 @@ describeDatabases(({ open }) => {
     const webhook = await seedDeliveries(database);
     await makeProduct("studio");
     await makeBatch({ id: CARD_BATCH });
+    await seedBulk();
     const { accountId, name: username } = ADMIN;
     await Account.create({ id: accountId, username, passwordHash: "h", role: "admin" });
     await tellOptimizer(database);
@@ -269,6 +277,19 @@ async function seedDeliveries(database: Database): Promise<string> {
     ),
   );
   return ids[7]!;
+}
+
+async function seedBulk(): Promise<void> {
+  const { accountId, name: actorName } = ADMIN;
+  const about = { order: { verb: "ban" } as const, filters: {}, asked: {}, total: 1000 };
+  await CardBulk.create({ id: CARD_BULK, ...about, accountId, actorName });
+  await CardBulkResult.bulkCreate(
+    Array.from({ length: 1000 }, (_, number) => ({
+      bulkId: CARD_BULK,
+      cardId: newId(),
+      outcome: BULK_OUTCOMES[number % BULK_OUTCOMES.length]!,
+    })),
+  );
 }
 
 /** MariaDB counts rows by itself some time later; SQLite goes by its rules, as it does in the product. */

@@ -42,6 +42,7 @@ const NO_DATABASE: Database = {
   },
   transact: () => Promise.reject(new Error("this test has no database: give `services.database`")),
   ask: () => Promise.reject(new Error("this test has no database: give `services.database`")),
+  lookUp: () => Promise.reject(new Error("this test has no database: give `services.database`")),
   close: async () => undefined,
 };
 

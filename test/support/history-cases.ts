@@ -21,6 +21,7 @@ import {
 import { accountCases } from "./account-history-cases.ts";
 import { billingCases } from "./billing-history-cases.ts";
 import { cardBatchCases } from "./card-batch-history-cases.ts";
+import { cardBulkCases } from "./card-bulk-history-cases.ts";
 import { cardCases } from "./card-history-cases.ts";
 import { badContent, broken, fakePackages, finding, orderOf } from "./fakes/package-activities.ts";
 import { paymentCases } from "./payment-history-cases.ts";
@@ -378,6 +379,7 @@ const LIVES = [
   paymentCases,
   cardCases,
   cardBatchCases,
+  cardBulkCases,
 ];
 
 /** Every recorded life, newest workflows last. */

@@ -22,7 +22,8 @@ const NO_PARENT = { on: () => undefined, off: () => undefined };
 
 const activitiesOf = (database: Database) => {
   const cardCodes = openCardCodes(cardKeys("a secret key for tests, long enough", []));
-  const told = { reportProgress: () => undefined };
+  const bus = openLocalBus(NO_PARENT);
+  const told = { bus, reportProgress: () => undefined };
   const tools = { database, cardCodes, cardRestoreSeconds: 60, ...told };
   return { ...createCardActivities(tools), ...createCardLooks({ database }) };
 };

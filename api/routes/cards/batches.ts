@@ -9,9 +9,8 @@ import {
   resumeBatch,
 } from "../../../models/cards/index.ts";
 import { page } from "../../../models/paging.ts";
-import { newId, sha256 } from "../../../platform/crypto.ts";
 import { findBatch, findProduct, findTerms, reachOf } from "../../policies/cards.ts";
-import { type Call, route } from "../../route.ts";
+import { route } from "../../route.ts";
 import {
   BatchChange,
   BatchesOut,
@@ -21,6 +20,7 @@ import {
   NewBatch,
   presentBatch,
 } from "../../schemas/cards/batches.ts";
+import { orderedId } from "./order-ids.ts";
 
 const PATH = "/api/v1/cards/batches";
 
@@ -43,7 +43,14 @@ export const orderCards = route({
     const terms = await findTerms(actor, { policy, product });
     const batch = await orderBatch(
       services.database,
-      { id: idOf(call), accountId: actor.accountId, codeLength, note, ...order, ...terms },
+      {
+        id: orderedId("card-batch", call),
+        accountId: actor.accountId,
+        codeLength,
+        note,
+        ...order,
+        ...terms,
+      },
       call,
     );
     await services.bus.announce({ type: "outbox.filled", data: {} });
@@ -127,20 +134,4 @@ export const resumeCardBatch = route({
 
 async function show(batch: CardBatch) {
   return presentBatch(batch, await namesOf([batch]));
-}
-
-/**
- * The id of a new batch. Under an Idempotency-Key it is always the same, so that what was ordered once stays ordered
- * once, whatever becomes of the answer that is kept.
- */
-function idOf({
-  actor,
-  requestHeader,
-}: Pick<Call<unknown, unknown, unknown, unknown, "cards:generate">, "actor" | "requestHeader">) {
-  const key = requestHeader("Idempotency-Key");
-  if (!key) return newId();
-  const digest = sha256(`card-batch\n${actor.accountId}\n${key}`);
-  // A UUID of version 8: of whatever its maker likes (RFC 9562).
-  const parts = [digest.slice(0, 8), digest.slice(8, 12), `8${digest.slice(13, 16)}`];
-  return [...parts, `8${digest.slice(17, 20)}`, digest.slice(20, 32)].join("-");
 }

@@ -1,4 +1,5 @@
 export * from "./batches.ts";
+export * from "./bulks.ts";
 export * from "./lists.ts";
 export * from "./terms.ts";
 export {

@@ -1,14 +1,6 @@
-import { type Actor } from "../../../domain/accounts.ts";
-import {
-  type CardFilters,
-  findByText,
-  namesOf,
-  noteExport,
-  pageOfCards,
-  sumCards,
-} from "../../../models/cards/index.ts";
+import { namesOf, noteExport, pageOfCards, sumCards } from "../../../models/cards/index.ts";
 import { exportCards as write } from "../../card-export.ts";
-import { findBatch, findProduct, reachOf } from "../../policies/cards.ts";
+import { findProduct, reachOf } from "../../policies/cards.ts";
 import { route } from "../../route.ts";
 import {
   CardCountsOut,
@@ -19,7 +11,7 @@ import {
   presentCards,
   presentCounts,
 } from "../../schemas/cards/lists.ts";
-import type { Services } from "../../services.ts";
+import { filtersOf } from "./filters.ts";
 
 export const listCards = route({
   method: "get",
@@ -64,20 +56,3 @@ export const exportCards = route({
     return write(format, filters, services);
   },
 });
-
-type Asked = Pick<CardFilters, "sort" | "from" | "to" | "prefix" | "deleted"> &
-  Partial<Record<"batch_id" | "product" | "text", string | undefined>> & {
-    status?: CardFilters["state"];
-  };
-
-/** What an actor asks for, of what they may see. */
-async function filtersOf(
-  actor: Actor,
-  { status: state, batch_id, product, text, ...rest }: Asked,
-  { cardCodes }: Pick<Services, "cardCodes">,
-): Promise<CardFilters> {
-  const named = product === undefined ? undefined : [(await findProduct(actor, product)).id];
-  const batchId = batch_id === undefined ? undefined : (await findBatch(actor, batch_id)).id;
-  const found = text === undefined ? undefined : await findByText(text, cardCodes.hashes(text));
-  return { ...rest, state, batchId, found, productIds: named ?? (await reachOf(actor)) };
-}

@@ -9,7 +9,8 @@ import { PageQuery } from "../accounts.ts";
 const Moment = z.iso.datetime({ offset: true });
 const asDate = Moment.transform((text) => new Date(text));
 
-const FILTERS = {
+/** What cards are found by. */
+export const CARD_FILTERS = {
   status: z.enum(CARD_STATES).optional(),
   prefix: z
     .string()
@@ -41,11 +42,11 @@ const TOGETHER = {
 };
 
 export const CardsQuery = PageQuery.extend({
-  ...FILTERS,
+  ...CARD_FILTERS,
   sort: z.enum(["newest", "oldest"]).default("newest"),
 }).refine(together, TOGETHER);
 export const CardExportQuery = z
-  .strictObject({ ...FILTERS, format: z.enum(["txt", "csv", "xlsx"]).default("txt") })
+  .strictObject({ ...CARD_FILTERS, format: z.enum(["txt", "csv", "xlsx"]).default("txt") })
   .refine(together, TOGETHER);
 
 const CardItem = z.strictObject({
