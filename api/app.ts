@@ -30,20 +30,25 @@ export function createApp(
   const { env, log } = services;
   const receive = receiveRequests(routes, services);
   const allow = allowOrigins(env.CORS_ORIGINS);
-  const answer = answerRequests(services, authenticate);
+  const serve = answerRequests(services, authenticate);
   const app = new Koa<RequestState>();
   // What comes here happened to the connection, after or beside the answer.
   app.on("error", (error: unknown) => {
     if (!isDeparture(error)) log.error({ err: error }, "connection failed");
   });
+  const usual = secureHeaders(env.publicUrl);
   const received: Middleware = (ctx, next) => {
+    ctx.set(usual);
     receive(ctx);
     return next();
   };
-  const listener = app.use(received).use(answerBeforeBodyEnds()).use(allow).use(answer).callback();
-  const fastLane = createFastLane(app, routes, (ctx) => {
-    receive(ctx);
-    return allow(ctx, () => answer(ctx)) as Promise<void>;
+  const listener = app.use(received).use(answerBeforeBodyEnds()).use(allow).use(serve).callback();
+  const fastLane = createFastLane(app, routes, {
+    usual,
+    answer(ctx) {
+      receive(ctx);
+      return allow(ctx, () => serve(ctx)) as Promise<void>;
+    },
   });
   return (req, res) => void (fastLane(req, res) ?? listener(req, res));
 }
@@ -54,7 +59,6 @@ function receiveRequests(routes: Routes, { env, log, metrics }: Services): Step 
   const find = findRoute(routes);
   const logEnd = logAccess(log);
   const count = countRequests(metrics);
-  const secure = secureHeaders(env.publicUrl);
   return (ctx) => {
     const began = performance.now();
     count.begin();
@@ -65,7 +69,6 @@ function receiveRequests(routes: Routes, { env, log, metrics }: Services): Step 
       count.end(ctx, tookMs);
     });
     find(ctx);
-    secure(ctx);
   };
 }
 

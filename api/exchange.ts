@@ -42,10 +42,17 @@ export class Exchange implements Pick<Context, Needed> {
   type = "";
   respond?: boolean = true;
   readonly #app: Koa<RequestState>;
-  readonly #headers: string[] = [];
+  readonly #headers: string[];
 
-  constructor(app: Koa<RequestState>, req: IncomingMessage, res: ServerResponse, path: string) {
+  /** `usual` are headers that every answer has: names and values in turn, which have been sent before. */
+  constructor(
+    app: Koa<RequestState>,
+    req: IncomingMessage,
+    res: ServerResponse,
+    { path, usual }: { path: string; usual: readonly string[] },
+  ) {
     this.#app = app;
+    this.#headers = usual.slice();
     this.req = req;
     this.res = res;
     this.method = req.method ?? "";

@@ -16,11 +16,12 @@ type FastLane = (req: IncomingMessage, res: ServerResponse) => Promise<void> | u
 export function createFastLane(
   app: Koa<RequestState>,
   routes: Routes,
-  answer: (ctx: Context) => Promise<void>,
+  { usual, answer }: Answering,
 ): FastLane {
   const hot = hotRoutes(routes);
   const pathsBy = (method: Route["method"]) =>
     new Set(hot.filter((route) => route.method === method).map(({ path }) => path));
+  const usualHeaders = Object.entries(usual).flat();
   const paths: Record<string, Set<string>> = { GET: pathsBy("get"), POST: pathsBy("post") };
   const run = async (exchange: Exchange) => {
     try {
@@ -34,8 +35,15 @@ export function createFastLane(
   return (req, res) => {
     const path = pathOf(req);
     if (!paths[req.method ?? ""]?.has(path) || !isSmall(req)) return undefined;
-    return run(new Exchange(app, req, res, path));
+    return run(new Exchange(app, req, res, { path, usual: usualHeaders }));
   };
+}
+
+interface Answering {
+  /** The headers that every answer has. */
+  usual: Readonly<Record<string, string>>;
+  /** All that is done with any other request. */
+  answer: (ctx: Context) => Promise<void>;
 }
 
 /** They answer JSON, or nothing, to what was sent to one address: that is all that an `Exchange` knows. */

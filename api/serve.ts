@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Actor } from "../domain/accounts.ts";
 import { type Issue, refusal, refusalIn } from "../domain/errors.ts";
 import { LIMITS } from "../domain/limits.ts";
+import type { IdempotentCall } from "../models/operations.ts";
 import { type Outcome, sendExport, sendJson, sendPage, sendText } from "./answers.ts";
 import { type Form, receiveForm } from "./bodies/form.ts";
 import { readFields } from "./bodies/fields.ts";
@@ -23,7 +24,7 @@ type AnyCall = Call<unknown, unknown, unknown, unknown, Access>;
 
 /** Answers the request by its route: guard, check everything that was declared, handle, present. */
 export function serveRoutes(services: Services): AsyncStep {
-  return async (ctx) => {
+  return (ctx) => {
     const { route } = ctx.state.found;
     if (!route) return answerWithoutRoute(ctx);
 
@@ -31,34 +32,59 @@ export function serveRoutes(services: Services): AsyncStep {
     if (lacksApiKey(ctx, route)) issues.push({ path: "X-API-Key", in: "header", message: MISSING });
     else guard(ctx, route);
     const once = idempotentCall(ctx, route, issues);
-    const given = route.body && (await readBody(ctx, route));
-    const checked = checkRequest(ctx, route, given, issues);
-    if (issues.length > 0) throw refusalOf(issues, route, given);
-
-    const headers: Record<string, string> = {};
-    const form = createFormReader(ctx, route, services);
-    const call = new KnownCall(ctx, checked, { services, headers, receive: form.receive });
-    const handle = (): unknown => route.handle(call);
-    const shown = (answer: unknown) => present(ctx, route, answer, headers, services);
-    if (!Array.isArray(route.returns))
-      return sendOther(ctx, route, await handle(), { headers, env: services.env });
-    if (route.returns[2] === "export") {
-      const answer = await handle();
-      if (answer instanceof Export) return sendExport(ctx, answer);
-      return sendJson(ctx, shown(answer));
-    }
-    if (!once) return sendJson(ctx, shown(await handle()));
-
-    const work = async () => shown(await handle());
-    const fingerprint = async () =>
-      fingerprintOf({ url: ctx.url, body: route.form ? await form.content() : given });
-    const keeping = { database: services.database, log: ctx.state.log, fingerprint };
-    sendJson(ctx, await doOnce(once, keeping, work));
+    const serve = (given: unknown) => {
+      const checked = checkRequest(ctx, route, given, issues);
+      if (issues.length > 0) throw refusalOf(issues, route, given);
+      return answerBy(route, ctx, { services, checked, once, given });
+    };
+    return route.body ? readBody(ctx, route).then(serve) : serve(undefined);
   };
 }
 
+/** What is known of a request when its route comes to answer it. */
+interface Served {
+  services: Services;
+  checked: Checked;
+  /** That it is to be done once, whoever asks how often. */
+  once: IdempotentCall | undefined;
+  /** The body, as it came. */
+  given: unknown;
+}
+
+/** Waits for nothing that is there at once: of crowds each would cost. */
+function answerBy(
+  route: Route,
+  ctx: Context,
+  { services, checked, once, given }: Served,
+): Promise<void> | undefined {
+  const headers: Record<string, string> = {};
+  const form = route.form && createFormReader(ctx, route, services);
+  const call = new KnownCall(ctx, checked, { services, headers, receive: form?.receive });
+  const show = (answer: unknown) => {
+    if (answer instanceof Export) return sendExport(ctx, answer);
+    return sendJson(ctx, present(ctx, route, answer, headers, services));
+  };
+  if (Array.isArray(route.returns) && !once) return after(route.handle(call), show);
+  if (!once) {
+    const { env } = services;
+    return after(route.handle(call), (answer) => sendOther(ctx, route, answer, { headers, env }));
+  }
+
+  const work = async () => present(ctx, route, await route.handle(call), headers, services);
+  const fingerprint = async () =>
+    fingerprintOf({ url: ctx.url, body: form ? await form.content() : given });
+  const keeping = { database: services.database, log: ctx.state.log, fingerprint };
+  return doOnce(once, keeping, work).then((outcome) => sendJson(ctx, outcome));
+}
+
+type Sent = Promise<void> | undefined;
+
+function after(answer: unknown, send: (answer: unknown) => Sent | void): Sent {
+  return (answer instanceof Promise ? answer.then(send) : send(answer)) as Sent;
+}
+
 /** OPTIONS is answered for every path that is known; else the method or the path is unknown. */
-function answerWithoutRoute(ctx: Context): void {
+function answerWithoutRoute(ctx: Context): undefined {
   const { allowed } = ctx.state.found;
   if (allowed.length === 0) {
     throw refusal(
@@ -74,6 +100,7 @@ function answerWithoutRoute(ctx: Context): void {
   }
   ctx.set({ Allow });
   ctx.status = 204;
+  return undefined;
 }
 
 const UNREADABLE = new Set<string | undefined>([
@@ -96,7 +123,7 @@ function refusalOf(issues: Issue[], { unfit }: Route, given: unknown): Error {
 function checkRequest(ctx: Context, route: Route, given: unknown, issues: Issue[]): Checked {
   return {
     params: check(route.params, ctx.state.found.params, "path", issues),
-    query: check(route.query, { ...ctx.query }, "query", issues),
+    query: check(route.query, route.query && { ...ctx.query }, "query", issues),
     body: check(route.body, given, "body", issues),
   };
 }
@@ -107,48 +134,64 @@ interface Given {
   services: Services;
   /** Those of the answer, to be filled. */
   headers: Record<string, string>;
-  receive: AnyCall["receive"];
+  /** Where the route has a form. */
+  receive: AnyCall["receive"] | undefined;
 }
 
-/** One shape for every call: an object put together anew would have one of its own each time. */
+/**
+ * One shape for every call: an object put together anew would have one of its own each time. What few ask for is made when
+ * they do.
+ */
 class KnownCall implements AnyCall {
   readonly #ctx: Context;
+  readonly #given: Given;
   readonly actor: Actor | undefined;
   readonly access: Access;
   readonly params: unknown;
   readonly query: unknown;
   readonly body: unknown;
-  readonly receive: AnyCall["receive"];
   readonly services: Services;
   readonly requestId: string;
   readonly address: string;
-  readonly header: AnyCall["header"];
 
-  constructor(ctx: Context, checked: Checked, { services, headers, receive }: Given) {
+  constructor(ctx: Context, checked: Checked, given: Given) {
     const { actor, found, requestId, address } = ctx.state;
     this.#ctx = ctx;
+    this.#given = given;
     this.actor = actor;
     this.access = found.route!.access as Access;
     this.params = checked.params;
     this.query = checked.query;
     this.body = checked.body;
-    this.receive = receive;
-    this.services = services;
+    this.services = given.services;
     this.requestId = requestId;
     this.address = address;
-    this.header = (name, value) => void (headers[name] = value);
   }
 
-  /** Made when it is asked for, which few do. */
   get signal(): AbortSignal {
     return this.#ctx.state.signal;
   }
 
-  readonly requestHeader = (name: string) => this.#ctx.get(name) || undefined;
+  get receive(): AnyCall["receive"] {
+    const { receive } = this.#given;
+    if (receive) return receive;
+    throw new Error("a route that receives a form must declare it");
+  }
 
-  readonly prefers = (header: "accept" | "accept-language", offers: string[]) =>
-    (header === "accept" ? this.#ctx.accepts(offers) : this.#ctx.acceptsLanguages(offers)) ||
-    undefined;
+  get header(): AnyCall["header"] {
+    const { headers } = this.#given;
+    return (name, value) => void (headers[name] = value);
+  }
+
+  get requestHeader(): AnyCall["requestHeader"] {
+    return (name) => this.#ctx.get(name) || undefined;
+  }
+
+  get prefers(): AnyCall["prefers"] {
+    const ctx = this.#ctx;
+    return (header, offers) =>
+      (header === "accept" ? ctx.accepts(offers) : ctx.acceptsLanguages(offers)) || undefined;
+  }
 }
 
 /** Reads the form once: for the handler, or, when an outcome is replayed, only to compare it. */
@@ -159,8 +202,7 @@ function createFormReader(ctx: Context, route: Route, { env }: Services) {
     store: (file: Readable, fileName: string) => Promise<T>,
     discard: (file: T) => Promise<unknown>,
   ) => {
-    if (!route.form) throw new Error("a route that receives a form must declare it");
-    const form = await receiveForm(ctx, { fields: route.form, fileBytes }, { store, discard });
+    const form = await receiveForm(ctx, { fields: route.form!, fileBytes }, { store, discard });
     received = form;
     return form as Form<T> & { fields: never };
   };

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import { prepareEnvironment } from "../test/support/services/environment.ts";
+import { activation } from "./measurements/activation.ts";
 import { download } from "./measurements/download.ts";
 import { ledger } from "./measurements/ledger.ts";
 import { lists } from "./measurements/lists.ts";
@@ -26,6 +27,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   signIn,
   ledger,
   validate,
+  activation,
 ];
 const RULER_BYTES = 64 * 1024 * 1024;
 

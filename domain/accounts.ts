@@ -22,6 +22,8 @@ export const PERMISSIONS = [
   "cards:export",
   "cards:oversee",
   "cards:administer",
+  "proxies:read",
+  "proxies:administer",
   "webhooks:read",
   "webhooks:administer",
   "webhooks:oversee",
@@ -67,6 +69,7 @@ const READS = [
   "billing:read",
   "cards:read",
   "cards:oversee",
+  "proxies:read",
   "webhooks:read",
   "webhooks:oversee",
 ] as const satisfies readonly Permission[];

@@ -5,6 +5,7 @@ export const NOUNS = [
   "card-bulk",
   "card-wheel",
   "code",
+  "download",
   "hold",
   "invitation",
   "package",

@@ -69,6 +69,17 @@ export const LIMITS = {
   /** How many machines one card may be for. */
   cardMachines: 1000,
   shortestCardTermSeconds: 60,
+  /** How long it is kept how proxies were used, and how much of it one question may be about. */
+  proxyUsageDays: 62,
+  proxyUsageSpanDays: 31,
+  proxyPages: 10_000,
+  /** How many downloads may be behind one gate at a time, and how often in how many seconds it may be passed. */
+  gatePlaces: 10_000,
+  gateRatePoints: 100_000,
+  gateRateSeconds: 86_400,
+  /** How many downloads may go through one proxy at a time. */
+  proxyPlaces: 1000,
+  cookieCharacters: 500_000,
   webhookUrlCharacters: 1000,
   webhookDescriptionCharacters: 500,
   webhookTimeoutSeconds: 20,

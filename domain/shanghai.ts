@@ -10,3 +10,11 @@ export function printShanghai(moment: Date): string {
 export function shanghaiClock(moment: Date): string {
   return printShanghai(moment).slice(0, 19).replace("T", " ");
 }
+
+/** The moment when a clock in Shanghai shows `2026-11-21 20:00:00`; undefined when none ever does. */
+export function readShanghaiClock(text: string): Date | undefined {
+  if (!/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$/.test(text)) return undefined;
+  const moment = new Date(`${text.replace(" ", "T")}+08:00`);
+  const isReal = !Number.isNaN(moment.getTime()) && shanghaiClock(moment) === text;
+  return isReal ? moment : undefined;
+}

@@ -3,9 +3,11 @@ import { defineAccounts } from "./accounts.ts";
 import { defineBilling } from "./billing/index.ts";
 import { defineCards } from "./cards/index.ts";
 import { defineFeeds } from "./feeds/index.ts";
+import { defineGates } from "./gates/index.ts";
 import { defineOperations } from "./operations.ts";
 import { definePackages } from "./packages/index.ts";
 import { definePipelines } from "./pipelines.ts";
+import { defineProxies } from "./proxies/index.ts";
 import { defineWebhooks } from "./webhooks/index.ts";
 
 /** All models of the product, for `openDatabase`. */
@@ -14,8 +16,10 @@ export const MODELS: readonly Define[] = [
   defineBilling,
   defineCards,
   defineFeeds,
+  defineGates,
   defineOperations,
   definePackages,
   definePipelines,
+  defineProxies,
   defineWebhooks,
 ];

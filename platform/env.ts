@@ -25,6 +25,7 @@ import {
   type PaymentSettings,
   paymentSettings,
 } from "./env-payments.ts";
+import { PROXY_VARIABLES } from "./env-proxies.ts";
 import {
   givenLike,
   life,
@@ -228,6 +229,7 @@ const VARIABLES = {
   ...FEDERATION_VARIABLES,
   ...LIMIT_VARIABLES,
   ...PAYMENT_VARIABLES,
+  ...PROXY_VARIABLES,
   ACCESS_TTL: { rule: life.default(1800), doc: "Life of an access token" },
   REFRESH_TTL: { rule: life.default(604_800), doc: "Life of a sign-in" },
 } as const satisfies Record<string, { rule: z.ZodType; doc: string; secret?: boolean }>;

@@ -18,6 +18,8 @@ import {
   reportWorker,
   type WorkerReport,
 } from "../models/operations.ts";
+import { tidyGates } from "../models/gates/index.ts";
+import { endOverdueLeases, forgetLeases } from "../models/proxies/index.ts";
 import { forgetDeliveries } from "../models/webhooks/index.ts";
 import type { ObjectStore } from "../platform/objects/index.ts";
 
@@ -70,6 +72,9 @@ async function tidy({ database, objects }: ChoreTools): Promise<void> {
   await forgetEndedSessions(database, new Date(Date.now() - DAY_MS));
   await forgetOidcStates(database, new Date(Date.now() - DAY_MS));
   await forgetScenes(database, new Date(Date.now() - DAY_MS));
+  await tidyGates(database, new Date());
+  await endOverdueLeases(database, new Date());
+  await forgetLeases(database, new Date(Date.now() - LIMITS.proxyUsageDays * DAY_MS));
   await forgetDeliveries(database, new Date(Date.now() - LIMITS.webhookDeliveryDays * DAY_MS));
   await forgetFrames(database, {
     frames: new Date(Date.now() - LIMITS.feedHours * HOUR_MS),

@@ -2,13 +2,17 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Logger } from "pino";
+import { WorkflowNotFoundError } from "@temporalio/client";
 import { NativeConnection, Runtime, Worker, type RuntimeOptions } from "@temporalio/worker";
 import { createActivities } from "../activities/index.ts";
 import type { ReportProgress } from "../domain/feeds.ts";
+import { workflowId } from "../domain/ids.ts";
 import { QUEUES, type Queue } from "../domain/queues.ts";
 import { type CardLooks, createCardLooks } from "../activities/cards/index.ts";
 import type { AccountTools } from "../activities/accounts/tools.ts";
 import type { PackageTools } from "../activities/packages/tools.ts";
+import type { GateTools } from "../activities/gates/index.ts";
+import type { ProxyTools } from "../activities/proxies/tools.ts";
 import type { WebhookTools } from "../activities/webhooks/tools.ts";
 import { type Announce, openDatabase, type Database } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
@@ -18,9 +22,11 @@ import { openMessages } from "../platform/messages/index.ts";
 import { openPayments } from "../platform/payments/index.ts";
 import { readPlist } from "../platform/plist.ts";
 import { databasePlace } from "../platform/database-place.ts";
-import { deriveKey, unseal } from "../platform/crypto.ts";
+import { deriveKey, seal, unseal } from "../platform/crypto.ts";
 import { openEdge } from "../platform/edge/index.ts";
 import { readEnv, type Env } from "../platform/env.ts";
+import { openProxySource } from "../platform/proxy-source.ts";
+import { usualGates } from "../platform/env-proxies.ts";
 import { createRedactor } from "../platform/redaction.ts";
 import { readReferences, referenceNames } from "../platform/references.ts";
 import { openResources, type Resources } from "../platform/resources.ts";
@@ -58,14 +64,7 @@ await runProcess("worker", async (onStop) => {
   onStop(() => database.close());
   const reportProgress = progressOf(database, log, onStop);
 
-  const runFolder = join(env.dataFolder, "run");
-  const shell = await openShell({
-    scratchFolder: join(env.dataFolder, "scratch"),
-    runFolder,
-    path: env.PATH,
-    hidden: [env.dataFolder],
-    log: (message, fields) => log.warn(fields, message),
-  });
+  const shell = await shellOf(env, log);
   const queues = env.WORKER_QUEUES;
   const builds = queues.includes(QUEUES.build);
   const capabilities = builds ? await findCapabilities(env, resources.keys, shell) : NO_TOOLS;
@@ -84,6 +83,8 @@ await runProcess("worker", async (onStop) => {
     cardCodes: resources.cardCodes,
     cardRestoreSeconds: env.CARD_RESTORE,
     ...packageTools(env, resources, database, shell),
+    ...gateTools(env, resources, database),
+    ...proxyTools(env, resources, database),
     ...webhookTools(resources, database),
   });
   const looks = createCardLooks({ database });
@@ -109,6 +110,16 @@ await runProcess("worker", async (onStop) => {
   tellReady();
   await running;
 });
+
+function shellOf({ dataFolder, PATH }: Env, log: Logger): Promise<Shell> {
+  return openShell({
+    scratchFolder: join(dataFolder, "scratch"),
+    runFolder: join(dataFolder, "run"),
+    path: PATH,
+    hidden: [dataFolder],
+    log: (message, fields) => log.warn(fields, message),
+  });
+}
 
 function progressOf(database: Database, log: Logger, onStop: OnStop): ReportProgress {
   const progress = openProgress({ database, log });
@@ -156,6 +167,33 @@ function accountTools(
   sendMessage: AccountTools["sendMessage"],
 ): AccountTools {
   return { database, sendMessage, unseal: unsealer(keys.secretKey) };
+}
+
+/** What the activities of gates work with. */
+function gateTools(env: Env, { temporal }: Resources, database: Database): GateTools {
+  return {
+    database,
+    usualGates: usualGates(env),
+    async tellGateOpened(holder) {
+      const waiting = temporal.workflow.getHandle(workflowId("download", holder));
+      try {
+        await waiting.signal("gateOpened");
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
+    },
+  };
+}
+
+/** What the activities of proxies work with. */
+function proxyTools(env: Env, { keys }: Resources, database: Database): ProxyTools {
+  const { PROXY_API_URL: url, PROXY_API_KEY: apiKey, OUTBOUND_ALLOW: opened } = env;
+  const key = deriveKey(keys.secretKey, "columns");
+  return {
+    database,
+    proxySource: url ? openProxySource({ url, key: apiKey, opened }) : undefined,
+    seal: (text, place) => seal(key, text, place),
+  };
 }
 
 /** What the activities of webhooks work with. */
@@ -265,6 +303,8 @@ function secretsOf(env: Env, { keys }: Resources): string[] {
     env.ALIYUN_SMS_ACCESS_KEY_SECRET,
     env.SMTP_URL,
     env.ALIPAY_PRIVATE_KEY,
+    env.PROXY_API_KEY,
+    env.PROXY_API_URL,
     env.ADMIN_PASSWORD,
     env.DATABASE_URL,
     env.REDIS_URL,

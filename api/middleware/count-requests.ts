@@ -23,16 +23,22 @@ export function countRequests(registry: Registry): RequestCount {
     labelNames: ["operation"],
     registers,
   });
-  const inFlight = new Gauge({
-    name: "longhaul_http_requests_in_flight",
-    help: "Requests that are being answered",
-    registers,
-  });
+  let inFlight = 0;
+  registry.registerMetric(
+    new Gauge({
+      name: "longhaul_http_requests_in_flight",
+      help: "Requests that are being answered",
+      registers: [],
+      collect() {
+        this.set(inFlight);
+      },
+    }),
+  );
   return {
-    begin: () => inFlight.inc(),
+    begin: () => void inFlight++,
     end({ method, res, state }, tookMs) {
       const operation = state.found.operationId ?? "none";
-      inFlight.dec();
+      inFlight--;
       if (!res.writableFinished) aborted.inc({ operation });
       seconds.observe({ operation, method, status: res.statusCode }, tookMs / 1000);
     },

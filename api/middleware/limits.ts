@@ -14,7 +14,9 @@ export function limitRequests(limiter: Limiter, { LIMIT_REQUESTS, LIMIT_ADDRESS 
   return (ctx) => {
     const rule = ctx.state.actor ? known : unknown;
     if (!rule || ctx.state.found.route?.unlimited) return undefined;
-    return limiter.take(rule, caller(ctx)).then(
+    const taken = limiter.take(rule, caller(ctx));
+    if (!(taken instanceof Promise)) return tell(ctx, rule, taken);
+    return taken.then(
       (budget) => tell(ctx, rule, budget),
       (error: unknown) => {
         // Better uncounted than unanswered: the limiter protects the API, it is no reason to stop it.
@@ -31,7 +33,7 @@ function tell(
   ctx: Context,
   { points, seconds }: Rate,
   { allowed, remaining, resetSeconds }: Taken,
-): void {
+): undefined {
   ctx.set("RateLimit-Policy", `"requests";q=${points};w=${seconds}`);
   ctx.set("RateLimit", `"requests";r=${remaining};t=${resetSeconds}`);
   if (allowed) return;

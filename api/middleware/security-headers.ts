@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import cors from "@koa/cors";
 import helmet from "helmet";
-import type { Middleware, Step } from "../context.ts";
+import type { Middleware } from "../context.ts";
 
-/** What a browser may do with our answers. Pages that show something set a policy of their own. */
-export function secureHeaders(publicUrl: string): Step {
+/** Says to browsers what they may do with our answers. Pages that show something set a policy of their own. */
+export function secureHeaders(publicUrl: string): Readonly<Record<string, string>> {
   const set = helmet({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -21,7 +21,7 @@ export function secureHeaders(publicUrl: string): Step {
     removeHeader: () => undefined,
   };
   set({} as IncomingMessage, sample as unknown as ServerResponse, () => undefined);
-  return (ctx) => ctx.set(headers);
+  return headers;
 }
 
 /** Lets pages of these origins call the API; `*` is any page. Tokens come in headers, so no cookies are let through. */

@@ -4,10 +4,12 @@ import * as billing from "./billing/index.ts";
 import * as cards from "./cards/index.ts";
 import { documentationRoutes } from "./documentation.ts";
 import * as feeds from "./feeds.ts";
+import * as gates from "./gates.ts";
 import * as operations from "./operations.ts";
 import * as packages from "./packages/index.ts";
 import * as pipelines from "./pipelines.ts";
 import * as platform from "./platform.ts";
+import * as proxies from "./proxies/index.ts";
 import * as webhooks from "./webhooks/index.ts";
 
 /** Every route of the product, by operation id. */
@@ -17,9 +19,11 @@ export const routes: Routes = {
   ...billing,
   ...cards,
   ...feeds,
+  ...gates,
   ...operations,
   ...packages,
   ...pipelines,
+  ...proxies,
   ...webhooks,
   ...documentationRoutes(() => routes),
 };

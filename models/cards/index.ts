@@ -45,7 +45,13 @@ export {
   sellersOf,
   setSeller,
 } from "./terms.ts";
-export { findShownCard, sealedCode, type ShownCard, surroundingsOf } from "./showing.ts";
+export {
+  findShownCard,
+  sealedCode,
+  SHOWN_CARD,
+  type ShownCard,
+  surroundingsOf,
+} from "./showing.ts";
 export { type CardAsker } from "./holding.ts";
 export { changeCard, transferTime, unbindMachine } from "./verbs.ts";
 export { type CardDefaults, validateCard } from "./validation.ts";

@@ -27,6 +27,8 @@ import { indexSessions } from "./20261121T1430-index-sessions.ts";
 import { createCards } from "./20261121T1500-create-cards.ts";
 import { indexCards } from "./20261121T1540-index-cards.ts";
 import { createCardBulks } from "./20261121T1550-create-card-bulks.ts";
+import { createProxies } from "./20261121T1650-create-proxies.ts";
+import { createGates } from "./20261121T1651-create-gates.ts";
 import { createFeeds } from "./20261121T1700-create-feeds.ts";
 import type { Migration } from "./migration.ts";
 
@@ -61,5 +63,7 @@ export const MIGRATIONS: readonly Migration[] = [
   createCards,
   indexCards,
   createCardBulks,
+  createProxies,
+  createGates,
   createFeeds,
 ];

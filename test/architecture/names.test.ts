@@ -7,9 +7,11 @@ const DOMAINS = [
   "billing",
   "cards",
   "feeds",
+  "gates",
   "operations",
   "packages",
   "pipelines",
+  "proxies",
   "webhooks",
 ];
 

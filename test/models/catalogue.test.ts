@@ -46,6 +46,11 @@ const STAYING = [
   "feed_frames",
   "feed_tasks",
   "feeds",
+  // The way out is each platform's own.
+  "cookies",
+  "gate_passes",
+  "gate_waiters",
+  "gates",
   // People, and what they own, stay with their platform: packages move, money does not.
   "holds",
   "idempotency_keys",
@@ -58,6 +63,9 @@ const STAYING = [
   // A schedule runs on its platform's Temporal server: it is set anew.
   "package_schedules",
   "prices",
+  "proxies",
+  "proxy_leases",
+  "proxy_policies",
   "recharges",
   "recovery_codes",
   "refresh_tokens",

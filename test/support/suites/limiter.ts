@@ -36,7 +36,9 @@ export function limiterSuite(open: () => Promise<Limiter>): void {
   test("counts every caller exactly when many come at once", async () => {
     const key = randomUUID();
 
-    const answers = await Promise.all(Array.from({ length: 20 }, () => limiter.take(rule, key)));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, async () => limiter.take(rule, key)),
+    );
 
     expect(answers.filter(({ allowed }) => allowed)).toHaveLength(3);
   });

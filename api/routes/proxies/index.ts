@@ -1,0 +1,3 @@
+export * from "./cookies.ts";
+export * from "./pool.ts";
+export * from "./usage.ts";

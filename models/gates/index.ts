@@ -1,0 +1,3 @@
+export * from "./passing.ts";
+export * from "./showing.ts";
+export * from "./tables.ts";
