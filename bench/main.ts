@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import { prepareEnvironment } from "../test/support/services/environment.ts";
 import { download } from "./measurements/download.ts";
+import { fanOut } from "./measurements/fan-out.ts";
 import { ledger } from "./measurements/ledger.ts";
 import { lists } from "./measurements/lists.ts";
 import { query } from "./measurements/query.ts";
@@ -26,6 +27,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   signIn,
   ledger,
   validate,
+  fanOut,
 ];
 const RULER_BYTES = 64 * 1024 * 1024;
 
