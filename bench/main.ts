@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { prepareEnvironment } from "../test/support/services/environment.ts";
 import { activation } from "./measurements/activation.ts";
 import { download } from "./measurements/download.ts";
+import { fanOut } from "./measurements/fan-out.ts";
 import { ledger } from "./measurements/ledger.ts";
 import { lists } from "./measurements/lists.ts";
 import { query } from "./measurements/query.ts";
@@ -28,6 +29,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   ledger,
   validate,
   activation,
+  fanOut,
 ];
 const RULER_BYTES = 64 * 1024 * 1024;
 

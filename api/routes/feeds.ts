@@ -25,10 +25,12 @@ export const followEvents = route({
       connections.remove(stream, stream.ending);
     });
     const since = lastEventId(call.requestHeader("last-event-id")) ?? query.since;
-    channels.follow(actor.accountId, stream, since).catch((error: unknown) => {
-      services.log.warn({ err: error }, "a feed cannot be followed");
-      stream.end(ENDINGS.broken);
-    });
+    channels
+      .follow(actor.accountId, stream, { since, greet: () => stream.greet() })
+      .catch((error: unknown) => {
+        services.log.warn({ err: error }, "a feed cannot be followed");
+        stream.end(ENDINGS.broken);
+      });
     return stream;
   },
 });

@@ -32,9 +32,13 @@ export interface Follower {
 export interface Channels {
   /**
    * Tells a follower what came after `since`, or where all stands when nobody knows that any more or it is not given,
-   * and from then on everything, in order and once.
+   * and from then on everything, in order and once. Calls `greet` before: whoever was greeted misses nothing.
    */
-  follow(accountId: string, follower: Follower, since?: number): Promise<void>;
+  follow(
+    accountId: string,
+    follower: Follower,
+    from: { since?: number | undefined; greet?: () => void },
+  ): Promise<void>;
   leave(accountId: string, follower: Follower): void;
   close(): void;
 }
@@ -68,8 +72,8 @@ export function openChannels({
   };
 
   return {
-    async follow(accountId, follower, since) {
-      await begin(database, accountId, follower, since);
+    async follow(accountId, follower, from) {
+      await begin(database, accountId, follower, from);
       while (!follower.isGone) {
         const rows = await framesAfter(database, accountId, follower.seq);
         for (const row of rows) {
@@ -99,20 +103,22 @@ async function begin(
   database: Database,
   accountId: string,
   follower: Follower,
-  since: number | undefined,
+  { since, greet }: { since?: number | undefined; greet?: () => void },
 ): Promise<void> {
+  const goesOn = since !== undefined && (await isKept(accountId, since));
+  const state = goesOn ? undefined : await stateOf(database, accountId);
+  greet?.();
+  if (!state) {
+    follower.seq = since!;
+    return;
+  }
   if (since !== undefined) {
-    if (await isKept(accountId, since)) {
-      follower.seq = since;
-      return;
-    }
     const why = "What came after this number is not kept any more: this is how things stand.";
     follower.tell(reply("resync", 0, { since, message: why }));
   }
   follower.seq = 0;
-  const { seq, frames } = await stateOf(database, accountId);
-  for (const row of frames) give(follower, new Frame(row));
-  follower.seq = seq;
+  for (const row of state.frames) give(follower, new Frame(row));
+  follower.seq = state.seq;
 }
 
 function give(follower: Follower, frame: Frame): void {

@@ -27,6 +27,8 @@ export const ENDINGS = {
 /** A client that follows a feed, by whatever way. */
 export interface Connection {
   readonly actor: Pick<Actor, "accountId" | "sessionId" | "keyId">;
+  /** What it was told and has not taken yet. */
+  readonly waitingBytes: number;
   /** Shows that this end is alive, and ends it when the other one is not. */
   beat(): void;
   end(ending: Ending): void;
@@ -61,7 +63,7 @@ interface ConnectionTools {
 export function openConnections(tools: ConnectionTools): Connections {
   const { database, bus, log, most } = tools;
   const register = new Register();
-  const counts = openCounts(tools.metrics);
+  const counts = openCounts(tools.metrics, () => register.all());
   let looking: Promise<void> | undefined;
 
   const look = async () => {
@@ -182,7 +184,15 @@ async function endedOf(database: Database, names: readonly string[]): Promise<st
   return ended;
 }
 
-function openCounts(metrics: Registry) {
+function openCounts(metrics: Registry, all: () => Connection[]) {
+  const waiting: Gauge = new Gauge({
+    name: "longhaul_feed_waiting_bytes",
+    help: "What clients that follow a feed were told and have not taken yet",
+    registers: [metrics],
+    collect(): void {
+      waiting.set(all().reduce((sum, { waitingBytes }) => sum + waitingBytes, 0));
+    },
+  });
   return {
     open: new Gauge({
       name: "longhaul_feed_connections",

@@ -26,7 +26,11 @@ export class EventStream extends Readable implements Connection, Follower {
       this.isGone = true;
       this.#read?.();
     });
-    this.push(`retry: ${RETRY_MS}\n\n`);
+  }
+
+  /** Says that from now on everything is told. */
+  greet(): void {
+    if (!this.isGone) this.push(`retry: ${RETRY_MS}\n\n`);
   }
 
   get waitingBytes(): number {

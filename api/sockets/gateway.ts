@@ -123,12 +123,13 @@ async function enterFeed(
     if (!stay(services, socket, ws, arrival)) return;
     ws.on("message", converse(socket));
     const since = sinceOf(query);
-    const timestamp = new Date().toISOString();
-    socket.tell(
-      reply("connection:established", since ?? 0, { user_id: actor.accountId, timestamp }),
-    );
-    socket.tell(reply("notification", since ?? 0, { ...WELCOME, timestamp }));
-    start(services, socket, actor.accountId, since);
+    const greet = () => {
+      const timestamp = new Date().toISOString();
+      const established = { user_id: actor.accountId, timestamp };
+      socket.tell(reply("connection:established", since ?? 0, established));
+      socket.tell(reply("notification", since ?? 0, { ...WELCOME, timestamp }));
+    };
+    start(services, socket, actor.accountId, { since, greet });
   });
 }
 
@@ -179,7 +180,7 @@ async function enterTask(
     if (!stay(services, socket, ws, arrival)) return;
     ws.on("message", () => socket.lives());
     socket.begin();
-    start(services, socket, task.accountId, socket.seq);
+    start(services, socket, task.accountId, { since: socket.seq });
   });
 }
 
@@ -212,10 +213,10 @@ function start(
   { feeds, log }: GatewayTools,
   socket: FeedSocket,
   accountId: string,
-  since: number | undefined,
+  from: { since: number | undefined; greet?: () => void },
 ): void {
   socket.feedOf = accountId;
-  feeds.channels.follow(accountId, socket, since).catch((error: unknown) => {
+  feeds.channels.follow(accountId, socket, from).catch((error: unknown) => {
     log.warn({ err: error }, "a feed cannot be followed");
     socket.end(ENDINGS.broken);
   });

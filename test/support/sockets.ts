@@ -1,5 +1,4 @@
 import type { Duplex } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
 import { onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 
@@ -44,10 +43,10 @@ export function listenOn(
   });
   const until = async (count: number) => {
     while (heard.length < count) {
-      if (socket.readyState === WebSocket.CLOSED) {
+      await Promise.race([new Promise((resolve) => socket.once("message", resolve)), closed]);
+      if (socket.readyState === WebSocket.CLOSED && heard.length < count) {
         throw new Error(`closed after ${heard.length} of ${count} frames`);
       }
-      await sleep(5);
     }
     return heard;
   };
