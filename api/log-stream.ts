@@ -7,16 +7,23 @@ import type { Services } from "./services.ts";
 const CHUNKS = 64;
 /** Without a word over the bus, new lines are looked for this often. */
 const POLL_MS = 500;
+/** Whoever follows is asked for their right to this often. */
+const ASK_MS = 1000;
 
 interface Reading {
   /** Bytes the reader has already. */
   after: number;
   /** Go on until the run ends. */
   follow: boolean;
+  /** Refuses who may read no longer. */
+  assertReader: () => Promise<unknown>;
   signal: AbortSignal;
 }
 
-/** A run's log as UTF-8 bytes. Its bytes never change their place, so a reader goes on with the count of what it has. */
+/**
+ * A run's log as UTF-8 bytes. Its bytes never change their place, so a reader goes on with the count of what it has. It
+ * breaks off for whoever may read it no longer.
+ */
 export function followLog(services: Services, runId: string, reading: Reading): Readable {
   return Readable.from(logBytes(services, runId, reading), { objectMode: false });
 }
@@ -24,11 +31,16 @@ export function followLog(services: Services, runId: string, reading: Reading): 
 async function* logBytes(
   { bus, objects }: Pick<Services, "bus" | "objects">,
   runId: string,
-  { after, follow, signal }: Reading,
+  { after, follow, assertReader, signal }: Reading,
 ): AsyncGenerator<Buffer> {
   const grown = listen(bus, runId);
+  let askedAt = performance.now();
   try {
     for (let place = after; !signal.aborted;) {
+      if (performance.now() - askedAt > ASK_MS) {
+        await assertReader();
+        askedAt = performance.now();
+      }
       const { logKey, state } = await PackageRun.findByPk(runId, { rejectOnEmpty: true });
       if (logKey) {
         yield* keptLog(objects, logKey, place);

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { type Issue, refusal } from "../domain/errors.ts";
 
 /** What is said of a thing that should be there. */
@@ -19,6 +19,13 @@ export function check(
   if (success) return data;
   issues.push(...error.issues.flatMap((fault) => describe(fault, given, place)));
   return undefined;
+}
+
+/** A whole number as a query has it: digits. Nothing, blanks and other ways to write a number are none. */
+export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER) {
+  const digits = (given: unknown) =>
+    typeof given === "string" && !/^-?\d+$/.test(given) ? Number.NaN : given;
+  return z.preprocess(digits, z.coerce.number().int().min(least).max(most));
 }
 
 /** The refusal of a request with faults: all of them. */

@@ -2,9 +2,9 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import driver from "@appthreat/sqlite3";
+import driver, { type Statement } from "@appthreat/sqlite3";
 import type { ConnectionOptions } from "mysql2";
-import { type QueryOptions, QueryTypes, Sequelize, Transaction } from "sequelize";
+import { type QueryOptions, QueryTypes, Sequelize, type Transaction } from "sequelize";
 import type { Event } from "../domain/events.ts";
 import {
   type Ask,
@@ -15,6 +15,7 @@ import {
   lookUpTogether,
   type Questions,
 } from "./questions.ts";
+import { answerOf, type SqliteConnection, turnDirectly } from "./statements.ts";
 
 /** An opened database with all models defined on it. Models belong to the database of the process that was opened last. */
 export interface Database {
@@ -136,8 +137,13 @@ function mysql(url: URL): Sequelize {
     timezone: UTC,
     define: DEFINE,
     pool: { max: 16, min: 0, idle: 30_000, acquire: 20_000 },
-    // Statements come with their values in them: the driver would look through all their letters for places to fill.
-    dialectOptions: { ...dialectOptions, queryFormat: (statement: string) => statement },
+    dialectOptions: {
+      ...dialectOptions,
+      // Statements come with their values in them: the driver would look through all their letters for places to fill.
+      queryFormat: (statement: string) => statement,
+      // It knows the types of its columns: to ask a function about each field costs as much as to read a row.
+      typeCast: true,
+    },
     hooks: {
       afterConnect: async (connection: unknown) => {
         const session = (connection as MysqlConnection).promise();
@@ -202,16 +208,45 @@ function shareWriter(sequelize: Sequelize): void {
 const SQLITE_SETTINGS =
   "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000;";
 
-/** The driver with the constants that its export lacks and cannot be given, and with our settings on each connection. */
+/**
+ * The driver with the constants that its export lacks and cannot be given, and with connections that have our settings
+ * and keep what they have prepared.
+ */
 function sqliteDriver(): object {
   // oxlint-disable-next-line import/no-named-as-default-member -- the named export does not exist at run time
-  class Database extends driver.Database {
+  class Database extends driver.Database implements SqliteConnection {
+    readonly #prepared = new Map<string, Promise<Statement>>();
+
     constructor(file: string, mode: number, opened: (error: Error | null) => void) {
       super(file, mode, (error) => {
         if (error) return opened(error);
         this.configure("busyTimeout", BUSY_TIMEOUT_MS);
         return this.exec(SQLITE_SETTINGS, opened);
       });
+    }
+
+    prepared(sql: string): Promise<Statement> {
+      const before = this.#prepared.get(sql);
+      if (before) return before;
+      const prepared = answerOf<Statement>((done) => {
+        const statement = this.prepare(sql, (error) => done(error, statement));
+      });
+      this.#prepared.set(sql, prepared);
+      prepared.catch(() => this.#prepared.delete(sql));
+      return prepared;
+    }
+
+    override close(closed?: (error: Error | null) => void): void {
+      void this.#forget().then(() => super.close(closed));
+    }
+
+    /** A connection with prepared statements does not close. */
+    async #forget(): Promise<void> {
+      for (const [sql, prepared] of this.#prepared) {
+        this.#prepared.delete(sql);
+        const statement = await prepared.catch(() => undefined);
+        await new Promise<void>((resolve) => (statement ? statement.finalize(resolve) : resolve()));
+      }
     }
   }
   return { ...driver, Database, OPEN_READONLY: 1, OPEN_READWRITE: 2, OPEN_CREATE: 4 };
@@ -233,6 +268,7 @@ function guard(
     options?: QueryOptions,
   ) => Promise<unknown>;
   const begin = sequelize.transaction.bind(sequelize);
+  turnDirectly(sequelize, dialect === "sqlite" ? "BEGIN IMMEDIATE" : "START TRANSACTION");
   const inside = new AsyncLocalStorage<{ open: boolean }>();
   let running = 0;
   const inTurn = dialect === "sqlite" ? createQueue() : <T>(job: () => Promise<T>) => job();
@@ -243,9 +279,7 @@ function guard(
     }
     return retrying(() =>
       inTurn(async () => {
-        const transaction = await begin(
-          dialect === "sqlite" ? { type: Transaction.TYPES.IMMEDIATE } : {},
-        );
+        const transaction = await begin();
         const here = { open: true };
         running++;
         try {

@@ -33,7 +33,8 @@ export function isDeparture(error: unknown): boolean {
 /** Half an answer has gone: closing the connection is the only way left to tell the client. */
 function breakOff(ctx: Context, error: unknown): void {
   ctx.respond = false;
-  ctx.state.log.error({ err: error }, "answer broke off");
+  // That somebody's right has ended meanwhile is no fault.
+  ctx.state.log[refusalIn(error) ? "info" : "error"]({ err: error }, "answer broke off");
   ctx.res.destroy();
 }
 

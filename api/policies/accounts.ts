@@ -47,29 +47,52 @@ export function createAuthenticator({
 
   async function keyHolder(secret: string): Promise<Actor> {
     const prefix = secretPrefix("key", secret);
-    const found = prefix && (await findLiveApiKey(prefix));
+    const found = prefix && (await findLiveApiKey({ prefix }));
     if (!found || !sameDigest(found.key.hash, sha256(secret))) {
       throw refusal("accounts/api-key-invalid", "Invalid API Key");
     }
-    const { key, account } = found;
-    await touchApiKey(database, key);
-    const permissions = await permissionsOf(account.role);
-    const held = (some: Permission[]) => permissions.filter((one) => some.includes(one));
-    const grants = key.isRestricted ? await grantsOf([key.id]) : undefined;
-    const packages = grants?.map(({ packageId, rights }) => [packageId, held(permitsBy(rights))]);
-    return {
-      accountId: account.id,
-      name: keyName(key),
-      permissions: held(key.scopes),
-      keyId: key.id,
-      ...(packages && { packages: Object.fromEntries(packages) }),
-    };
+    await touchApiKey(database, found.key);
+    return programOf(found);
   }
 
   return async ({ bearer, apiKey }) => {
     if (bearer) return bearerOf(bearer);
     if (apiKey) return keyHolder(apiKey);
     throw notSignedIn("Not authenticated");
+  };
+}
+
+/**
+ * Somebody who signed in a while ago, as they stand now. Refuses when their session, their key or their account has ended
+ * since; a token that merely grew old is no end.
+ */
+export async function assertStanding(
+  { database }: { database: Database },
+  actor: Actor,
+): Promise<Actor> {
+  const { accountId, keyId, sessionId } = actor;
+  if (keyId) {
+    const found = await findLiveApiKey({ id: keyId });
+    if (found) return programOf(found);
+  } else if (sessionId) {
+    const account = await findSignedIn(database, { accountId, sessionId });
+    if (account) return { ...actor, permissions: await permissionsOf(account.role) };
+  }
+  throw notSignedIn("You are signed out. Sign in and ask again.");
+}
+
+/** What a key may do: what it was made for, as far as its account may do it too. */
+async function programOf({ key, account }: { key: ApiKey; account: Account }): Promise<Actor> {
+  const permissions = await permissionsOf(account.role);
+  const held = (some: Permission[]) => permissions.filter((one) => some.includes(one));
+  const grants = key.isRestricted ? await grantsOf([key.id]) : undefined;
+  const packages = grants?.map(({ packageId, rights }) => [packageId, held(permitsBy(rights))]);
+  return {
+    accountId: account.id,
+    name: keyName(key),
+    permissions: held(key.scopes),
+    keyId: key.id,
+    ...(packages && { packages: Object.fromEntries(packages) }),
   };
 }
 

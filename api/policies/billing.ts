@@ -1,5 +1,6 @@
 import { refusal } from "../../domain/errors.ts";
 import { paymentEnd, type Recharge } from "../../models/billing/index.ts";
+import type { Row } from "../../models/statements.ts";
 import type { PaymentProvider } from "../../platform/payments/index.ts";
 import { namedId, newId } from "../../platform/crypto.ts";
 import type { Services } from "../services.ts";
@@ -28,7 +29,7 @@ export function assertAlipay({ payments }: Pick<Services, "payments">): PaymentP
 /** Where a recharge is paid, and until when; undefined when it cannot be, or not at a provider. */
 export function payAddress(
   { payments }: Pick<Services, "payments">,
-  recharge: Recharge,
+  recharge: Row<Recharge>,
 ): { pay_url: string; expires_at: string } | undefined {
   const expiresAt = paymentEnd(recharge);
   const { id, amountFen, description: subject, state, method } = recharge;

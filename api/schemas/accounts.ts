@@ -4,6 +4,7 @@ import { LIMITS } from "../../domain/limits.ts";
 import type { Account, ApiKey, ApiKeyPackage } from "../../models/accounts.ts";
 import { Totp } from "./accounts/totp.ts";
 import { PackageId } from "./packages.ts";
+import { wholeNumber } from "../validation.ts";
 
 /** A moment on the wire. */
 const Moment = z.iso.datetime({ offset: true });
@@ -72,7 +73,7 @@ export const GrantsBody = z.strictObject({ packages: Grants });
 export const KeyId = z.strictObject({ id: z.string().max(64) });
 
 export const PageQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(LIMITS.listItems).default(20),
+  limit: wholeNumber(1, LIMITS.listItems).prefault(20),
   after: z.string().max(1000).optional(),
 });
 

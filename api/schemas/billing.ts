@@ -13,7 +13,9 @@ import {
 import { LIMITS } from "../../domain/limits.ts";
 import { type Fen, parseYuan, printYuan } from "../../domain/money.ts";
 import type { Hold, LedgerEntry, Price, Recharge, Shortfall } from "../../models/billing/index.ts";
+import type { Row } from "../../models/statements.ts";
 import { PageQuery } from "./accounts.ts";
+import { wholeNumber } from "../validation.ts";
 
 const Moment = z.iso.datetime({ offset: true });
 const Yuan = z.string().regex(/^-?\d+\.\d{2}$/);
@@ -37,8 +39,8 @@ const SignedAmount = amount(-LIMITS.amountFen);
 
 /** The contract's lists are asked for by how many to leave out. */
 export const StretchQuery = z.strictObject({
-  skip: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
-  limit: z.coerce.number().int().min(1).max(LIMITS.listItems).default(20),
+  skip: wholeNumber(0).prefault(0),
+  limit: wholeNumber(1, LIMITS.listItems).prefault(20),
 });
 
 export const BalanceOut = z.strictObject({ balance: Yuan });
@@ -115,7 +117,7 @@ const UsageBody = z.strictObject({
   bytes_in: Used.optional(),
   bytes_out: Used.optional(),
 });
-const asked = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional();
+const asked = wholeNumber(0).optional();
 export const UsageQuery = z.strictObject({ frames: asked, bytes_in: asked, bytes_out: asked });
 
 /** What would be charged, and by which version of the prices. */
@@ -283,7 +285,7 @@ export function presentEntry(entry: LedgerEntry): z.input<typeof EntryOut> {
   };
 }
 
-export function presentRecharge(recharge: Recharge): z.input<typeof RechargeOut> {
+export function presentRecharge(recharge: Row<Recharge>): z.input<typeof RechargeOut> {
   return {
     id: recharge.id,
     user_id: recharge.accountId,
@@ -301,7 +303,7 @@ export function presentRecharge(recharge: Recharge): z.input<typeof RechargeOut>
 
 /** The same for whose it is, with where it is paid if it can be. */
 export function presentOwnRecharge(
-  recharge: Recharge,
+  recharge: Row<Recharge>,
   payment: { pay_url: string; expires_at: string } | undefined,
 ): z.input<typeof OwnRechargeOut> {
   const { id, method, status, amount, description, reason, created_at, decided_at } =
@@ -310,7 +312,7 @@ export function presentOwnRecharge(
   return { ...told, ...payment };
 }
 
-export function presentShortfall(shortfall: Shortfall): z.input<typeof ShortfallOut> {
+export function presentShortfall(shortfall: Row<Shortfall>): z.input<typeof ShortfallOut> {
   return {
     id: shortfall.id,
     user_id: shortfall.accountId,
@@ -322,7 +324,7 @@ export function presentShortfall(shortfall: Shortfall): z.input<typeof Shortfall
   };
 }
 
-export function presentHold(hold: Hold): z.input<typeof HoldOut> {
+export function presentHold(hold: Row<Hold>): z.input<typeof HoldOut> {
   return {
     id: hold.id,
     user_id: hold.accountId,
@@ -345,7 +347,7 @@ export function presentPrice({
   terms,
   setBy,
   createdAt,
-}: Price): z.input<typeof PriceOut> {
+}: Row<Price>): z.input<typeof PriceOut> {
   return {
     version,
     micro_yuan_per_frame: terms.microYuanPerFrame,

@@ -27,6 +27,7 @@ import type {
 
 const HOUR_SECONDS = 3600;
 import { FactsOut, presentFacts } from "./packages/facts.ts";
+import { wholeNumber } from "../validation.ts";
 
 const checked = (issues: (text: string) => Issue[]) =>
   z.string().superRefine((text, context) => {
@@ -112,7 +113,7 @@ export const Resolve = z.strictObject({
 });
 export const LogQuery = z.strictObject({
   follow: z.stringbool().default(false),
-  after: z.coerce.number().int().min(0).default(0),
+  after: wholeNumber(0).prefault(0),
 });
 export const PackageQuestion = z.object({
   package_id: Serial.optional(),
@@ -120,7 +121,7 @@ export const PackageQuestion = z.object({
   channel: Channel.default(STABLE),
 });
 export const SignedQuery = z.strictObject({
-  expires: z.coerce.number().int(),
+  expires: wholeNumber(0),
   signature: z.string().max(200),
 });
 export const FixedLink = z.strictObject({ id: Serial, file: z.string() });

@@ -8,6 +8,7 @@ import {
   STEP_KINDS,
 } from "../../domain/pipelines.ts";
 import type { PipelineVersion } from "../../models/pipelines.ts";
+import { wholeNumber } from "../validation.ts";
 
 const Name = z.string().superRefine((name, context) => {
   for (const { message } of pipelineNameIssues(name)) context.addIssue(message);
@@ -58,7 +59,7 @@ export const Pipeline = z.strictObject({
 export const NewPipeline = Pipeline.extend({ name: Name });
 export const PipelineName = z.strictObject({ name: Name });
 export const PipelineQuestion = z.strictObject({
-  version: z.coerce.number().int().min(1).optional(),
+  version: wholeNumber(1).optional(),
 });
 
 export const PipelineOut = z.strictObject({

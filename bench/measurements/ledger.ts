@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,11 +10,12 @@ import { MODELS } from "../../models/index.ts";
 import { migrate } from "../../models/schema.ts";
 import { newId } from "../../platform/crypto.ts";
 import { mysqlAddress } from "../../test/support/services/mariadb.ts";
-import type { Finding, Measurement, Size } from "../measurement.ts";
+import type { Finding, Measurement, Size, Table } from "../measurement.ts";
 import { cpuSeconds } from "../processes.ts";
 import {
   compare,
   type Contestant,
+  type Effort,
   ratio,
   rounded,
   spreadOf,
@@ -43,7 +43,7 @@ async function run(size: Size): Promise<Finding> {
   const folder = await mkdtemp(join(tmpdir(), "longhaul-ledger-"));
   const [ours, bare] = [await makePlace(server), await makePlace(server)];
   try {
-    const charges = await compareCharges(
+    const { charges, costs } = await compareCharges(
       { ours, bare, file: join(folder, "charges.sqlite") },
       size,
     );
@@ -72,6 +72,7 @@ async function run(size: Size): Promise<Finding> {
         ...tableOf(charges, "charges"),
         rows: [
           ...tableOf(charges, "charges").rows,
+          ...costs,
           ...[onServer, embedded].map(({ name, seconds, statements, medianMs, slowestMs }) => [
             `${lines} lines compared on ${name}`,
             `${rounded(seconds)} s, ${statements} statements`,
@@ -94,22 +95,29 @@ interface Places {
   file: string;
 }
 
-async function compareCharges({ ours, bare, file }: Places, size: Size): Promise<Standing[]> {
-  const wire = new AsyncLocalStorage<Sent[]>();
+async function compareCharges(
+  { ours, bare, file }: Places,
+  size: Size,
+): Promise<{ charges: Standing[]; costs: Table["rows"] }> {
   const people = Array.from({ length: PEOPLE }, () => newId());
   const times = size.quick ? 5 : 40;
   const server = await serverPid(ours.url);
-  let sent: Sent[][] = [];
+  const sent = new Map<string, Sent[]>();
   const charge = (database: Database) => {
-    sent = people.map(() => []);
+    for (const one of people) sent.set(one, []);
     const chargeOften = async (accountId: string) => {
       for (let n = 0; n < times; n++) await chargeOnce(database, accountId);
     };
-    return Promise.all(people.map((one, index) => wire.run(sent[index]!, () => chargeOften(one))));
+    return Promise.all(people.map(chargeOften));
   };
+  const spent = new Map<string, Spent>();
   const turn = (name: string, work: () => Promise<unknown>): Contestant => ({
     name,
-    turn: () => effortOf(server, PEOPLE * times, work),
+    turn: async () => {
+      const effort = await effortOf(server, PEOPLE * times, work);
+      spent.set(name, effort);
+      return effort;
+    },
   });
 
   const embedded = await open({ file });
@@ -118,9 +126,10 @@ async function compareCharges({ ours, bare, file }: Places, size: Size): Promise
   await embedded.close();
   await (await open(bare)).close();
   const database = await open(ours);
-  database.sequelize.addHook("afterConnect", (connection) => listen(connection as Wire, wire));
+  database.sequelize.addHook("afterConnect", (connection) => listen(connection as Wire, sent));
   const lanes = await Promise.all(people.map(() => connectTo(bare.url)));
-  const again = () => Promise.all(lanes.map((lane, index) => sendAgain(lane, sent[index]!)));
+  const again = () =>
+    Promise.all(lanes.map((lane, index) => sendAgain(lane, sent.get(people[index]!)!)));
   const both = [
     turn("Longhaul on MariaDB", () => charge(database)),
     turn("the statements alone", again),
@@ -128,7 +137,20 @@ async function compareCharges({ ours, bare, file }: Places, size: Size): Promise
   const onMariadb = await compare(both, size);
   await Promise.all(lanes.map((lane) => lane.end()));
   await database.close();
-  return [...onMariadb, ...onSqlite];
+  const statements = [...sent.values()].flat().length / PEOPLE / times;
+  const costs = both.map(({ name }) => {
+    const { work, hereSeconds, thereSeconds } = spent.get(name)!;
+    const [here, there] = [hereSeconds, thereSeconds].map((s) => rounded((s / work) * 1000));
+    const where = `${here} ms of CPU in this process, ${there} ms in MariaDB`;
+    return [`a charge: ${name}`, where, `${rounded(statements)} statements`, ""];
+  });
+  return { charges: [...onMariadb, ...onSqlite], costs };
+}
+
+/** What a turn took, and where: in this process, and in the server. */
+interface Spent extends Effort {
+  hereSeconds: number;
+  thereSeconds: number;
 }
 
 async function open(place: DatabasePlace): Promise<Database> {
@@ -137,13 +159,18 @@ async function open(place: DatabasePlace): Promise<Database> {
   return database;
 }
 
-/** What it takes, in this process and in the server. */
-async function effortOf(server: number, work: number, effort: () => Promise<unknown>) {
+async function effortOf(
+  server: number,
+  work: number,
+  effort: () => Promise<unknown>,
+): Promise<Spent> {
   const began = performance.now();
-  const before = await cpuSeconds(process.pid, server);
+  const [here, there] = [await cpuSeconds(process.pid), await cpuSeconds(server)];
   await effort();
-  const used = (await cpuSeconds(process.pid, server)) - before;
-  return { work, cpuSeconds: used, seconds: (performance.now() - began) / 1000 };
+  const hereSeconds = (await cpuSeconds(process.pid)) - here;
+  const thereSeconds = (await cpuSeconds(server)) - there;
+  const seconds = (performance.now() - began) / 1000;
+  return { work, cpuSeconds: hereSeconds + thereSeconds, hereSeconds, thereSeconds, seconds };
 }
 
 /** Somebody pays in what some work costs, has it held, and is charged for it. */
@@ -166,21 +193,29 @@ interface Sent {
 
 /** What of the driver's connection the models use. */
 interface Wire {
-  query: (question: { sql: string; values?: unknown[] }, ...rest: unknown[]) => unknown;
+  query: (question: string | { sql: string; values?: unknown[] }, ...rest: unknown[]) => unknown;
   execute: (sql: string, values: unknown[], ...rest: unknown[]) => unknown;
 }
 
-/** Writes down what whoever runs here sends by this connection. */
-function listen(connection: Wire, wire: AsyncLocalStorage<Sent[]>): void {
+/** Writes down what is sent by this connection: at its end, each transaction, with all others of the person it names. */
+function listen(connection: Wire, sent: ReadonlyMap<string, Sent[]>): void {
   const query = connection.query.bind(connection);
   const execute = connection.execute.bind(connection);
+  let transaction: Sent[] = [];
+  const note = (one: Sent) => {
+    transaction.push(one);
+    if (one.sql !== "COMMIT" && one.sql !== "ROLLBACK") return;
+    const named = transaction.flatMap(({ values }) => values as string[]);
+    sent.get(named.find((value) => sent.has(value))!)!.push(...transaction);
+    transaction = [];
+  };
   connection.query = (question, ...rest) => {
-    const { sql, values = [] } = question;
-    wire.getStore()?.push({ sql, values, isPrepared: false });
+    const { sql, values = [] } = typeof question === "string" ? { sql: question } : question;
+    note({ sql, values, isPrepared: false });
     return query(question, ...rest);
   };
   connection.execute = (sql, values, ...rest) => {
-    wire.getStore()?.push({ sql, values, isPrepared: true });
+    note({ sql, values, isPrepared: true });
     return execute(sql, values, ...rest);
   };
 }

@@ -192,12 +192,12 @@ export async function keysThatMay(
   return new Set(alive.map((key) => key.id));
 }
 
-/** The key with this prefix and its maker, while both may act; whether the secret is right is for the caller to see. */
+/** A key and its maker, while both may act; whether the secret is right is for the caller to see. */
 export async function findLiveApiKey(
-  prefix: string,
+  which: { prefix: string } | { id: string },
   now = new Date(),
 ): Promise<{ key: ApiKey; account: Account } | undefined> {
-  const key = await ApiKey.findOne({ where: { prefix, ...stillAlive(now) } });
+  const key = await ApiKey.findOne({ where: { ...which, ...stillAlive(now) } });
   const account = key && (await Account.findByPk(key.accountId));
   return key && account?.isActive ? { key, account } : undefined;
 }

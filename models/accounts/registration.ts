@@ -100,6 +100,8 @@ export async function changePerson(
       if (proof && !(await consumeCode(proof, transaction))) return { taken: "code" };
       const wanted = columnsOf(account, changes, proof !== undefined);
       const names = Object.keys(wanted) as (keyof typeof wanted)[];
+      // What is as it was is no news for the audit.
+      if (names.every((name) => wanted[name] === account[name])) return { account };
       const before = Object.fromEntries(names.map((name) => [name, account[name]]));
       await Account.update(wanted, { where: { id: account.id }, transaction });
       const changed = await account.reload({ transaction });

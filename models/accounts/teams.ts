@@ -92,6 +92,11 @@ export async function changeTeam(
     const { team } = await holdTeam(teamId, by, "change", transaction);
     const before = told(team);
     const given = Object.entries(changes).filter(([, value]) => value !== undefined);
+    const members = await TeamMember.count({ where: { teamId }, transaction });
+    if (members > (changes.maxMembers ?? members)) {
+      const advice = `The team has ${members} members. Take some out first, or allow that many.`;
+      throw refusal("accounts/team-full", advice);
+    }
     await team.update(Object.fromEntries(given), { transaction });
     const change = { before, after: told(team) };
     await auditTeam("accounts.team-changed", teamId, change, by, transaction);

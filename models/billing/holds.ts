@@ -1,4 +1,4 @@
-import { literal, Op, type Transaction } from "sequelize";
+import type { Transaction } from "sequelize";
 import { v7 as newId } from "uuid";
 import { type HoldState, splitCharge } from "../../domain/billing.ts";
 import { refusal } from "../../domain/errors.ts";
@@ -17,7 +17,8 @@ import {
   post,
   type Posting,
 } from "./posting.ts";
-import { Hold, Shortfall } from "./tables.ts";
+import { type Row, tell } from "../statements.ts";
+import { Hold, HOLDS, type Shortfall, SHORTFALLS } from "./tables.ts";
 
 /** Money to be kept for some work. */
 export interface HoldOrder {
@@ -35,10 +36,14 @@ export interface HoldOrder {
  * Keeps money for some work, until it is charged, released, or its time has come, for which a workflow waits. Refuses
  * what the balance lacks.
  */
-export async function holdFunds(order: HoldOrder, transaction: Transaction): Promise<Hold> {
+export async function holdFunds(order: HoldOrder, transaction: Transaction): Promise<Row<Hold>> {
+  const before = await HOLDS.findOne({ id: order.holdId }, transaction);
+  return before ? sameHold(before, order) : beginHold(order, transaction);
+}
+
+/** The same for a hold that was not there a moment ago. */
+export async function beginHold(order: HoldOrder, transaction: Transaction): Promise<Row<Hold>> {
   const { holdId, accountId, amountFen, expiresAt } = order;
-  const before = await Hold.findByPk(holdId, { transaction });
-  if (before) return sameHold(before, order);
   const { priceVersion = null, taskId = null, description = null } = order;
   const held = await post(
     {
@@ -54,30 +59,22 @@ export async function holdFunds(order: HoldOrder, transaction: Transaction): Pro
   );
   if (!held) {
     // Whoever was faster with the same hold may have taken the last of the money for it.
-    const since = await Hold.findByPk(holdId, { transaction });
+    const since = await HOLDS.findOne({ id: holdId }, transaction);
     if (since) return sameHold(since, order);
     throw insufficientBalance();
   }
-  const hold = await Hold.create(
-    {
-      id: holdId,
-      accountId,
-      state: "open",
-      amountFen,
-      remainingFen: amountFen,
-      priceVersion,
-      taskId,
-      description,
-      expiresAt,
-    },
-    { transaction },
-  );
-  await orderExpiry(hold, transaction);
-  return hold;
+  const kept = { amountFen, remainingFen: amountFen, priceVersion, taskId, description, expiresAt };
+  const open = { id: holdId, accountId, state: "open", ...kept } as const;
+  const [hold] = await HOLDS.add([open], transaction);
+  await orderExpiry(open, transaction);
+  return hold!;
 }
 
 /** An extension tells the workflow nothing: when it wakes it asks the row. */
-function orderExpiry({ id, expiresAt }: Hold, transaction: Transaction): Promise<void> {
+function orderExpiry(
+  { id, expiresAt }: Pick<Hold, "id" | "expiresAt">,
+  transaction: Transaction,
+): Promise<void> {
   const message = {
     id: newId(),
     workflow: "holdExpiry",
@@ -93,7 +90,8 @@ function orderExpiry({ id, expiresAt }: Hold, transaction: Transaction): Promise
   return enqueue(message, transaction);
 }
 
-function sameHold(hold: Hold, { accountId, amountFen }: HoldOrder): Hold {
+/** The hold that was there before. Refuses what is not the same again. */
+export function sameHold(hold: Row<Hold>, { accountId, amountFen }: HoldOrder): Row<Hold> {
   if (hold.accountId !== accountId || hold.amountFen !== amountFen) throw operationTaken();
   return hold;
 }
@@ -103,16 +101,16 @@ export async function extendHold(
   { holdId, expiresAt }: { holdId: string; expiresAt: Date },
   transaction: Transaction,
   now = new Date(),
-): Promise<Hold> {
-  const nearer = { [Op.gt]: now, [Op.lt]: expiresAt };
-  await Hold.update(
-    { expiresAt },
-    { where: { id: holdId, state: "open", expiresAt: nearer }, transaction },
-  );
+): Promise<Row<Hold>> {
+  await tell(EXTEND, [expiresAt, now, holdId, now, expiresAt], transaction);
   const hold = await findHold(holdId, transaction);
   if (hold.state !== "open" || hold.expiresAt <= now) throw holdEnded(hold);
   return hold;
 }
+
+const EXTEND = `
+  UPDATE holds SET expires_at = ?, updated_at = ?
+  WHERE id = ? AND state = 'open' AND expires_at > ? AND expires_at < ?`;
 
 /** What a charge took, and what it could not take. */
 export interface Captured {
@@ -139,8 +137,18 @@ export async function captureHold(
   transaction: Transaction,
   now = new Date(),
 ): Promise<Captured> {
+  const { accountId } = await findHold(order.holdId, transaction);
+  return captureFor(accountId, order, transaction, now);
+}
+
+/** The same for a hold of which it is known whose it is. */
+export async function captureFor(
+  accountId: string,
+  order: CaptureOrder,
+  transaction: Transaction,
+  now = new Date(),
+): Promise<Captured> {
   const { operationId, holdId, amountFen, isFinal } = order;
-  const { accountId } = await findHold(holdId, transaction);
   const balance = await lockBalance(accountId, transaction);
   const before = await findCapture(order, transaction);
   if (before) return before;
@@ -161,14 +169,15 @@ export async function captureHold(
   await postCovered({ operationId, kind: "capture", gains, ...about }, transaction);
   if (missingFen > 0) {
     const shortfall = { id: newId(), accountId, holdId, operationId, amountFen: missingFen };
-    await Shortfall.create({ ...shortfall, state: "open" }, { transaction });
+    await SHORTFALLS.add([{ ...shortfall, state: "open" }], transaction);
   }
   const remainingFen = hold.remainingFen - heldFen;
   const capturedFen = hold.capturedFen + chargedFen;
-  await hold.update({ remainingFen, capturedFen }, { transaction });
+  const left = { ...hold, remainingFen, capturedFen };
   const isCharged = capturedFen + missingFen > 0;
-  if (isFinal && isCharged) await endHold(hold, "captured", now, transaction);
-  else if (isFinal && hold.state === "open") await endHold(hold, "released", now, transaction);
+  if (isFinal && isCharged) await endHold(left, "captured", now, transaction);
+  else if (isFinal && hold.state === "open") await endHold(left, "released", now, transaction);
+  else await HOLDS.set({ id: holdId }, { remainingFen, capturedFen }, transaction);
   return { chargedFen, missingFen };
 }
 
@@ -177,7 +186,7 @@ export async function releaseHold(
   holdId: string,
   transaction: Transaction,
   now = new Date(),
-): Promise<Hold> {
+): Promise<Row<Hold>> {
   const { accountId } = await findHold(holdId, transaction);
   await lockBalance(accountId, transaction);
   const hold = await findHold(holdId, transaction);
@@ -190,7 +199,7 @@ export async function abandonHold(
   holdId: string,
   transaction: Transaction,
   now = new Date(),
-): Promise<Hold> {
+): Promise<Row<Hold>> {
   const { accountId } = await findHold(holdId, transaction);
   await lockBalance(accountId, transaction);
   const hold = await findHold(holdId, transaction);
@@ -202,7 +211,7 @@ export async function abandonHold(
 export async function refundCapture(
   order: { operationId: string; holdId: string; amountFen: Fen; description: string },
   transaction: Transaction,
-): Promise<Hold> {
+): Promise<Row<Hold>> {
   const { operationId, holdId, amountFen, description } = order;
   const { accountId, taskId } = await findHold(holdId, transaction);
   await lockBalance(accountId, transaction);
@@ -212,11 +221,7 @@ export async function refundCapture(
     if (!isSame || first.amountFen !== -amountFen) throw operationTaken();
     return findHold(holdId, transaction);
   }
-  const covered = literal(`captured_fen - refunded_fen >= ${amountFen}`);
-  const [refunded] = await Hold.update(
-    { refundedFen: literal(`refunded_fen + ${amountFen}`) },
-    { where: { [Op.and]: [{ id: holdId }, covered] }, transaction },
-  );
+  const refunded = await tell(REFUND, [amountFen, new Date(), holdId, amountFen], transaction);
   if (refunded !== 1) {
     throw refusal("billing/refund-above-charge", "Give back no more than was charged.");
   }
@@ -226,20 +231,22 @@ export async function refundCapture(
   return findHold(holdId, transaction);
 }
 
+const REFUND = `
+  UPDATE holds SET refunded_fen = refunded_fen + ?, updated_at = ?
+  WHERE id = ? AND captured_fen - refunded_fen >= ?`;
+
 /** Takes what a charge could not take. Refuses while the balance does not cover it, and what was settled before. */
 export async function settleShortfall(
   shortfallId: string,
   transaction: Transaction,
   now = new Date(),
-): Promise<Shortfall> {
-  const shortfall = await Shortfall.findByPk(shortfallId, { transaction });
+): Promise<Row<Shortfall>> {
+  const shortfall = await SHORTFALLS.findOne({ id: shortfallId }, transaction);
   if (!shortfall) throw refusal("billing/shortfall-not-found", "There is no such shortfall.");
   const { accountId, holdId, amountFen } = shortfall;
   await lockBalance(accountId, transaction);
-  const [settled] = await Shortfall.update(
-    { state: "settled", settledAt: now },
-    { where: { id: shortfallId, state: "open" }, transaction },
-  );
+  const change = { state: "settled", settledAt: now } as const;
+  const settled = await SHORTFALLS.set({ id: shortfallId, state: "open" }, change, transaction);
   if (settled !== 1) {
     throw refusal("billing/shortfall-settled", "This shortfall was settled before.");
   }
@@ -257,8 +264,9 @@ export async function settleShortfall(
     transaction,
   );
   if (!taken) throw refusal("billing/shortfall-not-covered", "余额不足");
-  await hold.update({ capturedFen: hold.capturedFen + amountFen }, { transaction });
-  return shortfall.reload({ transaction });
+  const capturedFen = hold.capturedFen + amountFen;
+  await HOLDS.set({ id: holdId }, { capturedFen }, transaction);
+  return { ...shortfall, ...change };
 }
 
 /** The same, ordered by an administrator. */
@@ -266,7 +274,7 @@ export async function reconcileShortfall(
   database: Database,
   shortfallId: string,
   origin: Origin,
-): Promise<Shortfall> {
+): Promise<Row<Shortfall>> {
   return inLedger(database, async (transaction) => {
     const shortfall = await settleShortfall(shortfallId, transaction);
     const { accountId: account, amountFen: amount_fen } = shortfall;
@@ -278,25 +286,29 @@ export async function reconcileShortfall(
 }
 
 /** The hold as it is. Refuses when there is none. */
-export async function findHold(holdId: string, transaction?: Transaction): Promise<Hold> {
-  const hold = await Hold.findByPk(holdId, transaction ? { transaction } : {});
+export async function findHold(holdId: string, transaction?: Transaction): Promise<Row<Hold>> {
+  const hold = transaction
+    ? await HOLDS.findOne({ id: holdId }, transaction)
+    : await Hold.findByPk(holdId);
   if (!hold) throw refusal("billing/hold-not-found", "There is no such hold.");
   return hold;
 }
 
-/** Ends a hold whose balance is locked; what it still keeps becomes free. */
+/** Ends a hold whose balance is locked, as it is to be kept; what is left in it becomes free. */
 async function endHold(
-  hold: Hold,
+  hold: Row<Hold>,
   state: Exclude<HoldState, "open">,
   now: Date,
   transaction: Transaction,
-): Promise<Hold> {
-  const { id: holdId, accountId, taskId, description, remainingFen } = hold;
+): Promise<Row<Hold>> {
+  const { id: holdId, accountId, taskId, description, remainingFen, capturedFen } = hold;
   const gains = { free: remainingFen, held: -remainingFen };
   const operationId = `release/${holdId}`;
   const about = { accountId, holdId, taskId, description };
   await postCovered({ operationId, kind: "release", gains, ...about }, transaction);
-  return hold.update({ state, remainingFen: 0, endedAt: hold.endedAt ?? now }, { transaction });
+  const change = { state, remainingFen: 0, capturedFen, endedAt: hold.endedAt ?? now };
+  await HOLDS.set({ id: holdId }, change, transaction);
+  return { ...hold, ...change };
 }
 
 /** What was charged before under this id: its entry, its shortfall, or both. */
@@ -305,7 +317,7 @@ async function findCapture(
   transaction: Transaction,
 ): Promise<Captured | undefined> {
   const [entry] = await findOperation(operationId, transaction);
-  const shortfall = await Shortfall.findOne({ where: { operationId }, transaction });
+  const shortfall = await SHORTFALLS.findOne({ operationId }, transaction);
   if (!entry && !shortfall) return undefined;
   const chargedFen = entry?.amountFen ?? 0;
   const missingFen = shortfall?.amountFen ?? 0;
@@ -321,7 +333,7 @@ async function postCovered(posting: Posting, transaction: Transaction): Promise<
   throw new Error(`the ledger lacks what ${posting.operationId} moves: see its reconciliation`);
 }
 
-function holdEnded({ state }: Hold): Error {
+function holdEnded({ state }: Pick<Hold, "state">): Error {
   const how = state === "open" ? "its time has come" : `it was ${state}`;
   return refusal("billing/hold-ended", `This hold has ended: ${how}. Make another one.`);
 }

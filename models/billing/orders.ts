@@ -6,18 +6,20 @@ import { type Database, inTransaction } from "../database.ts";
 import { auditMoney } from "./audit.ts";
 import {
   abandonHold,
+  beginHold,
+  captureFor,
   type Captured,
-  captureHold,
   type CaptureOrder,
   findHold,
-  holdFunds,
   type HoldOrder,
   refundCapture,
   releaseHold,
+  sameHold,
 } from "./holds.ts";
 import { inLedger, lockBalance } from "./posting.ts";
-import { quote, type Quote } from "./prices.ts";
-import { Hold } from "./tables.ts";
+import { quote } from "./prices.ts";
+import type { Row } from "../statements.ts";
+import { Hold, HOLDS } from "./tables.ts";
 
 /** Money for a usage: by the version of the prices that an estimate named, if one did, else at today's. */
 export type UsageOrder = Omit<HoldOrder, "amountFen" | "priceVersion"> & {
@@ -28,44 +30,52 @@ export type UsageOrder = Omit<HoldOrder, "amountFen" | "priceVersion"> & {
 /** Keeps money for a usage, as an administrator orders. */
 export async function orderHold(
   database: Database,
-  { usage, priceVersion, ...order }: UsageOrder,
+  order: UsageOrder,
   origin: Origin,
-): Promise<Hold> {
-  const price = await quoteOnce(order.holdId, usage, priceVersion);
+): Promise<Row<Hold>> {
   return inLedger(database, async (transaction) => {
     await lockBalance(order.accountId, transaction);
-    const isOld = (await Hold.count({ where: { id: order.holdId }, transaction })) > 0;
-    const hold = await holdFunds({ ...order, ...price }, transaction);
-    if (isOld) return hold;
-    const after = { account: order.accountId, amount_fen: price.amountFen, usage };
+    const { hold, isNew } = await holdUsage(order, transaction);
+    if (!isNew) return hold;
+    const after = { account: order.accountId, amount_fen: hold.amountFen, usage: order.usage };
     await auditMoney(origin, "billing.held", aboutHold(hold.id, after), transaction);
     return hold;
   });
 }
 
-/** Asked again, a hold is quoted at the prices of the first time. */
-async function quoteOnce(holdId: string, usage: Usage, priceVersion?: number): Promise<Quote> {
-  const before = await Hold.findByPk(holdId, { attributes: ["priceVersion"] });
-  return quote(usage, before?.priceVersion ?? priceVersion);
+/** Keeps money for a usage, as a workflow orders. */
+export async function holdForWork(database: Database, order: UsageOrder): Promise<Row<Hold>> {
+  const { hold } = await inLedger(database, (transaction) => holdUsage(order, transaction));
+  return hold;
 }
 
-/** Keeps money for a usage, as a workflow orders. */
-export async function holdForWork(
-  database: Database,
+/** Asked again, a hold is quoted at the prices of the first time. */
+async function holdUsage(
   { usage, priceVersion, ...order }: UsageOrder,
-): Promise<Hold> {
-  const price = await quoteOnce(order.holdId, usage, priceVersion);
-  return inLedger(database, (transaction) => holdFunds({ ...order, ...price }, transaction));
+  transaction: Transaction,
+): Promise<{ hold: Row<Hold>; isNew: boolean }> {
+  const before = await HOLDS.findOne({ id: order.holdId }, transaction);
+  const price = await quote(usage, before?.priceVersion ?? priceVersion, transaction);
+  const priced = { ...order, ...price };
+  return before
+    ? { hold: sameHold(before, priced), isNew: false }
+    : { hold: await beginHold(priced, transaction), isNew: true };
 }
 
 /** Charges for what was used of a hold, at the prices of the hold, as a workflow orders. */
-export async function captureForWork(
-  database: Database,
-  { usage, ...order }: Omit<CaptureOrder, "amountFen"> & { usage: Usage },
+export async function captureForWork(database: Database, order: UsageCapture): Promise<Captured> {
+  return inLedger(database, (transaction) => captureUsage(order, transaction));
+}
+
+type UsageCapture = Omit<CaptureOrder, "amountFen"> & { usage: Usage };
+
+async function captureUsage(
+  { usage, ...order }: UsageCapture,
+  transaction: Transaction,
 ): Promise<Captured> {
-  const { priceVersion } = await findHold(order.holdId);
-  const { amountFen } = await quote(usage, priceVersion);
-  return inLedger(database, (transaction) => captureHold({ ...order, amountFen }, transaction));
+  const { accountId, priceVersion } = await findHold(order.holdId, transaction);
+  const { amountFen } = await quote(usage, priceVersion, transaction);
+  return captureFor(accountId, { ...order, amountFen }, transaction);
 }
 
 /** Charges for what was used of a hold, at the prices of the hold, as an administrator orders; the rest becomes free. */
@@ -74,11 +84,9 @@ export async function orderCapture(
   { holdId, operationId, usage }: { holdId: string; operationId: string; usage: Usage },
   origin: Origin,
 ): Promise<Captured> {
-  const { priceVersion } = await findHold(holdId);
-  const { amountFen } = await quote(usage, priceVersion);
-  const order = { operationId, holdId, amountFen, isFinal: true };
   return changeHold(database, holdId, async (transaction) => {
-    const captured = await captureHold(order, transaction);
+    const order = { operationId, holdId, usage, isFinal: true };
+    const captured = await captureUsage(order, transaction);
     const after = { operation: operationId, usage, ...captured };
     return { done: captured, audit: [origin, "billing.captured", aboutHold(holdId, after)] };
   });
@@ -89,7 +97,7 @@ export async function orderRelease(
   database: Database,
   holdId: string,
   origin: Origin,
-): Promise<Hold> {
+): Promise<Row<Hold>> {
   return changeHold(database, holdId, async (transaction, { remainingFen }) => {
     const hold = await releaseHold(holdId, transaction);
     const after = { amount_fen: remainingFen };
@@ -102,7 +110,7 @@ export async function orderRefund(
   database: Database,
   refund: { operationId: string; holdId: string; amountFen: Fen; description: string },
   origin: Origin,
-): Promise<Hold> {
+): Promise<Row<Hold>> {
   const { holdId, ...after } = refund;
   return changeHold(database, holdId, async (transaction) => {
     const hold = await refundCapture(refund, transaction);
@@ -116,7 +124,7 @@ type Entry = [origin: Origin, action: string, about: ReturnType<typeof aboutHold
 async function changeHold<T>(
   database: Database,
   holdId: string,
-  change: (transaction: Transaction, hold: Hold) => Promise<{ done: T; audit: Entry }>,
+  change: (transaction: Transaction, hold: Row<Hold>) => Promise<{ done: T; audit: Entry }>,
 ): Promise<T> {
   const { accountId } = await findHold(holdId);
   return inLedger(database, async (transaction) => {

@@ -1,10 +1,11 @@
-import { literal, Op, type Transaction } from "sequelize";
+import type { Transaction } from "sequelize";
 import { v7 as newId } from "uuid";
 import type { Book, EntryKind } from "../../domain/billing.ts";
 import { refusal } from "../../domain/errors.ts";
 import type { Fen } from "../../domain/money.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
-import { LedgerBalance, LedgerEntry } from "./tables.ts";
+import { type Row, tell } from "../statements.ts";
+import { BALANCES, ENTRIES, type LedgerBalance, type LedgerEntry } from "./tables.ts";
 
 /** One operation: what each book gains by it, which together is nothing. */
 export interface Posting {
@@ -37,8 +38,8 @@ export async function inLedger<T>(
 export async function findOperation(
   operationId: string,
   transaction: Transaction,
-): Promise<LedgerEntry[]> {
-  return LedgerEntry.findAll({ where: { operationId }, order: [["line", "ASC"]], transaction });
+): Promise<Row<LedgerEntry>[]> {
+  return ENTRIES.find({ operationId }, transaction, { order: "line" });
 }
 
 /** The refusal of an operation whose id stands for something else. */
@@ -65,9 +66,9 @@ export async function post(posting: Posting, transaction: Transaction): Promise<
   const isTransaction = lines.some(([book]) => isPlatforms(book));
   const isBill = kind === "capture";
   if (!(await move(accountId, gains, { isTransaction, isBill }, transaction))) return false;
-  const balance = await LedgerBalance.findByPk(accountId, { transaction, rejectOnEmpty: true });
+  const balance = (await BALANCES.findOne({ accountId }, transaction))!;
   const createdAt = new Date();
-  await LedgerEntry.bulkCreate(
+  await ENTRIES.add(
     lines.map(([book, amountFen], line) => ({
       accountId,
       sequence: balance.sequence,
@@ -85,7 +86,7 @@ export async function post(posting: Posting, transaction: Transaction): Promise<
       description: posting.description ?? null,
       createdAt,
     })),
-    { transaction },
+    transaction,
   );
   return true;
 }
@@ -94,12 +95,12 @@ export async function post(posting: Posting, transaction: Transaction): Promise<
 export async function lockBalance(
   accountId: string,
   transaction: Transaction,
-): Promise<LedgerBalance> {
-  const lock = { transaction, lock: transaction.LOCK.UPDATE };
-  const found = await LedgerBalance.findByPk(accountId, lock);
+): Promise<Row<LedgerBalance>> {
+  const find = () => BALANCES.findOne({ accountId }, transaction, { lock: true });
+  const found = await find();
   if (found) return found;
   await beginBalance(accountId, transaction);
-  return LedgerBalance.findByPk(accountId, { ...lock, rejectOnEmpty: true });
+  return (await find())!;
 }
 
 function isPlatforms(book: Book): boolean {
@@ -123,27 +124,25 @@ async function move(
   { isTransaction, isBill }: Counted,
   transaction: Transaction,
 ): Promise<boolean> {
-  const change = {
-    freeFen: literal(`free_fen + ${free}`),
-    heldFen: literal(`held_fen + ${held}`),
-    sequence: literal("sequence + 1"),
-    ...(isTransaction && { transactions: literal("transactions + 1") }),
-    ...(isBill && { bills: literal("bills + 1") }),
-  };
-  const where = { accountId, freeFen: { [Op.gte]: -free }, heldFen: { [Op.gte]: -held } };
-  const [moved] = await LedgerBalance.update(change, { where, transaction });
-  if (moved === 1) return true;
+  const counts = [isTransaction ? 1 : 0, isBill ? 1 : 0];
+  const values = [free, held, ...counts, new Date(), accountId, -free, -held];
+  if ((await tell(MOVE, values, transaction)) === 1) return true;
   if (free < 0 || held < 0) return false;
   // Nobody has a row before money came to them.
   await beginBalance(accountId, transaction);
-  const [begun] = await LedgerBalance.update(change, { where, transaction });
-  return begun === 1;
+  return (await tell(MOVE, values, transaction)) === 1;
 }
+
+const MOVE = `
+  UPDATE ledger_balances
+  SET free_fen = free_fen + ?, held_fen = held_fen + ?, sequence = sequence + 1,
+    transactions = transactions + ?, bills = bills + ?, updated_at = ?
+  WHERE account_id = ? AND free_fen >= ? AND held_fen >= ?`;
 
 async function beginBalance(accountId: string, transaction: Transaction): Promise<void> {
   const nothing = { freeFen: 0, heldFen: 0, sequence: 0, transactions: 0, bills: 0 };
   try {
-    await LedgerBalance.create({ accountId, ...nothing }, { transaction });
+    await BALANCES.add([{ accountId, ...nothing }], transaction);
   } catch (error) {
     // Somebody was faster.
     if (!isTaken(error)) throw error;

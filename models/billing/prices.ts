@@ -1,3 +1,4 @@
+import type { Transaction } from "sequelize";
 import { v7 as newId } from "uuid";
 import { chargeFor, type PriceTerms, type Usage } from "../../domain/billing.ts";
 import { refusal } from "../../domain/errors.ts";
@@ -7,7 +8,8 @@ import type { Origin } from "../accounts/audit.ts";
 import type { Database } from "../database.ts";
 import { auditMoney } from "./audit.ts";
 import { inLedger } from "./posting.ts";
-import { Price } from "./tables.ts";
+import type { Row } from "../statements.ts";
+import { Price, PRICES } from "./tables.ts";
 
 /** What a usage costs, and by which version of the price book. */
 export interface Quote {
@@ -19,8 +21,12 @@ export interface Quote {
  * What a usage costs by a version of the price book; by the newest when none is named. Refuses what costs more than can
  * be paid in at once: no number would hold it exactly.
  */
-export async function quote(usage: Usage, version?: number | null): Promise<Quote> {
-  const price = version ? await Price.findOne({ where: { version } }) : await newestPrice();
+export async function quote(
+  usage: Usage,
+  version?: number | null,
+  transaction?: Transaction,
+): Promise<Quote> {
+  const price = await findPrice(version, transaction);
   if (!price) throw refusal("billing/price-not-found", "There is no such version of the prices.");
   const amountFen = chargeFor(usage, price.terms);
   if (amountFen > LIMITS.amountFen) {
@@ -35,21 +41,28 @@ export async function setPrices(
   database: Database,
   terms: PriceTerms,
   origin: Origin,
-): Promise<Price> {
+): Promise<Row<Price>> {
   return inLedger(database, async (transaction) => {
     // Two who set prices at once do so one after the other: nobody ever changes the first version.
-    await Price.findOne({ where: { version: 1 }, lock: transaction.LOCK.UPDATE, transaction });
-    const newest = await Price.findOne({ order: [["version", "DESC"]], transaction });
+    await PRICES.findOne({ version: 1 }, transaction, { lock: true });
+    const newest = await findPrice(null, transaction);
     const version = (newest?.version ?? 0) + 1;
     const setBy = origin.actor?.name ?? "longhaul";
-    const price = await Price.create({ id: newId(), version, terms, setBy }, { transaction });
+    const [price] = await PRICES.add([{ id: newId(), version, terms, setBy }], transaction);
     const change = { before: newest?.terms, after: terms };
     const about = { subjectKind: "prices", subjectId: `${version}`, ...change };
     await auditMoney(origin, "billing.prices-set", about, transaction);
-    return price;
+    return price!;
   });
 }
 
-function newestPrice(): Promise<Price | null> {
-  return Price.findOne({ order: [["version", "DESC"]] });
+/** A version of the prices; the newest when none is named. */
+async function findPrice(
+  version: number | null | undefined,
+  transaction?: Transaction,
+): Promise<Row<Price> | null | undefined> {
+  const where = version ? { version } : {};
+  return transaction
+    ? PRICES.findOne(where, transaction, { last: "version" })
+    : Price.findOne({ where, order: [["version", "DESC"]] });
 }

@@ -1,4 +1,4 @@
-import { Op, type Transaction } from "sequelize";
+import { type CreationAttributes, Op, type Transaction } from "sequelize";
 import { v7 as newId } from "uuid";
 import type { EntryKind, RechargeMethod } from "../../domain/billing.ts";
 import { refusal } from "../../domain/errors.ts";
@@ -11,7 +11,8 @@ import { type Database, inTransaction } from "../database.ts";
 import { enqueue } from "../operations.ts";
 import { auditMoney } from "./audit.ts";
 import { findOperation, inLedger, insufficientBalance, operationTaken, post } from "./posting.ts";
-import { LedgerBalance, Recharge } from "./tables.ts";
+import type { Row } from "../statements.ts";
+import { BALANCES, LedgerBalance, Recharge, RECHARGES } from "./tables.ts";
 
 /** What may be spent now. */
 export async function freeBalance(accountId: string): Promise<Fen> {
@@ -32,30 +33,38 @@ export async function requestRecharge(
   database: Database,
   order: RechargeOrder & { method: Exclude<RechargeMethod, "direct"> },
   origin: Origin,
-): Promise<Recharge> {
+): Promise<Row<Recharge>> {
   return inTransaction(database, async (transaction) => {
     const before = await findSame(order, transaction);
     if (before) return before;
-    const recharge = await Recharge.create({ ...order, state: "pending" }, { transaction });
+    const recharge = await addRecharge({ ...order, state: "pending" }, transaction);
     if (order.method === "alipay") await watchPayment(recharge, origin, transaction);
     await audit("billing.recharge-requested", recharge, origin, transaction);
     return recharge;
   });
 }
 
+async function addRecharge(
+  recharge: CreationAttributes<Recharge>,
+  transaction: Transaction,
+): Promise<Row<Recharge>> {
+  const [added] = await RECHARGES.add([recharge], transaction);
+  return added!;
+}
+
 /** The recharge of this id, if there is one; refuses when it is for another amount. */
 async function findSame(
   { id, amountFen }: RechargeOrder,
   transaction: Transaction,
-): Promise<Recharge | null> {
-  const before = await Recharge.findByPk(id, { transaction });
+): Promise<Row<Recharge> | undefined> {
+  const before = await RECHARGES.findOne({ id }, transaction);
   if (before && before.amountFen !== amountFen) throw operationTaken();
   return before;
 }
 
 /** Orders the workflow that asks the provider for a payment of which no notification comes. */
 async function watchPayment(
-  { id: rechargeId }: Recharge,
+  { id: rechargeId }: Pick<Recharge, "id">,
   { actor, requestId }: Origin,
   transaction: Transaction,
 ): Promise<void> {
@@ -92,7 +101,7 @@ export async function settleRecharge(
   database: Database,
   paid: { id: string; amountFen: Fen; reference: string },
   origin: Origin,
-): Promise<Recharge> {
+): Promise<Row<Recharge>> {
   return inLedger(database, async (transaction) => {
     const { id, amountFen, reference: providerReference } = paid;
     const [moved] = await Recharge.update(
@@ -111,12 +120,13 @@ export async function settleRecharge(
 }
 
 /** The time to pay is over, and the provider has no money. What was decided meanwhile stays. */
-export async function expireRecharge(database: Database, rechargeId: string): Promise<Recharge> {
+export async function expireRecharge(
+  database: Database,
+  rechargeId: string,
+): Promise<Row<Recharge>> {
   return inTransaction(database, async (transaction) => {
-    const [moved] = await Recharge.update(
-      { state: "expired", decidedAt: new Date() },
-      { where: { id: rechargeId, state: "pending" }, transaction },
-    );
+    const expired = { state: "expired", decidedAt: new Date() } as const;
+    const moved = await RECHARGES.set({ id: rechargeId, state: "pending" }, expired, transaction);
     const recharge = await findRecharge(rechargeId, transaction);
     if (moved === 1) await audit("billing.recharge-expired", recharge, NOBODY, transaction);
     return recharge;
@@ -128,8 +138,11 @@ export async function findRecharge(
   id: string,
   transaction: Transaction | null = null,
   owner: { accountId?: string } = {},
-): Promise<Recharge> {
-  const recharge = await Recharge.findOne({ where: { id, ...owner }, transaction });
+): Promise<Row<Recharge>> {
+  const where = { id, ...owner };
+  const recharge = transaction
+    ? await RECHARGES.findOne(where, transaction)
+    : await Recharge.findOne({ where });
   if (!recharge) throw refusal("billing/recharge-not-found", "There is no such recharge.");
   return recharge;
 }
@@ -142,12 +155,12 @@ export async function rechargeDirectly(
   database: Database,
   order: RechargeOrder,
   origin: Origin,
-): Promise<Recharge> {
+): Promise<Row<Recharge>> {
   return inLedger(database, async (transaction) => {
     const before = await findSame(order, transaction);
     if (before) return before;
     const paid = { method: "direct", state: "paid", decidedAt: new Date() } as const;
-    const recharge = await Recharge.create({ ...order, ...paid }, { transaction });
+    const recharge = await addRecharge({ ...order, ...paid }, transaction);
     await credit(recharge, transaction);
     await audit("billing.recharged", recharge, origin, transaction);
     return recharge;
@@ -159,7 +172,7 @@ export async function confirmRecharge(
   database: Database,
   rechargeId: string,
   origin: Origin,
-): Promise<Recharge> {
+): Promise<Row<Recharge>> {
   return inLedger(database, async (transaction) => {
     const decided = { state: "paid", decidedBy: origin.actor?.name ?? null } as const;
     const recharge = await decide(rechargeId, decided, transaction);
@@ -175,7 +188,7 @@ export async function rejectRecharge(
   rechargeId: string,
   reason: string,
   origin: Origin,
-): Promise<Recharge> {
+): Promise<Row<Recharge>> {
   return inTransaction(database, async (transaction) => {
     const decided = { state: "rejected", reason, decidedBy: origin.actor?.name ?? null } as const;
     const recharge = await decide(rechargeId, decided, transaction);
@@ -220,7 +233,7 @@ export async function adjustBalance(
       const about = { subjectKind: "account", subjectId: accountId, after };
       await auditMoney(origin, "billing.balance-adjusted", about, transaction);
     }
-    const balance = await LedgerBalance.findByPk(accountId, { transaction });
+    const balance = await BALANCES.findOne({ accountId }, transaction);
     return balance?.freeFen ?? 0;
   });
 }
@@ -230,11 +243,9 @@ async function decide(
   rechargeId: string,
   decided: Partial<Pick<Recharge, "state" | "reason" | "decidedBy">>,
   transaction: Transaction,
-): Promise<Recharge> {
-  const [moved] = await Recharge.update(
-    { ...decided, decidedAt: new Date() },
-    { where: { id: rechargeId, state: "pending" }, transaction },
-  );
+): Promise<Row<Recharge>> {
+  const change = { ...decided, decidedAt: new Date() };
+  const moved = await RECHARGES.set({ id: rechargeId, state: "pending" }, change, transaction);
   const recharge = await findRecharge(rechargeId, transaction);
   if (moved !== 1) {
     throw refusal("billing/recharge-decided", `This recharge is ${recharge.state} already.`);
@@ -243,7 +254,7 @@ async function decide(
 }
 
 async function credit(
-  { id, accountId, amountFen, description }: Recharge,
+  { id, accountId, amountFen, description }: Row<Recharge>,
   transaction: Transaction,
 ): Promise<void> {
   const gains = { payments: -amountFen, free: amountFen };
@@ -272,7 +283,7 @@ async function isDone(
 
 function audit(
   action: string,
-  { id, accountId, amountFen, method, state, reason }: Recharge,
+  { id, accountId, amountFen, method, state, reason }: Row<Recharge>,
   origin: Origin,
   transaction: Transaction,
 ): Promise<void> {

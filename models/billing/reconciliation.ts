@@ -111,7 +111,7 @@ async function checkBalance(
   spanOperations: number,
 ): Promise<Difference[]> {
   const { cached, keptFen } = await inTransaction(database, async (transaction) => {
-    const cached = (await lockBalance(accountId, transaction)).get({ plain: true });
+    const cached = await lockBalance(accountId, transaction);
     const kept = await sumHolds({ accountId }, transaction);
     return { cached, keptFen: kept.get(accountId) ?? 0 };
   });

@@ -22,6 +22,7 @@ import {
 } from "../../domain/billing.ts";
 import type { Fen } from "../../domain/money.ts";
 import { count, fen, id, json, moment, serial, state, text, times } from "../columns.ts";
+import { Table } from "../statements.ts";
 
 /**
  * What one person has, as the sum of the entries up to `sequence` says: the one row by which whatever moves this
@@ -139,96 +140,104 @@ export class Price extends Model<InferAttributes<Price>, InferCreationAttributes
   declare createdAt: CreationOptional<Date>;
 }
 
+const balanceColumns = () => ({
+  accountId: id({ primaryKey: true }),
+  freeFen: fen(),
+  heldFen: fen(),
+  sequence: serial(),
+  transactions: serial(),
+  bills: serial(),
+  ...times(),
+});
+
+const entryColumns = () => ({
+  accountId: id({ primaryKey: true }),
+  sequence: serial({ primaryKey: true }),
+  line: count({ primaryKey: true }),
+  id: id(),
+  operationId: text(100),
+  kind: state(ENTRY_KINDS),
+  book: state(BOOKS),
+  amountFen: fen(),
+  balanceAfterFen: fen(),
+  transactionNumber: serial({ allowNull: true }),
+  billNumber: serial({ allowNull: true }),
+  holdId: id({ allowNull: true }),
+  taskId: text(64, { allowNull: true }),
+  description: text(500, { allowNull: true }),
+  createdAt: moment(),
+});
+
+const holdColumns = () => ({
+  id: id({ primaryKey: true }),
+  accountId: id(),
+  state: state(HOLD_STATES),
+  amountFen: fen(),
+  remainingFen: fen(),
+  capturedFen: fen({ defaultValue: 0 }),
+  refundedFen: fen({ defaultValue: 0 }),
+  priceVersion: count({ allowNull: true }),
+  taskId: text(64, { allowNull: true }),
+  description: text(500, { allowNull: true }),
+  expiresAt: moment(),
+  endedAt: moment({ allowNull: true }),
+  ...times(),
+});
+
+const shortfallColumns = () => ({
+  id: id({ primaryKey: true }),
+  accountId: id(),
+  holdId: id(),
+  operationId: text(100),
+  amountFen: fen(),
+  state: state(SHORTFALL_STATES),
+  settledAt: moment({ allowNull: true }),
+  ...times(),
+});
+
+const rechargeColumns = () => ({
+  id: id({ primaryKey: true }),
+  accountId: id(),
+  method: state(RECHARGE_METHODS),
+  state: state(RECHARGE_STATES),
+  amountFen: fen(),
+  description: text(500),
+  providerReference: text(64, { allowNull: true }),
+  decidedBy: text(100, { allowNull: true }),
+  reason: text(500, { allowNull: true }),
+  decidedAt: moment({ allowNull: true }),
+  ...times(),
+});
+
+const priceColumns = () => ({
+  id: id({ primaryKey: true }),
+  version: count(),
+  terms: json(),
+  setBy: text(100),
+  createdAt: moment(),
+});
+
+// What is sent for every charge, by statements of their own (statements.ts).
+/** What everybody has. */
+export const BALANCES = new Table<LedgerBalance>("ledger_balances", balanceColumns());
+/** Every movement. */
+export const ENTRIES = new Table<LedgerEntry>("ledger_entries", entryColumns());
+/** What is kept for work. */
+export const HOLDS = new Table<Hold>("holds", holdColumns());
+/** What is owed. */
+export const SHORTFALLS = new Table<Shortfall>("shortfalls", shortfallColumns());
+/** What was, or is to be, paid in. */
+export const RECHARGES = new Table<Recharge>("recharges", rechargeColumns());
+/** What things cost. */
+export const PRICES = new Table<Price>("prices", priceColumns());
+
 /** Binds this domain's tables. */
 export function defineBilling(sequelize: Sequelize): void {
   const once = { sequelize, updatedAt: false } as const;
-  LedgerBalance.init(
-    {
-      accountId: id({ primaryKey: true }),
-      freeFen: fen(),
-      heldFen: fen(),
-      sequence: serial(),
-      transactions: serial(),
-      bills: serial(),
-      ...times(),
-    },
-    { sequelize, tableName: "ledger_balances" },
-  );
-  LedgerEntry.init(
-    {
-      accountId: id({ primaryKey: true }),
-      sequence: serial({ primaryKey: true }),
-      line: count({ primaryKey: true }),
-      id: id(),
-      operationId: text(100),
-      kind: state(ENTRY_KINDS),
-      book: state(BOOKS),
-      amountFen: fen(),
-      balanceAfterFen: fen(),
-      transactionNumber: serial({ allowNull: true }),
-      billNumber: serial({ allowNull: true }),
-      holdId: id({ allowNull: true }),
-      taskId: text(64, { allowNull: true }),
-      description: text(500, { allowNull: true }),
-      createdAt: moment(),
-    },
-    { ...once, tableName: "ledger_entries" },
-  );
-  Hold.init(
-    {
-      id: id({ primaryKey: true }),
-      accountId: id(),
-      state: state(HOLD_STATES),
-      amountFen: fen(),
-      remainingFen: fen(),
-      capturedFen: fen({ defaultValue: 0 }),
-      refundedFen: fen({ defaultValue: 0 }),
-      priceVersion: count({ allowNull: true }),
-      taskId: text(64, { allowNull: true }),
-      description: text(500, { allowNull: true }),
-      expiresAt: moment(),
-      endedAt: moment({ allowNull: true }),
-      ...times(),
-    },
-    { sequelize, tableName: "holds" },
-  );
-  Shortfall.init(
-    {
-      id: id({ primaryKey: true }),
-      accountId: id(),
-      holdId: id(),
-      operationId: text(100),
-      amountFen: fen(),
-      state: state(SHORTFALL_STATES),
-      settledAt: moment({ allowNull: true }),
-      ...times(),
-    },
-    { sequelize, tableName: "shortfalls" },
-  );
-  Recharge.init(
-    {
-      id: id({ primaryKey: true }),
-      accountId: id(),
-      method: state(RECHARGE_METHODS),
-      state: state(RECHARGE_STATES),
-      amountFen: fen(),
-      description: text(500),
-      providerReference: text(64, { allowNull: true }),
-      decidedBy: text(100, { allowNull: true }),
-      reason: text(500, { allowNull: true }),
-      decidedAt: moment({ allowNull: true }),
-      ...times(),
-    },
-    { sequelize, tableName: "recharges" },
-  );
-  Price.init(
-    {
-      id: id({ primaryKey: true }),
-      version: count(),
-      terms: json(),
-      setBy: text(100),
-      createdAt: moment(),
-    },
-    { ...once, tableName: "prices" },
-  );
+  LedgerBalance.init(balanceColumns(), { sequelize, tableName: "ledger_balances" });
+  LedgerEntry.init(entryColumns(), { ...once, tableName: "ledger_entries" });
+  Hold.init(holdColumns(), { sequelize, tableName: "holds" });
+  Shortfall.init(shortfallColumns(), { sequelize, tableName: "shortfalls" });
+  Recharge.init(rechargeColumns(), { sequelize, tableName: "recharges" });
+  Price.init(priceColumns(), { ...once, tableName: "prices" });
 }

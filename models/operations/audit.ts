@@ -9,6 +9,7 @@ import {
 import { v7 as newId } from "uuid";
 import type { Actor } from "../../domain/accounts.ts";
 import { digest, id, json, moment, serial, text } from "../columns.ts";
+import { type Row, Table } from "../statements.ts";
 import { chainHash } from "./audit-chain.ts";
 
 /** Who did what to what, from where, with what before and after. Only ever inserted, each chained to the one before. */
@@ -70,28 +71,22 @@ export async function recordAudit(audit: Audit, transaction: Transaction): Promi
   const head = await readHead(transaction);
   const { actor, address, requestId, before, after, ...what } = audit;
   const sequence = head.sequence + 1;
-  const entry = AuditEntry.build({
+  const entry = {
     ...what,
     id: newId(),
     sequence,
-    hash: "",
     actorId: actor?.accountId ?? null,
     actorName: actor?.name ?? "longhaul",
     address: address ?? null,
     requestId: requestId ?? null,
-    before: before ?? null,
-    after: after ?? null,
     createdAt: new Date(),
-  });
-  const stored = entry.get({ plain: true });
-  const hash = chainHash(head.hash, {
-    ...stored,
-    before: entry.getDataValue("before") as string | null,
-    after: entry.getDataValue("after") as string | null,
-  });
-  await entry.set({ hash }).save({ transaction });
+  };
+  const kept = (value: unknown) =>
+    value === undefined || value === null ? null : JSON.stringify(value);
+  const hash = chainHash(head.hash, { ...entry, before: kept(before), after: kept(after) });
+  await AUDIT_ENTRIES.add([{ ...entry, before, after, hash }], transaction);
   const place = { name: AUDIT_CHAIN, sequence: head.sequence };
-  const [moved] = await AuditHead.update({ sequence, hash }, { where: place, transaction });
+  const moved = await AUDIT_HEADS.set(place, { sequence, hash }, transaction);
   if (moved !== 1) throw new Error("the end of the audit chain was moved by somebody else");
 }
 
@@ -99,11 +94,8 @@ export async function recordAudit(audit: Audit, transaction: Transaction): Promi
  * The end of the chain, ours alone until the transaction ends: a locking read sees what was committed last, and on
  * SQLite the transaction itself is the lock.
  */
-export async function readHead(transaction: Transaction): Promise<AuditHead> {
-  const head = await AuditHead.findByPk(AUDIT_CHAIN, {
-    lock: transaction.LOCK.UPDATE,
-    transaction,
-  });
+export async function readHead(transaction: Transaction): Promise<Row<AuditHead>> {
+  const head = await AUDIT_HEADS.findOne({ name: AUDIT_CHAIN }, transaction, { lock: true });
   if (!head)
     throw new Error("the end of the audit chain is gone: nothing can be changed unaudited");
   return head;
@@ -117,28 +109,33 @@ export async function readAuditEnd(
   return { sequence: head.sequence, hash: head.hash };
 }
 
+const entryColumns = () => ({
+  id: id({ primaryKey: true }),
+  sequence: serial(),
+  hash: digest(),
+  actorId: id({ allowNull: true }),
+  actorName: text(100),
+  action: text(64),
+  subjectKind: text(32),
+  subjectId: text(64),
+  address: text(64, { allowNull: true }),
+  requestId: text(128, { allowNull: true }),
+  before: json({ allowNull: true }),
+  after: json({ allowNull: true }),
+  createdAt: moment(),
+});
+
+const headColumns = () => ({
+  name: text(20, { primaryKey: true }),
+  sequence: serial(),
+  hash: digest(),
+});
+
+const AUDIT_ENTRIES = new Table<AuditEntry>("audit_entries", entryColumns());
+const AUDIT_HEADS = new Table<AuditHead>("audit_heads", headColumns());
+
 /** Binds the tables of this file. */
 export function defineAudit(sequelize: Sequelize): void {
-  AuditEntry.init(
-    {
-      id: id({ primaryKey: true }),
-      sequence: serial(),
-      hash: digest(),
-      actorId: id({ allowNull: true }),
-      actorName: text(100),
-      action: text(64),
-      subjectKind: text(32),
-      subjectId: text(64),
-      address: text(64, { allowNull: true }),
-      requestId: text(128, { allowNull: true }),
-      before: json({ allowNull: true }),
-      after: json({ allowNull: true }),
-      createdAt: moment(),
-    },
-    { sequelize, updatedAt: false, tableName: "audit_entries" },
-  );
-  AuditHead.init(
-    { name: text(20, { primaryKey: true }), sequence: serial(), hash: digest() },
-    { sequelize, timestamps: false, tableName: "audit_heads" },
-  );
+  AuditEntry.init(entryColumns(), { sequelize, updatedAt: false, tableName: "audit_entries" });
+  AuditHead.init(headColumns(), { sequelize, timestamps: false, tableName: "audit_heads" });
 }

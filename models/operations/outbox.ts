@@ -10,6 +10,7 @@ import {
 import { v7 as newId } from "uuid";
 import { count, id, json, moment, secondsAfter, text } from "../columns.ts";
 import { type Database, inTransaction } from "../database.ts";
+import { Table } from "../statements.ts";
 
 /** A workflow that a transaction starts or commands; a relay delivers it after the commit, at least once. */
 export interface OutboxMessage {
@@ -55,7 +56,7 @@ export class OutboxEntry
 
 /** Hands a message to the relay if, and only if, `transaction` commits. */
 export async function enqueue(message: OutboxMessage, transaction: Transaction): Promise<void> {
-  await OutboxEntry.create({ ...message, dueAt: new Date() }, { transaction });
+  await OUTBOX.add([{ ...message, dueAt: new Date() }], transaction);
 }
 
 /** Messages that are due, oldest first, and the token that proves the claim. No other relay gets them within the lease. */
@@ -127,27 +128,28 @@ export async function retryOutbox(
   return given === 1;
 }
 
+const columns = () => ({
+  id: id({ primaryKey: true }),
+  workflow: text(64),
+  workflowId: text(200),
+  input: json(),
+  command: json({ allowNull: true }),
+  startAt: moment({ allowNull: true }),
+  summary: text(200),
+  kind: text(32),
+  subject: text(64),
+  headers: json(),
+  attempts: count({ defaultValue: 0 }),
+  dueAt: moment(),
+  claimedBy: id({ allowNull: true }),
+  claimedUntil: moment({ allowNull: true }),
+  lastError: text(1000, { allowNull: true }),
+  createdAt: moment(),
+});
+
+const OUTBOX = new Table<OutboxEntry>("outbox_entries", columns());
+
 /** Binds the table of this file. */
 export function defineOutbox(sequelize: Sequelize): void {
-  OutboxEntry.init(
-    {
-      id: id({ primaryKey: true }),
-      workflow: text(64),
-      workflowId: text(200),
-      input: json(),
-      command: json({ allowNull: true }),
-      startAt: moment({ allowNull: true }),
-      summary: text(200),
-      kind: text(32),
-      subject: text(64),
-      headers: json(),
-      attempts: count({ defaultValue: 0 }),
-      dueAt: moment(),
-      claimedBy: id({ allowNull: true }),
-      claimedUntil: moment({ allowNull: true }),
-      lastError: text(1000, { allowNull: true }),
-      createdAt: moment(),
-    },
-    { sequelize, updatedAt: false, tableName: "outbox_entries" },
-  );
+  OutboxEntry.init(columns(), { sequelize, updatedAt: false, tableName: "outbox_entries" });
 }

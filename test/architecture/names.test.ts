@@ -19,7 +19,16 @@ const DOMAINS = [
 const KERNEL: Readonly<Record<string, readonly string[]>> = {
   workflows: ["helpers", "index"],
   activities: ["index"],
-  models: ["columns", "database", "index", "migrations", "paging", "questions", "schema"],
+  models: [
+    "columns",
+    "database",
+    "index",
+    "migrations",
+    "paging",
+    "questions",
+    "schema",
+    "statements",
+  ],
   "api/routes": ["documentation", "index", "platform"],
   "api/schemas": [],
   "api/policies": [],

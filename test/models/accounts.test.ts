@@ -279,15 +279,15 @@ describeDatabases(({ open }) => {
       const account = await makeAccount();
       const key = await makeKey(database, account, inDays(1));
 
-      expect(await findLiveApiKey(key.prefix)).toMatchObject({
+      expect(await findLiveApiKey({ id: key.id })).toMatchObject({
         key: { id: key.id, scopes: ["packages:query"] },
         account: { id: account.id },
       });
 
-      expect(await findLiveApiKey(makeSecret("key").prefix)).toBeUndefined();
-      expect(await findLiveApiKey(key.prefix, inDays(2))).toBeUndefined();
+      expect(await findLiveApiKey({ prefix: makeSecret("key").prefix })).toBeUndefined();
+      expect(await findLiveApiKey({ id: key.id }, inDays(2))).toBeUndefined();
       await account.update({ isActive: false });
-      expect(await findLiveApiKey(key.prefix)).toBeUndefined();
+      expect(await findLiveApiKey({ id: key.id })).toBeUndefined();
     });
 
     test("is revoked by its owner alone, once", async () => {
@@ -299,10 +299,10 @@ describeDatabases(({ open }) => {
       const missing = { code: "accounts/api-key-not-found" };
 
       expect(await revoke(stranger.id).catch(refusalIn)).toMatchObject(missing);
-      expect(await findLiveApiKey(key.prefix)).toBeDefined();
+      expect(await findLiveApiKey({ id: key.id })).toBeDefined();
       await revoke(owner.id);
 
-      expect(await findLiveApiKey(key.prefix)).toBeUndefined();
+      expect(await findLiveApiKey({ id: key.id })).toBeUndefined();
       expect(await revoke(owner.id).catch(refusalIn)).toMatchObject(missing);
       expect(await actions()).toEqual(["accounts.api-key-issued", "accounts.api-key-revoked"]);
     });

@@ -48,13 +48,13 @@ const order = (accountId: string, amountFen: number) => ({
   amountFen,
   description: "Account recharge",
 });
-const abandon = (database: Database, { id }: Hold, now: Date) =>
+const abandon = (database: Database, { id }: Pick<Hold, "id">, now: Date) =>
   inLedger(database, (transaction) => abandonHold(id, transaction, now));
-const release = (database: Database, { id }: Hold) =>
+const release = (database: Database, { id }: Pick<Hold, "id">) =>
   inLedger(database, (transaction) => releaseHold(id, transaction));
 const refund = (
   database: Database,
-  { id: holdId }: Hold,
+  { id: holdId }: Pick<Hold, "id">,
   amountFen: number,
   operationId = newId(),
 ) =>

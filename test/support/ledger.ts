@@ -13,6 +13,7 @@ import {
   LedgerEntry,
 } from "../../models/billing/index.ts";
 import type { Database } from "../../models/database.ts";
+import type { Row } from "../../models/statements.ts";
 import { newId } from "../../platform/crypto.ts";
 import { ORIGIN } from "./webhooks.ts";
 
@@ -37,7 +38,7 @@ export async function hold(
   accountId: string,
   amountFen: Fen,
   given: Partial<HoldOrder> = {},
-): Promise<Hold> {
+): Promise<Row<Hold>> {
   const expiresAt = new Date(Date.now() + HOUR_MS);
   const order = { holdId: newId(), accountId, amountFen, expiresAt, ...given };
   return inLedger(database, (transaction) => holdFunds(order, transaction));

@@ -1,4 +1,4 @@
-import { mayInTeam } from "../../../domain/accounts/teams.ts";
+import { mayGive, mayInTeam } from "../../../domain/accounts/teams.ts";
 import {
   answerInvitation,
   invitationsOf,
@@ -42,9 +42,13 @@ export const inviteMember = route({
     assertPerson(actor);
     const { username, email } = body;
     const invitee = username === undefined ? { email: email! } : { username };
+    // What is refused for want of a right costs nothing of anybody's mails.
+    const { own } = await findTeam(actor, params.id);
+    const place = readPlace(body);
+    if (!mayInTeam(own, "invite") || !mayGive(own, place)) throw notInTeam();
     const isMailed = carrierOf(services.env.messages, "email") !== undefined;
     if (isMailed) await limitInvitations(services, actor.accountId, email);
-    const offer = { id: newId(), teamId: params.id, invitee, place: readPlace(body), isMailed };
+    const offer = { id: newId(), teamId: params.id, invitee, place, isMailed };
     const invitation = await inviteToTeam(services.database, offer, call);
     if (isMailed) await services.bus.announce({ type: "outbox.filled", data: {} });
     const { team } = await findTeam(actor, params.id);

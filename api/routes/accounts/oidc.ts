@@ -11,6 +11,7 @@ import {
   register,
   unlinkOidc,
 } from "../../../models/accounts.ts";
+import { isTaken } from "../../../models/database.ts";
 import { newId } from "../../../platform/crypto.ts";
 import type { OidcPerson } from "../../../platform/federation/index.ts";
 import { actorOf, assertPerson } from "../../policies/accounts.ts";
@@ -124,7 +125,7 @@ async function meet(
     passwordHash: await passwords.hash(randomBytes(32).toString("base64url")),
     welcomeFen: services.env.WELCOME_CREDIT_FEN,
   };
-  const made = await register(
+  const registering = register(
     database,
     email === null ? person : { ...person, email, emailVerifiedAt: new Date() },
     undefined,
@@ -135,7 +136,13 @@ async function meet(
       return { action: "accounts.oidc-linked", after: { issuer, subject } };
     },
   );
-  if (!("taken" in made)) return made.account;
+  const made = await registering.catch((error: unknown) => {
+    if (!isTaken(error)) throw error;
+  });
+  if (made && !("taken" in made)) return made.account;
+  // Who comes twice at the same moment for the first time is the one person that the other sign-in has registered.
+  const twin = await findByOidc(named.hash);
+  if (twin) return Account.findByPk(twin.accountId, { rejectOnEmpty: true });
   const message = "Somebody here claims your address. Confirm it there, or try again in a day.";
   throw refusal("accounts/oidc-email-claimed", message);
 }

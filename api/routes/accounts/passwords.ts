@@ -1,9 +1,7 @@
-import { refusal } from "../../../domain/errors.ts";
 import { resetPassword, setPassword } from "../../../models/accounts.ts";
 import { assertPerson } from "../../policies/accounts.ts";
 import { checkCode, codeInvalid, type Recipient } from "../../policies/accounts/codes.ts";
-import { limitGuesses } from "../../policies/accounts/limits.ts";
-import { hashNewPassword } from "../../policies/accounts/passwords.ts";
+import { assertPassword, hashNewPassword } from "../../policies/accounts/passwords.ts";
 import { findOwn } from "../../policies/accounts/people.ts";
 import { route } from "../../route.ts";
 import { Done } from "../../schemas/accounts.ts";
@@ -41,17 +39,11 @@ export const changeOwnPassword = route({
   returns: [200, Done],
   async handle({ actor, body, services, address, requestId }) {
     assertPerson(actor);
-    const { database, passwords } = services;
     const account = await findOwn(actor);
-    const guesses = limitGuesses(services, "sign-in", address);
-    const given = body.current_password;
-    if (!(await passwords.verify(account.passwordHash, given, guesses.admit))) {
-      await guesses.countFailure();
-      throw refusal("accounts/wrong-password", "The current password is another one.");
-    }
+    await assertPassword({ services, address }, account, body.current_password);
     const hash = await hashNewPassword(services, body.new_password, "new_password");
     const origin = { actor, address, requestId };
-    await setPassword(database, account.id, hash, origin, actor.sessionId);
+    await setPassword(services.database, account.id, hash, origin, actor.sessionId);
     return { message: "Password changed", success: true as const };
   },
 });

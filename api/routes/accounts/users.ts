@@ -3,6 +3,7 @@ import { balanceFen } from "../../balance.ts";
 import { assertPerson } from "../../policies/accounts.ts";
 import { assertCarrier, checkCode, sendCodeTo } from "../../policies/accounts/codes.ts";
 import { limitCodes } from "../../policies/accounts/limits.ts";
+import { assertPassword } from "../../policies/accounts/passwords.ts";
 import { findOwn, takenBy } from "../../policies/accounts/people.ts";
 import { route } from "../../route.ts";
 import { MeBody, MeOut, presentMe } from "../../schemas/accounts/registration.ts";
@@ -33,6 +34,7 @@ export const changeMe = route({
     const { username, email, phone, avatar, verification_code: digits } = body;
     const newEmail = email !== undefined && email !== account.email ? email : undefined;
     if (newEmail !== undefined) {
+      if (account.emailVerifiedAt) await assertPassword(call, account, body.current_password);
       assertCarrier(services, "email");
       await limitCodes(services, newEmail, address);
     }

@@ -12,7 +12,7 @@ import { checkCode, codeInvalid } from "../../policies/accounts/codes.ts";
 import { actorOf } from "../../policies/accounts.ts";
 import { limitGuesses, limitRegistrations } from "../../policies/accounts/limits.ts";
 import { assertSecondProof } from "../../policies/accounts/second-proof.ts";
-import { notBound, sessionEnded } from "../../policies/accounts/wechat.ts";
+import { assertWechat, notBound, sessionEnded } from "../../policies/accounts/wechat.ts";
 import { route } from "../../route.ts";
 import { BindPhoneBody, LinkAccountBody, LinkedOut } from "../../schemas/accounts/wechat.ts";
 import type { Services } from "../../services.ts";
@@ -29,6 +29,7 @@ export const registerByWechat = route({
   returns: [201, LinkedOut],
   async handle(call) {
     const { body, services, address, requestId } = call;
+    assertWechat(services);
     const scanned = await scannedOf(services, address, body.session_token);
     await limitRegistrations(services, address);
     const to = { channel: "phone", address: body.phone } as const;
@@ -71,6 +72,7 @@ export const linkWechat = route({
   async handle(call) {
     const { body, services, address, requestId } = call;
     const { database, passwords } = services;
+    assertWechat(services);
     const scanned = await scannedOf(services, address, body.session_token);
     const guesses = limitGuesses(services, "sign-in", address);
     const account = await Account.findOne({ where: { phone: body.phone, isActive: true } });

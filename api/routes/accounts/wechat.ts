@@ -74,6 +74,7 @@ export const pollWechat = route({
   returns: [200, PollOut],
   async handle(call) {
     const { params, services, address } = call;
+    assertWechat(services);
     const guesses = limitGuesses(services, "tokens", address);
     const scene = await guesses.around(() => sceneOf(params.scene_str));
     if (scene.expiresAt <= new Date()) return { status: "expired" as const };

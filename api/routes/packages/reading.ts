@@ -8,6 +8,7 @@ import {
   PackageVersion,
 } from "../../../models/packages/index.ts";
 import { followLog } from "../../log-stream.ts";
+import { assertStanding } from "../../policies/accounts.ts";
 import { findPackage, findRun, findVersion, listOfPackages } from "../../policies/packages.ts";
 import { route } from "../../route.ts";
 import {
@@ -141,8 +142,12 @@ export const readRunLog = route({
   query: LogQuery,
   returns: "text",
   async handle(call) {
-    const { params, query, services, signal } = call;
+    const { params, query, services, signal, access } = call;
     const run = await findRun(await findPackage(call), params.run);
-    return followLog(services, run.id, { ...query, signal });
+    const assertReader = async () => {
+      const actor = await assertStanding(services, call.actor);
+      await findPackage({ actor, access, params });
+    };
+    return followLog(services, run.id, { ...query, assertReader, signal });
   },
 });

@@ -101,6 +101,8 @@ export const MeBody = z
   .strictObject({
     username: Username.optional(),
     email: Email.optional(),
+    /** Needed where a confirmed address is to be another one: it is what a lost password is set anew by. */
+    current_password: z.string().min(1).max(200).optional(),
     phone: Phone.optional(),
     /** With the code that was sent to `phone` the number counts at once. */
     verification_code: Digits.optional(),

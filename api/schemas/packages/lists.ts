@@ -11,11 +11,12 @@ import {
   VERSION_STATES,
 } from "../../../domain/packages.ts";
 import { Channel, Version } from "../packages.ts";
+import { wholeNumber } from "../../validation.ts";
 
 const Moment = z.iso.datetime({ offset: true }).transform((text) => new Date(text));
 const ListQuery = z.strictObject({
   after: z.string().max(1000).optional(),
-  limit: z.coerce.number().int().min(1).max(LIMITS.listItems).default(20),
+  limit: wholeNumber(1, LIMITS.listItems).prefault(20),
   sort: z.enum(LIST_SORTS).default("newest"),
   /** The first moment, and the one that is too late. */
   from: Moment.optional(),

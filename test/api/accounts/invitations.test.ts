@@ -30,3 +30,19 @@ test("an invitation is mailed where the platform mails, to whoever has an addres
   expect([again.status, tooMany.status]).toEqual([429, 429]);
   expect(JSON.stringify(mails)).not.toContain("carl@");
 });
+
+test("an invitation that nobody had the right to send costs nothing of the budgets", async () => {
+  const api = await startWithAdmin({ env: { DEV_MESSAGES: "on", LIMIT_INVITATIONS: "1/60" } });
+  const [anna, ben] = [await makePerson(api, "user", "anna"), await makePerson(api, "user", "ben")];
+  const { id } = (await anna.call("POST", "/api/v1/teams", { name: "Comets" })).body;
+  const path = `/api/v1/teams/${id}/invitations`;
+  const carl = { email: "carl@example.com" };
+  const theirs = (await ben.call("POST", "/api/v1/teams", { name: "Meteors" })).body;
+
+  const strangers = await ben.call("POST", path, carl);
+  const owners = await anna.call("POST", path, { ...carl, role: "owner" });
+
+  expect([strangers.status, owners.status]).toEqual([404, 422]);
+  const own = await ben.call("POST", `/api/v1/teams/${theirs.id}/invitations`, carl);
+  expect(own.status).toBe(201);
+});

@@ -89,6 +89,20 @@ describe("POST /api/v1/auth/oidc/callback", () => {
     expect(await Account.count()).toBe(1);
   });
 
+  test.each([ANN, { sub: "nameless" }])(
+    "makes one account of one person who comes often at the same moment: %o",
+    async (user) => {
+      const { api, oidc } = await started();
+      const returns = await Promise.all(Array.from({ length: 5 }, () => ledBack(api, oidc, user)));
+
+      const answers = await Promise.all(returns.map((json) => finish(api, json)));
+
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+      expect(new Set(answers.map(({ body }) => body.user.id as string)).size).toBe(1);
+      expect([await Account.count(), await OidcIdentity.count()]).toEqual([1, 1]);
+    },
+  );
+
   test("asks for what the ID token does not tell", async () => {
     const { api, oidc } = await started();
     oidc.isSilent = true;

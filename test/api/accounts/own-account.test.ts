@@ -83,6 +83,22 @@ describe("PUT /api/v1/users/me", () => {
     expect(cleared.body.avatar).toBeNull();
   });
 
+  test("what changes nothing is answered, and is no news", async () => {
+    const { call } = await startWithAnn();
+    const before = (await call("GET", "/api/v1/users/me")).body;
+
+    const nothing = await call("PUT", "/api/v1/users/me", {});
+    const same = await call("PUT", "/api/v1/users/me", {
+      username: "ann",
+      email: "ANN@example.com",
+      avatar: null,
+    });
+
+    expect([nothing.status, same.status]).toEqual([200, 200]);
+    expect([nothing.body, same.body]).toEqual([before, before]);
+    expect(await AuditEntry.count({ where: { action: "accounts.changed" } })).toBe(0);
+  });
+
   test("says what others have, in the words of the client contract", async () => {
     const { api, call } = await startWithAnn();
     await registerByMail(api, "bob");
@@ -124,12 +140,35 @@ describe("PUT /api/v1/users/me", () => {
 
   test("a new e-mail address has to be confirmed by the code that is mailed to it", async () => {
     const { api, call } = await startWithAnn();
-    await confirm(api, "ann@example.com");
 
     const { body } = await call("PUT", "/api/v1/users/me", { email: "Ann@New.example" });
 
     expect(body).toMatchObject({ email: "ann@new.example", email_verified: false });
     expect((await confirm(api, "ann@new.example")).status).toBe(200);
+  });
+
+  test("a confirmed e-mail address is replaced with the current password alone", async () => {
+    const { api, call } = await startWithAnn({ LIMIT_SIGN_IN: "2/60" });
+    await confirm(api, "ann@example.com");
+    const change = (given: object) =>
+      call("PUT", "/api/v1/users/me", { email: "ann@new.example", ...given });
+
+    const without = await change({});
+    const wrong = await change({ current_password: "not hers" });
+    const same = await call("PUT", "/api/v1/users/me", { email: "ann@example.com" });
+    const right = await change({ current_password: PASSWORD });
+
+    expect(without).toMatchObject({
+      status: 422,
+      body: { issues: [{ path: "current_password" }] },
+    });
+    expect(wrong).toMatchObject({ status: 400, body: { code: "accounts/wrong-password" } });
+    expect(same.status).toBe(200);
+    expect(right).toMatchObject({ status: 200, body: { email: "ann@new.example" } });
+    await confirm(api, "ann@new.example");
+    await change({ email: "a@b.example", current_password: "guessed" });
+    const guessed = await change({ email: "a@b.example", current_password: PASSWORD });
+    expect(guessed.status).toBe(429);
   });
 
   test("is not for programs", async () => {

@@ -387,6 +387,7 @@ describe("POST /api/v1/invitations/:id/accept", () => {
     expect(await accept(ben)).toBe("accounts/team-full");
     await anna.call("PATCH", path, { max_members: 2 });
     expect(await accept(ben)).toBe(200);
+    expect(codeOf(await anna.call("PATCH", path, { max_members: 1 }))).toBe("accounts/team-full");
   });
 });
 

@@ -33,6 +33,9 @@ async function bound(env: Record<string, string> = {}) {
   return { api, wechat, user, person, token };
 }
 
+/** What binds a scanned WeChat, whatever its proof. */
+const BINDING = { session_token: `lh_wechat_${"x".repeat(43)}`, phone: "13800138000" };
+
 const endAll = () => WechatScene.update({ expiresAt: new Date() }, { where: {} });
 
 describe("POST /api/v1/wechat/qrcode", () => {
@@ -66,10 +69,13 @@ describe("POST /api/v1/wechat/qrcode", () => {
   test.each([
     ["POST", "/api/v1/wechat/qrcode", { device_type: "pc" }],
     ["POST", "/api/v1/wechat/callback", { code: "c" }],
+    ["GET", "/api/v1/wechat/poll/lh_scene_gone", undefined],
+    ["POST", "/api/v1/wechat/bind-phone", { ...BINDING, verification_code: "123456" }],
+    ["POST", "/api/v1/wechat/link-account", { ...BINDING, password: "correct horse" }],
   ])("%s %s is 503 where no WeChat is configured", async (method, path, json) => {
     const api = await startApi();
 
-    expect(await api.call(NOBODY, method, path, { json })).toMatchObject({
+    expect(await api.call(NOBODY, method, path, json ? { json } : {})).toMatchObject({
       status: 503,
       body: { code: "accounts/wechat-not-configured" },
     });

@@ -205,7 +205,10 @@ describe("GET /api/v1/billing/estimate", () => {
     const { body } = await ann.call("GET", "/api/v1/billing/estimate?frames=4&bytes_in=5");
 
     expect(body).toEqual({ amount: "2.00", price_version: 1 });
-    expect((await ann.call("GET", "/api/v1/billing/estimate?frames=-1")).status).toBe(422);
+    for (const frames of ["-1", "", "%20", "1.5", "0x10", "1e3", "4&frames=5"]) {
+      const path = `/api/v1/billing/estimate?bytes_in=5&frames=${frames}`;
+      expect((await ann.call("GET", path)).status, frames).toBe(422);
+    }
     const endless = await ann.call("GET", "/api/v1/billing/estimate?frames=9007199254740991");
     expect([endless.status, endless.body.code]).toEqual([422, "billing/usage-too-large"]);
   });

@@ -3,7 +3,17 @@ import { describe, expect, test, vi } from "vitest";
 import { type Actor } from "../../../domain/accounts.ts";
 import { inTransaction } from "../../../models/database.ts";
 import { appendLog, moveRun } from "../../../models/packages/index.ts";
-import { STRANGER, ADMIN, startApi } from "../../support/api.ts";
+import { Account } from "../../../models/accounts.ts";
+import {
+  bearer,
+  makeKey,
+  makePerson,
+  PASSWORD,
+  signIn,
+  signOut,
+  startWithAdmin,
+} from "../../support/accounts.ts";
+import { ADMIN, NOBODY, startApi, type StartedApi, STRANGER } from "../../support/api.ts";
 import {
   digestOf,
   publishByHand,
@@ -13,6 +23,25 @@ import {
 } from "../../support/packages.ts";
 
 const PATH = "/api/v1/packages";
+
+type Reader = Awaited<ReturnType<typeof startFollowing>>["reader"];
+
+/** A run that goes on, and an operator who may read its log. */
+async function startFollowing() {
+  const api = await startWithAdmin();
+  const { body, headers: found } = await uploadPackage(api);
+  const run = body.run.id as string;
+  await inTransaction(api.services.database, async (transaction) => {
+    await moveRun(run, "running", {}, transaction);
+    await appendLog(run, "first\n", transaction);
+  });
+  const { id } = await makePerson(api, "operator", "olga");
+  const signedIn = (await signIn(api, PASSWORD, "olga")).body;
+  const token = signedIn.access_token as string;
+  const refresh = signedIn.refresh_token as string;
+  const reader = { id, token, refresh, headers: bearer(token) };
+  return { api, log: `${found.get("location")}/log`, reader };
+}
 
 const ZIP = { "README.txt": "a small package" };
 
@@ -178,5 +207,41 @@ describe("GET /api/v1/packages/:id/runs/:run/log", () => {
     expect(now.headers.get("content-type")).toMatch(/^text\/plain/);
     expect(rest.body).toBe("ond\n");
     expect((await following).body).toBe("first 行\nsecond\nthird\n");
+  });
+
+  test.each<[string, (reader: Reader, api: StartedApi) => Promise<unknown>]>([
+    ["signs out", ({ refresh }, api) => signOut(api, refresh)],
+    ["is switched off", ({ id }) => Account.update({ isActive: false }, { where: { id } })],
+    ["loses the right to it", ({ id }) => Account.update({ role: "user" }, { where: { id } })],
+  ])("breaks off when its reader %s", async (_, end) => {
+    const { api, log, reader } = await startFollowing();
+    const answer = await fetch(`${api.address}${log}?follow=true`, { headers: reader.headers });
+    const chunks = answer.body!.getReader();
+    expect(Buffer.from((await chunks.read()).value).toString()).toBe("first\n");
+
+    await end(reader, api);
+
+    await expect(chunks.read()).rejects.toThrow("terminated");
+    const late = await fetch(`${api.address}${log}`, { headers: reader.headers });
+    expect([401, 403]).toContain(late.status);
+  });
+
+  test("breaks off when its reader's key is revoked, and for nobody else", async () => {
+    const { api, log, reader } = await startFollowing();
+    const made = await makeKey(api, reader.token, { scopes: ["packages:read"] });
+    const follow = (headers: Record<string, string>) =>
+      fetch(`${api.address}${log}?follow=true`, { headers });
+    const [byKey, byToken] = await Promise.all([
+      follow({ "X-API-Key": made.body.key as string }),
+      follow(reader.headers),
+    ]);
+    const ended = vi.fn<() => void>();
+    byToken.text().then(ended, ended);
+
+    const path = `/api/v1/api-keys/${made.body.id}`;
+    await api.call(NOBODY, "DELETE", path, { headers: reader.headers });
+
+    await expect(byKey.text()).rejects.toThrow("terminated");
+    expect(ended).not.toHaveBeenCalled();
   });
 });
