@@ -24,7 +24,7 @@ const WORDS = {
 
 /** Tells whoever pays in what was decided of it. */
 export async function tellRecharge(
-  { id, accountId, amountFen }: Recharge,
+  { id, accountId, amountFen }: Pick<Recharge, "id" | "accountId" | "amountFen">,
   decided: keyof typeof WORDS,
   transaction: Transaction,
 ): Promise<void> {
