@@ -3,7 +3,7 @@ import { v7 as newId } from "uuid";
 import type { Event } from "../../domain/events.ts";
 import { workflowId } from "../../domain/ids.ts";
 import { OUTWARD_EVENTS, type OutwardEvent } from "../../domain/webhooks.ts";
-import { keysThatMay } from "../accounts.ts";
+import { keysThatMay } from "../accounts/keys.ts";
 import { enqueue } from "../operations.ts";
 import { Webhook, WebhookDelivery } from "./tables.ts";
 
