@@ -56,11 +56,16 @@ export function callerAddress(
   { headers, socket }: Pick<IncomingMessage, "headers" | "socket">,
   trustedProxies: number,
 ): string {
-  const forwarded = String(headers["x-forwarded-for"] ?? "");
-  const hops = trustedProxies > 0 ? forwarded.split(",") : [];
+  const peer = socket.remoteAddress ?? "";
+  if (trustedProxies === 0) return withoutPrefix(peer);
+  const hops = String(headers["x-forwarded-for"] ?? "").split(",");
   const named = hops.slice(-trustedProxies)[0]?.trim() ?? "";
-  const address = isIP(named) ? named : (socket.remoteAddress ?? "");
-  return address.replace(/^::ffff:(?=\d+\.)/, "");
+  return withoutPrefix(isIP(named) ? named : peer);
+}
+
+/** An IPv4 address as such, also where the socket takes both kinds. */
+function withoutPrefix(address: string): string {
+  return address.startsWith("::ffff:") ? address.replace(/^::ffff:(?=\d+\.)/, "") : address;
 }
 
 function goneSignal(res: ServerResponse): AbortSignal {
