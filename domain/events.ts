@@ -1,4 +1,5 @@
 import type { BulkState } from "./cards.ts";
+import type { FrameBody } from "./feeds.ts";
 import type { RunKind, RunState } from "./packages.ts";
 
 /** A run as the outside knows it: ids that the API shows, never a row's own. */
@@ -26,6 +27,11 @@ export interface CardFacts {
   /** ISO 8601; null when it has no end. */
   expire_at: string | null;
 }
+
+/** What stands under `data` of a frame of somebody's feed (domain/feeds.ts), and whose feed it is. */
+export type FeedFacts = FrameBody & {
+  account: string;
+};
 
 /**
  * Every event: name → payload. Payloads hold ids, numbers and the row's version, never a whole view. What may leave
@@ -55,6 +61,9 @@ export interface Events {
   "card.bulk-moved": { bulkId: string; state: BulkState; looked: number; total: number };
   /** Too many codes of cards that do not exist were shown by an address or a machine. */
   "card.guesser-blocked": { guesser: string; seconds: number };
+  /** There is more in an account's feed than there was. */
+  "feed.grew": { accountId: string };
+  "notice.given": FeedFacts;
   "outbox.filled": Record<string, never>;
   "package.run-changed": { packageId: string; runId: string };
   "package.log-grew": { runId: string };
@@ -66,6 +75,9 @@ export interface Events {
   "package.version_quarantined": RunFacts & FindingFacts;
   "package.version_released": RunFacts & FindingFacts;
   "package.version_rejected": RunFacts & FindingFacts;
+  "task.status_changed": FeedFacts;
+  "task.completed": FeedFacts;
+  "task.failed": FeedFacts;
   "webhook.tested": { webhook: string };
 }
 

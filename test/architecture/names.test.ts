@@ -6,6 +6,7 @@ const DOMAINS = [
   "accounts",
   "billing",
   "cards",
+  "feeds",
   "gates",
   "operations",
   "packages",
