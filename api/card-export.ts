@@ -1,13 +1,11 @@
 import { Readable } from "node:stream";
 import { shanghaiClock } from "../domain/shanghai.ts";
-import { type Card, type CardFilters, countMatching, pageOfCards } from "../models/cards/index.ts";
+import { type CardFilters, type CardRow, countMatching, readCards } from "../models/cards/index.ts";
 import { Export } from "./route.ts";
 import { CARD_COLUMNS } from "./schemas/cards/lists.ts";
 import type { Services } from "./services.ts";
 import { WORKBOOK_TYPE, writeWorkbook } from "./spreadsheet.ts";
 import { type Cell, CSV_TYPE, writeCsv } from "./table-export.ts";
-
-const BATCH_CARDS = 1000;
 
 type Format = "txt" | "csv" | "xlsx";
 
@@ -18,8 +16,8 @@ export async function exportCards(
   { cardCodes }: Pick<Services, "cardCodes">,
 ): Promise<Export> {
   const { name, shown } = nameOf(filters, new Date());
-  const open = (card: Card) => cardCodes.unseal(card.codeSealed, card.id);
-  const batches = batchesOf(filters);
+  const open = (card: CardRow) => cardCodes.unseal(card.codeSealed, card.id);
+  const batches = readCards(filters);
   if (format === "xlsx") {
     return new Export(WORKBOOK_TYPE, `${name}.xlsx`, writeWorkbook(HEADER, tables(batches, open)));
   }
@@ -35,17 +33,9 @@ export async function exportCards(
 const HEADER = Object.keys(CARD_COLUMNS);
 const COLUMNS = Object.values(CARD_COLUMNS);
 
-async function* batchesOf(filters: CardFilters): AsyncGenerator<Card[]> {
-  for (let after: string | undefined | null; after !== null;) {
-    const { items, next } = await pageOfCards(filters, { after, limit: BATCH_CARDS });
-    if (items.length > 0) yield items;
-    after = next;
-  }
-}
-
 async function* tables(
-  batches: AsyncIterable<Card[]>,
-  open: (card: Card) => string,
+  batches: AsyncIterable<CardRow[]>,
+  open: (card: CardRow) => string,
 ): AsyncGenerator<Cell[][]> {
   for await (const cards of batches) {
     yield cards.map((card) => {
@@ -57,8 +47,8 @@ async function* tables(
 
 async function* txt(
   head: string,
-  batches: AsyncIterable<Card[]>,
-  open: (card: Card) => string,
+  batches: AsyncIterable<CardRow[]>,
+  open: (card: CardRow) => string,
 ): AsyncGenerator<string> {
   yield head;
   for await (const cards of batches) yield cards.map((card) => `${open(card)}\n`).join("");

@@ -1,6 +1,6 @@
 import { Readable } from "node:stream";
 import yazl from "yazl";
-import type { Cell } from "./table-export.ts";
+import { type Cell, FORMULA } from "./table-export.ts";
 
 /** What a sheet of Excel, LibreOffice and WPS holds, its header included. */
 const SHEET_ROWS = 1_048_576;
@@ -85,8 +85,6 @@ function cellOf(cell: Cell): string {
   return `<c t="inlineStr"${style}><is><t xml:space="preserve">${escape(cell)}</t></is></c>`;
 }
 
-/** As csv-stringify sees it. */
-const FORMULA = /^[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
 // oxlint-disable-next-line no-control-regex -- what XML cannot hold at all
 const UNSPEAKABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/gu;
 const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };

@@ -1,5 +1,4 @@
 import { Readable } from "node:stream";
-import { stringify } from "csv-stringify/sync";
 import { Export } from "./route.ts";
 
 /** How a whole list may be asked for. */
@@ -37,10 +36,22 @@ export async function* writeCsv(
   header: string[],
   batches: AsyncIterable<Cell[][]>,
 ): AsyncGenerator<string> {
-  const write = (rows: Cell[][]) =>
-    stringify(rows, { escape_formulas: true, quoted_string: true, record_delimiter: "windows" });
-  yield write([header]);
-  for await (const rows of batches) yield write(rows);
+  yield lineOf(header);
+  for await (const rows of batches) yield rows.map(lineOf).join("");
+}
+
+/** What a spreadsheet takes for a formula, in any width of its letters. */
+export const FORMULA = /^[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
+
+function lineOf(cells: readonly Cell[]): string {
+  return `${cells.map(textOf).join(",")}\r\n`;
+}
+
+function textOf(cell: Cell): string {
+  if (cell === null) return "";
+  if (typeof cell === "number") return `${cell}`;
+  const text = FORMULA.test(cell) ? `'${cell}` : cell;
+  return `"${text.includes('"') ? text.replaceAll('"', '""') : text}"`;
 }
 
 async function* rowsOf<T>({ batches, columns }: WholeList<T>): AsyncGenerator<Cell[][]> {

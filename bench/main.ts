@@ -2,6 +2,11 @@ import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import { prepareEnvironment } from "../test/support/services/environment.ts";
 import { activation } from "./measurements/activation.ts";
+import { createStock } from "./cards/stock.ts";
+import { cardsExport } from "./measurements/cards-export.ts";
+import { cardsLists } from "./measurements/cards-lists.ts";
+import { cardsMaking } from "./measurements/cards-making.ts";
+import { cardsTimers } from "./measurements/cards-timers.ts";
 import { download } from "./measurements/download.ts";
 import { ledger } from "./measurements/ledger.ts";
 import { lists } from "./measurements/lists.ts";
@@ -16,6 +21,13 @@ import { isReached, type Measurement } from "./measurement.ts";
 import { markdown, readResults, writeReport } from "./report.ts";
 import { spreadOf } from "./rounds.ts";
 
+const RULER_BYTES = 64 * 1024 * 1024;
+
+const { values, positionals } = parseArgs({
+  options: { quick: { type: "boolean", default: false } },
+  allowPositionals: true,
+});
+const stock = createStock(values.quick ? 20_000 : 1_000_000);
 const MEASUREMENTS: readonly Measurement[] = [
   download,
   upload,
@@ -28,19 +40,23 @@ const MEASUREMENTS: readonly Measurement[] = [
   ledger,
   validate,
   activation,
+  cardsMaking(stock),
+  cardsLists(stock),
+  cardsExport(stock),
+  cardsTimers,
 ];
-const RULER_BYTES = 64 * 1024 * 1024;
-
-const { values, positionals } = parseArgs({
-  options: { quick: { type: "boolean", default: false } },
-  allowPositionals: true,
-});
 const unknown = positionals.filter((word) => MEASUREMENTS.every(({ name }) => name !== word));
 if (unknown.length > 0) {
   const names = MEASUREMENTS.map(({ name }) => name).join(", ");
   console.error(`There is no measurement ${unknown.join(", ")}. There are: ${names}.`);
   process.exitCode = 2;
-} else await measure();
+} else {
+  try {
+    await measure();
+  } finally {
+    await stock.end();
+  }
+}
 
 async function measure(): Promise<void> {
   prepareEnvironment();

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import driver from "@appthreat/sqlite3";
 import Koa from "koa";
+import { sendCards } from "./peers/card-export.ts";
 import { answerValidations } from "./peers/validate.ts";
 
 // What the product is compared with: the least that does the same, each in a process of its own.
@@ -20,6 +21,7 @@ const PEERS: Record<string, (...args: string[]) => RequestListener> = {
   "upload-pipe": takeFile,
   "koa-query": answerQuery,
   "koa-validate": answerValidations,
+  "card-export": sendCards,
 };
 
 const [name = "", ...args] = process.argv.slice(2);

@@ -71,6 +71,17 @@ export const BULK_MOVES: Readonly<Record<BulkState, readonly BulkState[]>> = {
 export const BULK_OUTCOMES = ["changed", "refused", "undone", "kept"] as const;
 export type BulkOutcome = (typeof BULK_OUTCOMES)[number];
 
+/** `queued` waits for its workflow; an import that failed has taken in what it has, and may be ordered to go on. */
+export const IMPORT_STATES = ["queued", "importing", "completed", "failed"] as const;
+export type ImportState = (typeof IMPORT_STATES)[number];
+
+export const IMPORT_MOVES: Readonly<Record<ImportState, readonly ImportState[]>> = {
+  queued: ["importing", "failed"],
+  importing: ["completed", "failed"],
+  completed: [],
+  failed: ["importing"],
+};
+
 /** From when on the term counts: the card's first use, its making, or a date that the policy names. */
 export const START_BASES = ["activation", "creation", "date"] as const;
 export type StartBasis = (typeof START_BASES)[number];

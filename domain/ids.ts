@@ -3,6 +3,7 @@ export const NOUNS = [
   "card",
   "card-batch",
   "card-bulk",
+  "card-import",
   "card-wheel",
   "code",
   "download",

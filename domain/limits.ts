@@ -60,6 +60,11 @@ export const LIMITS = {
   /** Cards in one order; administrators may confirm a larger one. */
   batchCards: 10_000,
   confirmedBatchCards: 1_000_000,
+  /** What one import may have: its lines, each of them, the file, and the file with its codes sealed. */
+  importLines: 100_000,
+  importLineCharacters: 4000,
+  importBytes: 64 * MiB,
+  storedImportBytes: 512 * MiB,
   /** Cards that are named one by one for one order. */
   bulkIds: 1000,
   shortestCode: 6,

@@ -4,7 +4,13 @@ import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import driver, { type Statement } from "@appthreat/sqlite3";
 import type { ConnectionOptions } from "mysql2";
-import { type QueryOptions, QueryTypes, Sequelize, type Transaction } from "sequelize";
+import {
+  type IndexHint,
+  type QueryOptions,
+  QueryTypes,
+  Sequelize,
+  type Transaction,
+} from "sequelize";
 import {
   type Ask,
   askMysql,
@@ -154,6 +160,7 @@ async function sqlite(file: string | undefined): Promise<Sequelize> {
     define: DEFINE,
   });
   shareWriter(sequelize);
+  nameIndexes(sequelize);
   // Changing to WAL does not wait for other processes that do the same: SQLite answers busy at once.
   await retrying(() => sequelize.query("PRAGMA journal_mode = WAL"));
   return sequelize;
@@ -187,6 +194,25 @@ function shareWriter(sequelize: Sequelize): void {
     const { writer } = manager.connections;
     delete manager.connections["writer"];
     await new Promise<void>((resolve) => (writer ? writer.close(resolve) : resolve()));
+  };
+}
+
+interface SqliteStatements {
+  selectFromTableFragment: (options: { indexHints?: IndexHint[] }, ...rest: unknown[]) => string;
+}
+
+/**
+ * Lets a list name its index, which Sequelize does for servers alone: SQLite knows nothing of the rows, and of several
+ * indexes takes one by which it may walk over all of them.
+ */
+function nameIndexes(sequelize: Sequelize): void {
+  const statements = sequelize.getQueryInterface().queryGenerator as SqliteStatements;
+  const select = statements.selectFromTableFragment.bind(statements);
+  statements.selectFromTableFragment = (options, ...rest) => {
+    const index = options.indexHints?.[0]?.values[0];
+    // The primary key has no name here.
+    const isNamed = index !== undefined && index !== "PRIMARY";
+    return select(options, ...rest) + (isNamed ? ` INDEXED BY \`${index}\`` : "");
   };
 }
 

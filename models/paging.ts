@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import {
+  type Attributes,
   DataTypes,
+  type FindOptions,
   IndexHints,
   type Model,
   type ModelStatic,
@@ -44,8 +46,8 @@ export interface List {
   /** What was asked, as JSON can hold it: a cursor is good for the same question alone. */
   question?: object;
   /**
-   * The index that holds the rows in order. It must be named for MariaDB, which otherwise takes the one with the fewest
-   * columns and walks over all that stands before the cursor.
+   * The index that holds the rows in order. It must be named: MariaDB would otherwise take the one with the fewest
+   * columns and walk over all that stands before the cursor, SQLite whichever comes to its mind.
    */
   index?: string | undefined;
 }
@@ -56,6 +58,39 @@ export interface List {
  */
 export async function page<M extends Model>(
   model: ModelStatic<M>,
+  list: List & Place,
+): Promise<Page<M>> {
+  return cut(await model.findAll(findingOf(model, list)), list);
+}
+
+/** The same page with only these columns of its rows, as plain values: for whoever reads a great many. */
+export async function pageOfColumns<M extends Model, C extends keyof Attributes<M> & string>(
+  model: ModelStatic<M>,
+  columns: readonly C[],
+  list: List & Place,
+): Promise<Page<Pick<Attributes<M>, C>>> {
+  const { order = NEWEST_FIRST } = list;
+  const attributes = [...new Set([...columns, ...order.map(([column]) => column)])];
+  const rows = await model.findAll({ ...findingOf(model, list), attributes, raw: true });
+  readMoments(
+    rows,
+    attributes.filter((column) => isMoment(model, column)),
+  );
+  return cut(rows as Pick<Attributes<M>, C>[], list);
+}
+
+/** SQLite has moments as text, and Sequelize reads those of models alone. */
+function readMoments(rows: object[], columns: string[]): void {
+  for (const row of rows as Record<string, unknown>[]) {
+    for (const column of columns) {
+      const value = row[column];
+      if (typeof value === "string") row[column] = new Date(value);
+    }
+  }
+}
+
+function findingOf(
+  model: ModelStatic<Model>,
   {
     where = {},
     order = NEWEST_FIRST,
@@ -64,18 +99,25 @@ export async function page<M extends Model>(
     after,
     limit = LIMITS.listItems,
   }: List & Place,
-): Promise<Page<M>> {
+): FindOptions {
   const list = digestOf(order, question);
   const place = after === undefined ? undefined : readCursor(after, list, order, model);
-  const rows = await model.findAll({
+  return {
     where: place ? { [Op.and]: [where, beyond(order, place)] } : where,
     order: order.map(([column, direction]) => [column, direction]),
     limit: limit + 1,
     ...(index && { indexHints: [{ type: IndexHints.FORCE, values: [index] }] }),
-  });
+  };
+}
+
+/** What was found, without the one row too many that tells whether there are more. */
+function cut<Row extends object>(
+  rows: Row[],
+  { order = NEWEST_FIRST, question = {}, limit = LIMITS.listItems }: List & Place,
+): Page<Row> {
   const items = rows.slice(0, limit);
   const last = rows.length > limit ? items.at(-1) : undefined;
-  return { items, next: last ? writeCursor(last, list, order) : null };
+  return { items, next: last ? writeCursor(last, digestOf(order, question), order) : null };
 }
 
 /**
@@ -94,9 +136,7 @@ export async function pageBetween<M extends Model>(
   for (const way of ways) pages.push(await page(model, { ...list, ...way, limit: limit + 1 }));
   const rows = [...new Map(pages.flatMap(({ items }) => items.map((row) => [keyOf(row), row])))];
   const sorted = rows.map(([, row]) => row).sort((one, other) => compare(one, other, order));
-  const items = sorted.slice(0, limit);
-  const last = sorted.length > limit ? items.at(-1) : undefined;
-  return { items, next: last ? writeCursor(last, digestOf(order, question), order) : null };
+  return cut(sorted, { order, question, limit });
 }
 
 const keyOf = (row: Model) => JSON.stringify(row.where());
@@ -145,8 +185,8 @@ function digestOf(order: Order, question: object): string {
 
 const DIGEST_CHARACTERS = 8;
 
-function writeCursor(row: Model, list: string, order: Order): string {
-  const place = order.map(([column]) => row.get(column));
+function writeCursor(row: object, list: string, order: Order): string {
+  const place = order.map(([column]) => row[column as keyof object]);
   return Buffer.from(JSON.stringify([list, ...place])).toString("base64url");
 }
 

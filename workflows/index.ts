@@ -1,6 +1,6 @@
 /** The one list of what a worker serves. */
 export { holdExpiry, ledgerReconciliation, rechargePayment } from "./billing/index.ts";
-export { cardBatch, cardBulk } from "./cards/index.ts";
+export { cardBatch, cardBulk, cardImport } from "./cards/index.ts";
 export { codeDelivery } from "./accounts.ts";
 export { cardEnd, cardReconciliation, cardWheel } from "./cards/index.ts";
 export { download, mediaParse } from "./downloads/index.ts";

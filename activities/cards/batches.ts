@@ -18,7 +18,7 @@ import {
 import type { CardTools } from "./tools.ts";
 
 /** So many cards are added in one transaction: few enough that nobody notices who waits for it. */
-const STRETCH = 1_000;
+const STRETCH = 2_500;
 /** After so many drafts others have their turn: what adds the stretch before, and the rest of the worker. */
 const BREATH = 50;
 /** After so long the workflow hears how far it is. */

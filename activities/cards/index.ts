@@ -1,5 +1,6 @@
 import { createBatchActivities } from "./batches.ts";
 import { createBulkActivities } from "./bulks.ts";
+import { createImportActivities } from "./imports.ts";
 import { createTimerActivities } from "./timers.ts";
 import type { CardTools } from "./tools.ts";
 
@@ -10,6 +11,7 @@ export function createCardActivities(tools: CardTools) {
   return {
     ...createBatchActivities(tools),
     ...createBulkActivities(tools),
+    ...createImportActivities(tools),
     ...createTimerActivities(tools),
   };
 }

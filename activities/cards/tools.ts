@@ -1,12 +1,14 @@
 import type { Database } from "../../models/database.ts";
 import type { Bus } from "../../platform/bus.ts";
 import type { CardCodes } from "../../platform/card-codes.ts";
+import type { ObjectStore } from "../../platform/objects/index.ts";
 
 /** What the activities of cards work with. Opened once by the worker and handed in. */
 export interface CardTools {
   database: Database;
   cardCodes: CardCodes;
   bus: Bus;
+  objects: ObjectStore;
   /** How long deleted cards are kept. */
   cardRestoreSeconds: number;
 }

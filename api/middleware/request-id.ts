@@ -53,10 +53,16 @@ class KnownRequest implements RequestState {
  * the caller stands that far from the right; what is further left is the caller's own claim.
  */
 function callerAddress(ctx: Context, trustedProxies: number): string {
-  const hops = trustedProxies > 0 ? ctx.get("X-Forwarded-For").split(",") : [];
+  const peer = ctx.req.socket.remoteAddress ?? "";
+  if (trustedProxies === 0) return withoutPrefix(peer);
+  const hops = ctx.get("X-Forwarded-For").split(",");
   const named = hops.slice(-trustedProxies)[0]?.trim() ?? "";
-  const address = isIP(named) ? named : (ctx.req.socket.remoteAddress ?? "");
-  return address.replace(/^::ffff:(?=\d+\.)/, "");
+  return withoutPrefix(isIP(named) ? named : peer);
+}
+
+/** An IPv4 address as such, also where the socket takes both kinds. */
+function withoutPrefix(address: string): string {
+  return address.startsWith("::ffff:") ? address.replace(/^::ffff:(?=\d+\.)/, "") : address;
 }
 
 function goneSignal(res: ServerResponse): AbortSignal {

@@ -5,6 +5,7 @@ import {
   Card,
   CardBatch,
   CardBulk,
+  CardImport,
   CardPolicy,
   CardProduct,
   CardSeller,
@@ -58,6 +59,15 @@ export async function findBulk(actor: Actor, id: string): Promise<CardBulk> {
   const row = await CardBulk.findByPk(id);
   if (!row || !(row.accountId === actor.accountId || may(actor, "cards:oversee"))) {
     throw refusal("cards/bulk-not-found", "There is no such order.");
+  }
+  return row;
+}
+
+/** The import with this id, under the same rule. */
+export async function findImport(actor: Actor, id: string): Promise<CardImport> {
+  const row = await CardImport.findByPk(id);
+  if (!row || !(row.accountId === actor.accountId || may(actor, "cards:oversee"))) {
+    throw refusal("cards/import-not-found", "There is no such import.");
   }
   return row;
 }

@@ -34,7 +34,7 @@ export const ledger: Measurement = {
   name: "ledger",
   title: "Ledger",
   method:
-    "Eight people at a time pay in (with the audit entry), have money held for work (with the order of the workflow that releases it), and are charged for it: in the product, and by the very same statements, written down as the product sends them and sent again, bare, to a database with the same rows. Both run in one process, one after the other; the work is the CPU time of that process and of MariaDB together. The embedded database does the same beside it. Then every balance is compared with what a million lines of the ledger add up to, on both databases.",
+    "Eight people at a time pay in (with the audit entry), have money held for work (with the order of the workflow that releases it), and are charged for it: in the product, and by the very same statements, written down as the product sends them and sent again in that order, bare and prepared as they are there, on one connection for each person, to a database with the same rows: a commit for each step, made as durable as the server makes it. Both run in one process, one after the other; the work is the CPU time of that process and of MariaDB together. The embedded database does the same beside it. Then every balance is compared with what a million lines of the ledger add up to, on both databases.",
   run,
 };
 

@@ -1,6 +1,7 @@
-import { literal, type Transaction } from "sequelize";
+import type { Transaction } from "sequelize";
 import { type CardState, NO_PRODUCT } from "../../domain/cards.ts";
 import { isTaken } from "../database.ts";
+import { tell } from "../statements.ts";
 import { CardCount } from "./tables.ts";
 
 /** What cards are counted as. */
@@ -24,18 +25,21 @@ export async function countCards(
   const where = { productId: productId ?? NO_PRODUCT, slot };
   const changes = Object.entries(change).filter(([, by]) => by !== 0);
   if (changes.length === 0) return;
-  const update = Object.fromEntries(
-    changes.map(([kind, by]) => [kind, literal(`${kind} + ${Math.trunc(by)}`)]),
-  );
-  const [counted] = await CardCount.update(update, { where, transaction });
-  if (counted === 1) return;
+  const places = changes.map(([kind]) => `${kind} = ${kind} + ?`).join(", ");
+  const count = () =>
+    tell(
+      `UPDATE card_counts SET ${places} WHERE product_id = ? AND slot = ?`,
+      [...changes.map(([, by]) => by), where.productId, slot],
+      transaction,
+    );
+  if ((await count()) === 1) return;
   // The first card of this product in this slot.
   try {
     await CardCount.create(where, { transaction });
   } catch (error) {
     if (!isTaken(error)) throw error;
   }
-  await CardCount.update(update, { where, transaction });
+  await count();
 }
 
 /** How many cards there are of these products; of all when not given. */

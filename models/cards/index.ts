@@ -20,6 +20,9 @@ export {
   defineCards,
 } from "./tables.ts";
 export { beginBulk, failBulk, groupAlike, orderBulk, resumeBulk, undoBulk } from "./bulks.ts";
+export { beginImport, failImport, orderImport, resumeImport } from "./imports.ts";
+export { stepImport, type StoredLine } from "./import-steps.ts";
+export { CardImport, CardImportFault } from "./import-tables.ts";
 export { stepBulk } from "./bulk-steps.ts";
 export { CardBulk, CardBulkResult } from "./bulk-tables.ts";
 export { deleteCard, editCard, removeDeletedCards, restoreCard } from "./edits.ts";
@@ -33,6 +36,7 @@ export {
   restWheel,
 } from "./expiry.ts";
 export { type CardFilters, countMatching, findByText, noteExport, pageOfCards } from "./lists.ts";
+export { type CardRow, readCards } from "./reading.ts";
 export { addToBatch, sharedTermsOf, type Draft, takenHashes } from "./making.ts";
 export {
   changePolicy,

@@ -39,6 +39,14 @@ export type CardPlace = Partial<
  * them is asked for a page of its own, which its index holds in order, and the first of all of these are the page.
  */
 export async function pageOfCards(filters: CardFilters, place: Place): Promise<Page<Card>> {
+  const { ways, ...list } = listOf(filters);
+  return ways.length === 1
+    ? page(Card, { ...ways[0]!, ...list, ...place })
+    : pageBetween(Card, { ways, ...list, ...place });
+}
+
+/** The cards that match as a list: in which order, and which ways lead to all of them. */
+export function listOf(filters: CardFilters) {
   const { sort, ...question } = filters;
   const direction = sort === "oldest" ? "ASC" : "DESC";
   const order: Order = [
@@ -46,14 +54,12 @@ export async function pageOfCards(filters: CardFilters, place: Place): Promise<P
     ["id", direction],
   ];
   const { found: _, ...equal } = filters;
-  const where = conditionOf(equal);
-  const ways = waysTo(filters).map((way) => ({
-    where: { [Op.and]: [where, way.where] },
-    index: way.index,
+  const conditions = conditionOf(equal);
+  const ways = waysTo(filters).map(({ where, index }) => ({
+    where: { [Op.and]: [conditions, where] },
+    index,
   }));
-  return ways.length === 1
-    ? page(Card, { ...ways[0]!, order, question, ...place })
-    : pageBetween(Card, { ways, order, question, ...place });
+  return { order, question, ways };
 }
 
 /** How many cards match. */
@@ -107,7 +113,7 @@ function waysByIds(filters: CardFilters): Way[] {
   const others = found.filter(({ id }) => id === undefined);
   return [
     ...(single.length > 0 ? [{ where: { id: single }, index: "PRIMARY" }] : []),
-    ...others.flatMap(wayTo),
+    ...others.flatMap((place) => wayTo(place, filters.state)),
   ];
 }
 
@@ -138,11 +144,10 @@ function isAllDeleted({ deleted, prefix, batchId, productIds, found }: CardFilte
 /** The ways that together lead to all cards that match, the fewest that do. */
 function waysTo(filters: CardFilters): Way[] {
   const { state, prefix, batchId, productIds, found } = filters;
-  if (found) return found.flatMap(wayTo);
+  if (found) return found.flatMap((place) => wayTo(place, state));
   if (isAllDeleted(filters)) return [{ where: {}, index: "cards_deleted_at_id" }];
-  const states: readonly CardState[] = state ? [state] : CARD_STATES;
   const each = (places: CardPlace[], index: string) =>
-    places.flatMap((one) => states.map((of) => ({ where: { ...one, state: of }, index })));
+    places.flatMap((one) => inStates(one, state, index));
   if (batchId !== undefined) return each([{ batchId }], "cards_batch_id_state_id");
   if (prefix !== undefined) return each([{ prefix }], "cards_prefix_state_id");
   if (productIds) {
@@ -154,10 +159,18 @@ function waysTo(filters: CardFilters): Way[] {
     : [{ where: {}, index: "cards_deleted_at_id" }];
 }
 
-function wayTo(place: CardPlace): Way[] {
-  const { prefix, batchId } = place;
-  if (prefix !== undefined) return waysTo({ sort: "newest", prefix });
-  if (batchId != null) return waysTo({ sort: "newest", batchId });
+/** The ways by an index that holds the cards of each state in order. */
+function inStates(place: CardPlace, state: CardState | undefined, index: string): Way[] {
+  const states: readonly CardState[] = state ? [state] : CARD_STATES;
+  return states.map((one) => ({ where: { ...place, state: one }, index }));
+}
+
+/** The ways to the cards of a place: of those in one state, or of all. */
+function wayTo(place: CardPlace, state: CardState | undefined): Way[] {
+  const { prefix, batchId, note } = place;
+  if (note != null) return inStates(place, state, "cards_note_state_id");
+  if (prefix !== undefined) return waysTo({ sort: "newest", prefix, state });
+  if (batchId != null) return waysTo({ sort: "newest", batchId, state });
   const [name] = Object.keys(INDEXED).filter((one) => one in place) as (keyof typeof INDEXED)[];
   return [{ where: place, index: name && INDEXED[name] }];
 }
@@ -165,7 +178,6 @@ function wayTo(place: CardPlace): Way[] {
 const INDEXED = {
   codeTail: "cards_code_tail_id",
   machineCode: "cards_machine_code_id",
-  note: "cards_note_id",
 } as const;
 
 function given(filters: object): object {

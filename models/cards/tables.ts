@@ -18,6 +18,7 @@ import {
   type SuspendedClock,
 } from "../../domain/cards.ts";
 import { defineBulks } from "./bulk-tables.ts";
+import { defineImports } from "./import-tables.ts";
 import { count, digest, flag, id, json, moment, serial, state, text, times } from "../columns.ts";
 
 /** What cards are sold for. */
@@ -192,6 +193,7 @@ export function defineCards(sequelize: Sequelize): void {
   defineTerms(sequelize);
   defineCard(sequelize);
   defineBulks(sequelize);
+  defineImports(sequelize);
   const once = { sequelize, updatedAt: false } as const;
   CardMachine.init(
     {

@@ -8,11 +8,12 @@ import {
 } from "../../domain/cards/judgement.ts";
 import { secondsAfter } from "../columns.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
+import { tell } from "../statements.ts";
 import { countCards } from "./counts.ts";
 import { tellCards } from "./events.ts";
 import { findShownCard, otherMachines, type ShownCard } from "./showing.ts";
 import { Card, CardMachine, CardUse } from "./tables.ts";
-import { beginTimer, chooseTimer, type Clock, clockOf } from "./timers.ts";
+import { beginTimer, chooseTimer, clockOf } from "./timers.ts";
 
 /** A card that somebody shows. */
 export interface Showing {
@@ -85,6 +86,10 @@ async function isBound(database: Database, card: ShownCard, shown: Machine): Pro
   return others > 0 && (await otherMachines(database, card.id)).some(isIt);
 }
 
+/** For a card's id, and the uses that were left when it was looked at: -1 where nobody counts. */
+const STILL_UNUSED =
+  "id = ? AND state = 'unused' AND deleted_at IS NULL AND COALESCE(uses_left, -1) = ?";
+
 /** The first machine: the clock begins, unless it has begun with the card's making. */
 async function activate(
   database: Database,
@@ -99,18 +104,30 @@ async function activate(
     const now = new Date();
     const { termSeconds = usual } = card;
     const expireAt = begun || termSeconds === null ? card.expireAt : secondsAfter(now, termSeconds);
-    const clock: Partial<Clock> = begun ? {} : clockOf(expireAt, noticeSeconds, now);
-    const active = { state: "active" as const, ...machine, machines: 1, usedAt: now, ...clock };
-    const timed = expireAt ? { timer } : {};
+    const clock = begun ? undefined : clockOf(expireAt, noticeSeconds, now);
     const usesLeft = card.usesLeft === null ? null : card.usesLeft - 1;
-    const [activated] = await Card.update(
-      { ...active, ...timed, usesLeft },
-      { where: { id, state: "unused", deletedAt: null, usesLeft: card.usesLeft }, transaction },
+    const columns = {
+      state: "active",
+      machine_code: machine.machineCode,
+      machine_parts: machine.machineParts && JSON.stringify(machine.machineParts),
+      machines: 1,
+      used_at: now,
+      uses_left: usesLeft,
+      updated_at: now,
+      ...(clock && { expire_at: expireAt, notice_at: clock.noticeAt, due_at: clock.dueAt }),
+      ...(expireAt && { timer }),
+    };
+    const places = Object.keys(columns).map((column) => `${column} = ?`);
+    const activated = await tell(
+      `UPDATE cards SET ${places.join(", ")} WHERE ${STILL_UNUSED}`,
+      [...Object.values(columns), id, card.usesLeft ?? -1],
+      transaction,
     );
     if (activated !== 1) return undefined;
     if (useId !== undefined) await CardUse.create({ cardId: id, useId }, { transaction });
-    const dueAt = clock.dueAt ?? null;
+    const dueAt = clock?.dueAt;
     if (dueAt) await beginTimer({ id, shard, timer, dueAt, codeTail }, transaction);
+    const active = { state: "active" as const, ...machine, machines: 1, usedAt: now };
     const activeCard = { ...card, ...active, expireAt, usesLeft };
     await tellCards("card.activated", [activeCard], transaction);
     await countCards(productId, { unused: -1, active: 1 }, shard, transaction);

@@ -26,7 +26,9 @@ import { demandApproval } from "./20261121T1420-demand-approval.ts";
 import { indexSessions } from "./20261121T1430-index-sessions.ts";
 import { createCards } from "./20261121T1500-create-cards.ts";
 import { indexCards } from "./20261121T1540-index-cards.ts";
+import { indexCardNotes } from "./20261121T1545-index-card-notes.ts";
 import { createCardBulks } from "./20261121T1550-create-card-bulks.ts";
+import { createCardImports } from "./20261121T1560-create-card-imports.ts";
 import { createDownloads } from "./20261121T1600-create-downloads.ts";
 import { createProxies } from "./20261121T1650-create-proxies.ts";
 import { createGates } from "./20261121T1651-create-gates.ts";
@@ -62,7 +64,9 @@ export const MIGRATIONS: readonly Migration[] = [
   indexSessions,
   createCards,
   indexCards,
+  indexCardNotes,
   createCardBulks,
+  createCardImports,
   createDownloads,
   createProxies,
   createGates,

@@ -10,6 +10,7 @@ import { until } from "../support/until.ts";
 
 const TERM_SECONDS = 20;
 const COUNT = 10_000;
+const BULKED = 4_000;
 
 let platform: Platform;
 let database: Database;
@@ -74,6 +75,46 @@ test("a batch whose worker is killed again and again ends with exactly as many c
   );
   expect(counted!.cards).toBe(COUNT);
   expect((await call("GET", "/api/v1/cards/statistics")).body.unused).toBe(COUNT);
+});
+
+test("what is done with many cards, and undone, though its worker is killed each time, leaves no trace", async () => {
+  const policy = { term_seconds: 3600, starts: "creation", notice_seconds: 60 };
+  await call("POST", "/api/v1/cards/policies", {
+    name: "hour",
+    ...policy,
+    suspended_clock: "stops",
+  });
+  const order = { prefix: "BULKED", count: BULKED, policy: "hour" };
+  const { body: batch } = await call("POST", "/api/v1/cards/batches", order);
+  await until(isMade(batch.id));
+  const columns = "id, state, expire_at, remaining_ms, notice_at, due_at, timer";
+  const question = `SELECT ${columns} FROM cards WHERE prefix = 'BULKED' ORDER BY id`;
+  const before = await ask<{ state: string; due_at: string | null }>(database, question);
+  const counts = (await call("GET", "/api/v1/cards/statistics")).body;
+
+  const bulk = { verb: "suspend", filter: { prefix: "BULKED" } };
+  const { body: ordered } = await call("POST", "/api/v1/cards/bulk", bulk);
+  const path = `/api/v1/cards/bulk/${ordered.id}`;
+  const read = async () => (await call("GET", path)).body;
+  const killedAt: number[] = [];
+  const killWithin = async (count: "changed" | "undone") => {
+    await until(async () => (await read())[count] > 0);
+    await platform.kill("worker");
+    killedAt.push((await read())[count] as number);
+  };
+  await killWithin("changed");
+  await until(async () => (await read()).status === "completed");
+  const suspended = await ask<{ state: string; due_at: string | null }>(database, question);
+  await call("POST", `${path}/undo`);
+  await killWithin("undone");
+  await until(async () => (await read()).status === "undone");
+
+  console.log(`killed after ${killedAt.join(" cards, and after the undoing of ")}`);
+  expect(Math.min(...killedAt)).toBeLessThan(BULKED);
+  expect(suspended.every((card) => card.state === "suspended" && card.due_at === null)).toBe(true);
+  expect(await read()).toMatchObject({ changed: BULKED, refused: 0, undone: BULKED, kept: 0 });
+  expect(await ask(database, question)).toEqual(before);
+  expect((await call("GET", "/api/v1/cards/statistics")).body).toEqual(counts);
 });
 
 test("a card whose end came while everything was away is over for everybody, and told within seconds", async () => {

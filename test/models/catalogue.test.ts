@@ -35,6 +35,8 @@ const STAYING = [
   "card_bulk_results",
   "card_bulks",
   "card_counts",
+  "card_import_faults",
+  "card_imports",
   "card_machines",
   "card_policies",
   "card_products",

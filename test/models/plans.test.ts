@@ -108,6 +108,7 @@ const LISTS: Record<string, { path: string; given: Record<string, string[] | und
       deleted: ["true"],
     },
   },
+  listCardImports: { path: "/api/v1/cards/import", given: {} },
   listCardBulks: { path: "/api/v1/cards/bulk", given: {} },
   listCardBulkResults: {
     path: `/api/v1/cards/bulk/${CARD_BULK}/results`,

@@ -22,6 +22,7 @@ import { accountCases } from "./account-history-cases.ts";
 import { billingCases } from "./billing-history-cases.ts";
 import { cardBatchCases } from "./card-batch-history-cases.ts";
 import { cardBulkCases } from "./card-bulk-history-cases.ts";
+import { cardImportCases } from "./card-import-history-cases.ts";
 import { cardCases } from "./card-history-cases.ts";
 import { downloadCases } from "./download-history-cases.ts";
 import { badContent, broken, fakePackages, finding, orderOf } from "./fakes/package-activities.ts";
@@ -382,6 +383,7 @@ const LIVES = [
   downloadCases,
   cardBatchCases,
   cardBulkCases,
+  cardImportCases,
 ];
 
 /** Every recorded life, newest workflows last. */

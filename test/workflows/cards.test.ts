@@ -1,14 +1,13 @@
 import type { Client } from "@temporalio/client";
 import { pino } from "pino";
 import { expect, test } from "vitest";
-import { createCardActivities, createCardLooks } from "../../activities/cards/index.ts";
+import { createCardLooks, createTimerActivities } from "../../activities/cards/timers.ts";
 import { workflowId } from "../../domain/ids.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { Card, sumCards } from "../../models/cards/index.ts";
 import type { Database } from "../../models/database.ts";
 import { WebhookDelivery } from "../../models/webhooks/index.ts";
 import { openLocalBus } from "../../platform/bus.ts";
-import { cardKeys, openCardCodes } from "../../platform/card-codes.ts";
 import { startRelay } from "../../workers/relay.ts";
 import type { cardWheel } from "../../workflows/cards/index.ts";
 import { makeCard, show } from "../support/cards.ts";
@@ -20,11 +19,10 @@ import { makeWebhook } from "../support/webhooks.ts";
 const ALL = Object.values(QUEUES);
 const NO_PARENT = { on: () => undefined, off: () => undefined };
 
-const activitiesOf = (database: Database) => {
-  const cardCodes = openCardCodes(cardKeys("a secret key for tests, long enough", []));
-  const tools = { database, bus: openLocalBus(NO_PARENT), cardCodes, cardRestoreSeconds: 60 };
-  return { ...createCardActivities(tools), ...createCardLooks({ database }) };
-};
+const activitiesOf = (database: Database) => ({
+  ...createTimerActivities({ database, cardRestoreSeconds: 60 }),
+  ...createCardLooks({ database }),
+});
 const relay = (database: Database, temporal: Client) =>
   startRelay({
     database,

@@ -1,5 +1,6 @@
 export * from "./batches.ts";
 export * from "./bulks.ts";
+export * from "./imports.ts";
 export * from "./lists.ts";
 export * from "./terms.ts";
 export {

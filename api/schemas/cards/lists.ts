@@ -2,7 +2,7 @@ import { z } from "zod";
 import { CARD_STATES, CARD_STATUSES, statusOf } from "../../../domain/cards.ts";
 import { CODE_PREFIX } from "../../../domain/cards/codes.ts";
 import { LIMITS } from "../../../domain/limits.ts";
-import type { Card, CardCounts, Names } from "../../../models/cards/index.ts";
+import type { Card, CardCounts, CardRow, Names } from "../../../models/cards/index.ts";
 import type { Cell } from "../../table-export.ts";
 import { PageQuery } from "../accounts.ts";
 
@@ -132,7 +132,7 @@ function presentItem(card: Card, { products, policies }: Names): z.input<typeof 
 }
 
 /** A card as a row of a table, from left to right. */
-export const CARD_COLUMNS: Readonly<Record<string, (card: Card, code: string) => Cell>> = {
+export const CARD_COLUMNS: Readonly<Record<string, (card: CardRow, code: string) => Cell>> = {
   code: (_, code) => code,
   status: ({ state }) => statusOf(state),
   state: ({ state }) => state,

@@ -1,0 +1,117 @@
+import { openBareCards } from "../cards/bare.ts";
+import { type CardPlatform, makeBatch, PROFILES } from "../cards/platform.ts";
+import { type Filling, recount, type Stock } from "../cards/stock.ts";
+import type { Finding, Goal, Measurement, Size } from "../measurement.ts";
+import { rounded, type Spread, spreadOf } from "../rounds.ts";
+
+const BATCH = 10_000;
+const MIB = 2 ** 20;
+
+/** What it takes to make cards, few and many. */
+export function cardsMaking(stock: Stock): Measurement {
+  return {
+    name: "cards-making",
+    title: "Making cards",
+    method:
+      "10,000 cards, from the POST until their batch says `completed`; then a million as one batch, and 10,000 once more beside it. In turn a single connection does the least that must be done: as many codes are drawn, hashed and sealed with the same ciphers, and inserted into the same table by the driver alone, as many in one transaction as the product adds, and as durably. All of the product runs on the same machine as its database: embedded with SQLite, or on MariaDB with Redis. The memory is what the API and the worker grew by at most, the history that of the batch's workflow.",
+    run: (size) => run(stock, size),
+  };
+}
+
+/** One round of both: in seconds. */
+interface Pace {
+  ours: Spread;
+  bare: Spread;
+}
+
+interface Found {
+  profile: string;
+  first: Pace;
+  later: Pace;
+  filling: Filling;
+}
+
+async function run(stock: Stock, size: Size): Promise<Finding> {
+  const found: Found[] = [];
+  for (const profile of PROFILES) {
+    const platform = await stock.begin(profile);
+    await makeBatch(platform, { prefix: "FIRST", count: BATCH });
+    const first = await takeTurns(platform, size, size.rounds);
+    const filling = await stock.fill(profile);
+    const later = await takeTurns(platform, size, 3);
+    await recount(platform);
+    found.push({ profile, first, later, filling });
+  }
+  return {
+    goals: found.flatMap(goalsOf),
+    table: {
+      columns: ["", "seconds for 10,000", "least – most", "bare inserts alone", "cards per second"],
+      rows: found.flatMap(rowsOf),
+    },
+    plots: [],
+  };
+}
+
+async function takeTurns(platform: CardPlatform, { rule }: Size, rounds: number): Promise<Pace> {
+  const bare = await openBareCards(platform);
+  const took = { ours: [] as number[], bare: [] as number[] };
+  await bare.insert(BATCH / 10);
+  for (let round = 1; round <= rounds; round++) {
+    rule();
+    took.ours.push((await makeBatch(platform, { prefix: "TURN", count: BATCH })).seconds);
+    took.bare.push(await bare.insert(BATCH));
+    const [ours, alone] = [took.ours.at(-1)!, took.bare.at(-1)!];
+    console.log(
+      `  ${round}/${rounds} ${platform.profile}: ${rounded(ours)} s, bare ${rounded(alone)} s`,
+    );
+  }
+  await bare.close();
+  return { ours: spreadOf(took.ours), bare: spreadOf(took.bare) };
+}
+
+function goalsOf({ profile, first, filling: { growth, history, cards } }: Found): Goal[] {
+  return [
+    {
+      claim: `seconds from the request for 10,000 cards until they are there, on ${profile}`,
+      value: first.ours.median,
+      most: 1,
+    },
+    {
+      claim: `MiB that the worker grows by with ${cards} cards, on ${profile}`,
+      value: growth.worker / MIB,
+      most: 40,
+    },
+    {
+      claim: `MiB that the API grows by meanwhile, on ${profile}`,
+      value: growth.api / MIB,
+      most: 40,
+    },
+    {
+      claim: `events in the history of that batch's workflow, on ${profile}`,
+      value: history.events,
+      most: 1000,
+    },
+  ];
+}
+
+function rowsOf({ profile, first, later, filling }: Found) {
+  const { cards, seconds } = filling;
+  const row = (name: string, { ours, bare }: Pace) => [
+    `${name} on ${profile}`,
+    rounded(ours.median),
+    `${rounded(ours.least)} – ${rounded(ours.most)}`,
+    rounded(bare.median),
+    Math.round(BATCH / ours.median),
+  ];
+  return [
+    row("10,000", first),
+    [
+      `${cards} as one batch on ${profile}`,
+      rounded((seconds / cards) * BATCH),
+      "",
+      "",
+      Math.round(cards / seconds),
+    ],
+    row(`10,000 beside ${cards}`, later),
+  ];
+}
