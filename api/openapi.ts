@@ -142,6 +142,9 @@ function successOf({
   if (returns === "text") {
     return { 200: { description: "Text as it comes", content: { "text/plain": {} } } };
   }
+  if (returns === "events") {
+    return { 200: { description: "Events as they come", content: { "text/event-stream": {} } } };
+  }
   if (returns === "export") {
     return { 200: { description: "A file to be saved", content: { "*/*": {} } } };
   }

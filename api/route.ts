@@ -16,13 +16,14 @@ type Shaped = readonly [status: number, shape: z.ZodType];
 
 /**
  * What a route answers: JSON of a shape (or, when asked, an export or a forecast; or 204 for null, when there is nothing
- * to say), a delivered object, text that grows, or a page.
+ * to say), a delivered object, text that grows, events as they come, or a page.
  */
 export type Returns =
   | readonly [...Shaped, or?: "export" | "nothing" | Shaped]
   | "delivery"
   | "export"
   | "text"
+  | "events"
   | "page";
 
 /** A whole list, to be saved as a file: text that is made while it is sent. */
@@ -71,7 +72,7 @@ type Answer<R extends Returns> = R extends readonly [number, infer S extends z.Z
           ? Delivery
           : R extends "export"
             ? Export
-            : R extends "text"
+            : R extends "text" | "events"
               ? Readable
               : Page;
 

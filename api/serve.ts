@@ -255,5 +255,6 @@ function sendOther(
   if (returns === "delivery") return deliver(ctx, value as Delivery, env.DELIVERY);
   if (returns === "export") return sendExport(ctx, value as Export);
   if (returns === "text") return sendText(ctx, value as Readable);
+  if (returns === "events") return sendText(ctx, value as Readable, "text/event-stream");
   sendPage(ctx, value as Page);
 }

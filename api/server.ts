@@ -21,6 +21,8 @@ import { createAuthenticator } from "./policies/accounts.ts";
 import { watchReadiness } from "./readiness.ts";
 import { routes } from "./routes/index.ts";
 import type { Services } from "./services.ts";
+import { openFeeds } from "./sockets/feeds.ts";
+import { openGateway } from "./sockets/gateway.ts";
 
 /** How long requests in flight may go on after the API was asked to stop. */
 const DRAIN_MS = 5_000;
@@ -29,7 +31,11 @@ await runProcess("api", async (onStop) => {
   const env = readEnv();
   const resources = await openResources(env, "api");
   onStop(() => resources.close());
-  const database = await openDatabase({ ...databasePlace(env), define: MODELS });
+  const database = await openDatabase({
+    ...databasePlace(env),
+    define: MODELS,
+    announce: (event) => resources.bus.announce(event),
+  });
   onStop(() => database.close());
   const { secretKey } = resources.keys;
   const redis = env.REDIS_URL ? await openRedis(env.REDIS_URL) : undefined;
@@ -43,6 +49,7 @@ await runProcess("api", async (onStop) => {
   onStop(() => payments.close());
 
   const limiter = openLimiter(redis, `${env.TEMPORAL_NAMESPACE}:`);
+  const feeds = openFeeds({ ...resources, database, metrics });
   const services: Services = {
     ...resources,
     database,
@@ -52,16 +59,19 @@ await runProcess("api", async (onStop) => {
     metrics,
     version: readVersion(),
     limiter,
+    feeds,
     guesses: openGuessGuard({ ...resources, limiter, metrics, rate: env.LIMIT_CARD_GUESS }),
     secretKey,
     passwords: createPasswords({ breached: await readBreachedPasswords(env.BREACHED_PASSWORDS) }),
     readiness: watchReadiness({ ...resources, database, redis }),
   };
-  const app = createApp(routes, services, {
-    authenticate: rememberKeys(createAuthenticator(services), resources.bus),
-  });
-  const listening = await listen(app, { host: env.HOST, port: env.PORT });
+  const authenticate = rememberKeys(createAuthenticator(services), resources.bus);
+  const app = createApp(routes, services, { authenticate });
+  const takeUpgrade = openGateway(services, authenticate);
+  const listening = await listen(app, { host: env.HOST, port: env.PORT, takeUpgrade });
   onStop(() => listening.close(DRAIN_MS));
+  // First of all: who follows a feed would be waited for.
+  onStop(() => feeds.close());
   resources.log.info({ address: listening.address }, "api listens");
   tellReady();
   await new Promise(() => {});

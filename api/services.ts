@@ -14,6 +14,7 @@ import type { Outbound } from "../platform/outbound.ts";
 import type { Passwords } from "../platform/passwords.ts";
 import type { Payments } from "../platform/payments/index.ts";
 import type { GuessGuard } from "./guess-guard.ts";
+import type { Feeds } from "./sockets/feeds.ts";
 
 /** Whether the platform can do its work now, and what stands in the way. */
 export interface Readiness {
@@ -48,6 +49,8 @@ export interface Services {
   objects: ObjectStore;
   limiter: Limiter;
   bus: Bus;
+  /** What people and programs follow, and who does so here. */
+  feeds: Feeds;
   temporal: Client;
   /** Who vouches for people at sign-in. */
   federation: Federation;

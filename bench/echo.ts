@@ -8,6 +8,7 @@ import { rememberKeys } from "../api/key-memory.ts";
 import { openDownloadCounter } from "../models/packages/index.ts";
 import { openGuessGuard } from "../api/guess-guard.ts";
 import { listen } from "../api/listen.ts";
+import { openFeeds } from "../api/sockets/feeds.ts";
 import { createAuthenticator } from "../api/policies/accounts.ts";
 import { route } from "../api/route.ts";
 import { openDatabase } from "../models/database.ts";
@@ -66,6 +67,7 @@ async function app(): Promise<void> {
     payments: openPayments(env.payments, env.publicUrl),
     version: "bench",
     limiter,
+    feeds: openFeeds({ ...resources, database, metrics }),
     guesses: openGuessGuard({ ...resources, limiter, metrics, rate: env.LIMIT_CARD_GUESS }),
     passwords: createPasswords(),
     readiness: async () => ({ ready: true, checks: {}, warnings: [] }),

@@ -8,6 +8,7 @@ import { cardsLists } from "./measurements/cards-lists.ts";
 import { cardsMaking } from "./measurements/cards-making.ts";
 import { cardsTimers } from "./measurements/cards-timers.ts";
 import { download } from "./measurements/download.ts";
+import { fanOut } from "./measurements/fan-out.ts";
 import { ledger } from "./measurements/ledger.ts";
 import { lists } from "./measurements/lists.ts";
 import { query } from "./measurements/query.ts";
@@ -40,6 +41,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   ledger,
   validate,
   activation,
+  fanOut,
   cardsMaking(stock),
   cardsLists(stock),
   cardsExport(stock),

@@ -7,6 +7,7 @@ import type * as guessGuard from "../api/guess-guard.ts";
 import type * as listening from "../api/listen.ts";
 import type * as accounts from "../api/policies/accounts.ts";
 import type * as routes from "../api/route.ts";
+import type * as sockets from "../api/sockets/feeds.ts";
 import type * as databases from "../models/database.ts";
 import type * as models from "../models/index.ts";
 import type * as packages from "../models/packages/index.ts";
@@ -26,6 +27,7 @@ const { openGuessGuard } = await built<typeof guessGuard>("api/guess-guard");
 const { listen } = await built<typeof listening>("api/listen");
 const { createAuthenticator } = await built<typeof accounts>("api/policies/accounts");
 const { route } = await built<typeof routes>("api/route");
+const { openFeeds } = await built<typeof sockets>("api/sockets/feeds");
 const { openDatabase } = await built<typeof databases>("models/database");
 const { MODELS } = await built<typeof models>("models/index");
 const { openDownloadCounter } = await built<typeof packages>("models/packages/index");
@@ -66,6 +68,7 @@ function product(): RequestListener {
     downloads: openDownloadCounter(database),
     version: "bench",
     limiter,
+    feeds: openFeeds({ ...resources, database, metrics }),
     guesses: openGuessGuard({ ...resources, limiter, metrics, rate: env.LIMIT_CARD_GUESS }),
     passwords: createPasswords(),
     readiness: async () => ({ ready: true, checks: {}, warnings: [] }),

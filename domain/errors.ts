@@ -136,6 +136,8 @@ export const REFUSALS = {
   "downloads/too-large": 413,
   "downloads/tool-missing": 503,
   "downloads/unsupported": 400,
+  "feeds/task-not-found": 403,
+  "feeds/too-many-connections": 429,
   "gates/not-found": 404,
   "operations/idempotency-in-flight": 409,
   "operations/idempotency-mismatch": 422,

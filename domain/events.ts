@@ -1,6 +1,7 @@
 import type { BulkState } from "./cards.ts";
 import type { DownloadState } from "./downloads.ts";
 import type { Progress } from "./downloads/progress.ts";
+import type { FrameBody } from "./feeds.ts";
 import type { RunKind, RunState } from "./packages.ts";
 
 /** A run as the outside knows it: ids that the API shows, never a row's own. */
@@ -42,6 +43,10 @@ export interface DownloadFacts {
   /** ISO 8601; null when it has no end. */
   expire_at: string | null;
 }
+/** What stands under `data` of a frame of somebody's feed (domain/feeds.ts), and whose feed it is. */
+export type FeedFacts = FrameBody & {
+  account: string;
+};
 
 /**
  * Every event: name → payload. Payloads hold ids, numbers and the row's version, never a whole view. What may leave
@@ -90,6 +95,9 @@ export interface Events {
   "download.kept": DownloadFacts;
   "download.failed": DownloadFacts;
   "download.expired": DownloadFacts;
+  /** There is more in an account's feed than there was. */
+  "feed.grew": { accountId: string };
+  "notice.given": FeedFacts;
   "outbox.filled": Record<string, never>;
   "package.run-changed": { packageId: string; runId: string };
   "package.log-grew": { runId: string };
@@ -101,6 +109,9 @@ export interface Events {
   "package.version_quarantined": RunFacts & FindingFacts;
   "package.version_released": RunFacts & FindingFacts;
   "package.version_rejected": RunFacts & FindingFacts;
+  "task.status_changed": FeedFacts;
+  "task.completed": FeedFacts;
+  "task.failed": FeedFacts;
   "webhook.tested": { webhook: string };
 }
 

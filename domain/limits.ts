@@ -104,6 +104,17 @@ export const LIMITS = {
   /** How long a rotated secret still signs beside the new one. */
   webhookOverlapHours: 24,
   webhookDeliveryDays: 30,
+  /** What a feed keeps for those who were away: for so long, and so many frames. */
+  feedHours: 24,
+  feedFrames: 10_000,
+  /** How long a task that is over can still be asked for by its id, and how many tasks are told of on connecting. */
+  feedTaskDays: 7,
+  feedStateTasks: 200,
+  /** How much may wait for a client that follows a feed before it is sent away. */
+  feedWaitingBytes: 1 * MiB,
+  /** What a client may say on a socket at once, and how often within a second. */
+  feedMessageBytes: 16 * KiB,
+  feedMessagesPerSecond: 50,
   /** How many packages one API key may be for. */
   apiKeyPackages: 200,
   /** How long a code is good that was sent to a phone or by mail, the pause before the next one, and wrong tries. */

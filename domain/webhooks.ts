@@ -27,6 +27,11 @@ export const OUTWARD_EVENTS = {
   "card.changed": "cards:oversee",
   "card.deleted": "cards:oversee",
   "card.restored": "cards:oversee",
+  // Of these, everybody hears of their own alone.
+  "task.status_changed": "webhooks:read",
+  "task.completed": "webhooks:read",
+  "task.failed": "webhooks:read",
+  "notice.given": "webhooks:read",
 } as const satisfies Partial<Record<EventName, Permission>>;
 export type OutwardEventName = keyof typeof OUTWARD_EVENTS;
 

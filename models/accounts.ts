@@ -12,6 +12,7 @@ export * from "./accounts/administration.ts";
 export * from "./accounts/codes.ts";
 export * from "./accounts/invitations.ts";
 export * from "./accounts/keys.ts";
+export * from "./accounts/living.ts";
 export * from "./accounts/oidc.ts";
 export * from "./accounts/people.ts";
 export * from "./accounts/registration.ts";

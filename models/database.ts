@@ -11,6 +11,7 @@ import {
   Sequelize,
   type Transaction,
 } from "sequelize";
+import type { Event } from "../domain/events.ts";
 import {
   type Ask,
   askMysql,
@@ -52,15 +53,28 @@ const BUSY_TIMEOUT_MS = 5000;
 const MOST_TRIES = 10;
 const LONGEST_PAUSE_MS = 1000;
 
+/** What is called with each event of `announceAfter`, once its transaction was committed. It must not throw. */
+export type Announce = (event: Event) => unknown;
+
 /** Opens one of both databases. A MySQL server is first spoken to by the first statement. */
 export async function openDatabase(
-  place: DatabasePlace & { define: Define | readonly Define[] },
+  place: DatabasePlace & { define: Define | readonly Define[]; announce?: Announce },
 ): Promise<Database> {
   const url = place.url && new URL(place.url);
   const sequelize = url ? mysql(url) : await sqlite(place.file);
   for (const define of [place.define].flat()) define(sequelize);
   const questions = url ? askMysql({ ...mysqlServer(url), timezone: UTC }) : askSqlite(sequelize);
-  return guard(sequelize, url ? "mysql" : "sqlite", questions);
+  return guard(sequelize, url ? "mysql" : "sqlite", questions, place.announce);
+}
+
+interface Announcing {
+  [TO_ANNOUNCE]?: Event[];
+}
+const TO_ANNOUNCE = Symbol("events to announce after the commit");
+
+/** Has other processes told of `event` as soon as, and only if, `transaction` was committed; a process that ends then may not. */
+export function announceAfter(transaction: Transaction, event: Event): void {
+  ((transaction as Announcing)[TO_ANNOUNCE] ??= []).push(event);
 }
 
 /**
@@ -269,7 +283,12 @@ function sqliteDriver(): object {
  * waits for the one before (waiters inside SQLite would each hold a thread of the process until they time out);
  * what a conflict or a lost connection undid runs again; a statement that forgot its transaction throws.
  */
-function guard(sequelize: Sequelize, dialect: Database["dialect"], questions: Questions): Database {
+function guard(
+  sequelize: Sequelize,
+  dialect: Database["dialect"],
+  questions: Questions,
+  announce?: Announce,
+): Database {
   const query = sequelize.query.bind(sequelize) as (
     sql: Sql,
     options?: QueryOptions,
@@ -293,6 +312,7 @@ function guard(sequelize: Sequelize, dialect: Database["dialect"], questions: Qu
           const result = await inside.run(here, () => body(transaction));
           here.open = false;
           await commit(transaction);
+          if (announce) (transaction as Announcing)[TO_ANNOUNCE]?.forEach(announce);
           return result;
         } catch (error) {
           here.open = false;

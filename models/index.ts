@@ -3,6 +3,7 @@ import { defineAccounts } from "./accounts.ts";
 import { defineBilling } from "./billing/index.ts";
 import { defineCards } from "./cards/index.ts";
 import { defineDownloads } from "./downloads/index.ts";
+import { defineFeeds } from "./feeds/index.ts";
 import { defineGates } from "./gates/index.ts";
 import { defineOperations } from "./operations.ts";
 import { definePackages } from "./packages/index.ts";
@@ -16,6 +17,7 @@ export const MODELS: readonly Define[] = [
   defineBilling,
   defineCards,
   defineDownloads,
+  defineFeeds,
   defineGates,
   defineOperations,
   definePackages,

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { rate, rates } from "./env-rules.ts";
 
 /** The variables that say how often something may be done. */
@@ -41,6 +41,10 @@ export const LIMIT_VARIABLES = {
   LIMIT_REQUESTS: {
     rule: rate.default({ points: 1200, seconds: 60 }),
     doc: "Requests per account or API key: COUNT/SECONDS (default 1200/60)",
+  },
+  FEED_CONNECTIONS: {
+    rule: z.coerce.number().int().min(1).max(100_000).default(50),
+    doc: "Sockets and event streams that one account may have open at each API process (default 50)",
   },
   LIMIT_ADDRESS: {
     rule: rate.optional(),

@@ -9,6 +9,7 @@ import {
 import { endAbandonedHolds } from "../models/billing/index.ts";
 import type { Database } from "../models/database.ts";
 import { forgetParses } from "../models/downloads/index.ts";
+import { forgetFrames } from "../models/feeds/index.ts";
 import {
   claimExpired,
   dismissWorker,
@@ -88,4 +89,8 @@ async function tidy({ database, objects }: ChoreTools): Promise<void> {
   await endOverdueLeases(database, new Date());
   await forgetLeases(database, new Date(Date.now() - LIMITS.proxyUsageDays * DAY_MS));
   await forgetDeliveries(database, new Date(Date.now() - LIMITS.webhookDeliveryDays * DAY_MS));
+  await forgetFrames(database, {
+    frames: new Date(Date.now() - LIMITS.feedHours * HOUR_MS),
+    tasks: new Date(Date.now() - LIMITS.feedTaskDays * DAY_MS),
+  });
 }

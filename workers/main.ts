@@ -1,9 +1,11 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { Logger } from "pino";
 import { WorkflowNotFoundError } from "@temporalio/client";
 import { NativeConnection, Runtime, Worker, type RuntimeOptions } from "@temporalio/worker";
 import { createActivities } from "../activities/index.ts";
+import type { ReportProgress } from "../domain/feeds.ts";
 import { workflowId } from "../domain/ids.ts";
 import { QUEUES, type Queue } from "../domain/queues.ts";
 import { type CardLooks, createCardLooks } from "../activities/cards/index.ts";
@@ -12,7 +14,7 @@ import type { PackageTools } from "../activities/packages/tools.ts";
 import type { GateTools } from "../activities/gates/index.ts";
 import type { ProxyTools } from "../activities/proxies/tools.ts";
 import type { WebhookTools } from "../activities/webhooks/tools.ts";
-import { openDatabase, type Database } from "../models/database.ts";
+import { type Announce, openDatabase, type Database } from "../models/database.ts";
 import { MODELS } from "../models/index.ts";
 import { readArchive } from "../platform/archive.ts";
 import { readEntries } from "../platform/archive-entries.ts";
@@ -32,7 +34,7 @@ import { openSchedules } from "../platform/schedules.ts";
 import { openShell, type Shell } from "../platform/shell.ts";
 import { openStepLog } from "../platform/step-log.ts";
 import { readSignatures } from "../platform/signatures.ts";
-import { runProcess } from "../platform/shutdown.ts";
+import { type OnStop, runProcess } from "../platform/shutdown.ts";
 import { tellReady } from "../platform/supervised.ts";
 import { connectionOptions } from "../platform/temporal.ts";
 import { readVersion } from "../platform/version.ts";
@@ -40,6 +42,7 @@ import { openMedia } from "./media.ts";
 import { findCapabilities, findTools, NO_TOOLS } from "./capabilities.ts";
 import { startChores } from "./chores.ts";
 import { nameCaller } from "./interceptors/activity.ts";
+import { openProgress } from "./progress.ts";
 import { startRelay } from "./relay.ts";
 import { applySchedules } from "./schedules.ts";
 
@@ -57,16 +60,12 @@ await runProcess("worker", async (onStop) => {
   const resources = await openResources(env, "worker");
   const { log } = resources;
   onStop(() => resources.close());
-  const database = await openDatabase({ ...databasePlace(env), define: MODELS });
+  const announce: Announce = (event) => resources.bus.announce(event);
+  const database = await openDatabase({ ...databasePlace(env), define: MODELS, announce });
   onStop(() => database.close());
+  const reportProgress = progressOf(database, log, onStop);
 
-  const shell = await openShell({
-    scratchFolder: join(env.dataFolder, "scratch"),
-    runFolder: join(env.dataFolder, "run"),
-    path: env.PATH,
-    hidden: [env.dataFolder],
-    log: (message, fields) => log.warn(fields, message),
-  });
+  const shell = await shellOf(env, log);
   const queues = env.WORKER_QUEUES;
   const builds = queues.includes(QUEUES.build);
   const capabilities = builds ? await findCapabilities(env, resources.keys, shell) : NO_TOOLS;
@@ -83,6 +82,7 @@ await runProcess("worker", async (onStop) => {
   const activities = createActivities({
     payments,
     ...media.tools,
+    reportProgress,
     ...accountTools(resources, database, messages.send),
     cardCodes: resources.cardCodes,
     cardRestoreSeconds: env.CARD_RESTORE,
@@ -116,13 +116,29 @@ await runProcess("worker", async (onStop) => {
   await running;
 });
 
+function shellOf({ dataFolder, PATH }: Env, log: Logger): Promise<Shell> {
+  return openShell({
+    scratchFolder: join(dataFolder, "scratch"),
+    runFolder: join(dataFolder, "run"),
+    path: PATH,
+    hidden: [dataFolder],
+    log: (message, fields) => log.warn(fields, message),
+  });
+}
+
+function progressOf(database: Database, log: Logger, onStop: OnStop): ReportProgress {
+  const progress = openProgress({ database, log });
+  onStop(() => progress.close());
+  return progress.report;
+}
+
 /** What the activities of packages work with. */
 function packageTools(
   env: Env,
   resources: Resources,
   database: Database,
   shell: Shell,
-): PackageTools {
+): Omit<PackageTools, "reportProgress"> {
   const references = readReferences(env, resources.keys);
   const secrets = [...secretsOf(env, resources), ...Object.values(references.secrets)];
   return {

@@ -14,6 +14,7 @@ import {
   type Draft,
   failBatch,
   takenHashes,
+  taskOfBatch,
 } from "../../models/cards/index.ts";
 import type { CardTools } from "./tools.ts";
 
@@ -30,7 +31,8 @@ const MOST_REDRAWS = 20;
 export function createBatchActivities({
   database,
   cardCodes,
-}: Pick<CardTools, "database" | "cardCodes">) {
+  reportProgress,
+}: Pick<CardTools, "database" | "cardCodes" | "reportProgress">) {
   const helping = createHelpings(randomBytes);
   const draftsOf = ({ prefix, alphabet, codeLength }: CardBatch) => {
     const draw = createDraw(alphabet, randomBytes);
@@ -45,6 +47,12 @@ export function createBatchActivities({
       }
       return [...drafts.values()];
     };
+  };
+
+  const tellMade = (batch: CardBatch) => {
+    const task = taskOfBatch(batch);
+    const made = { done: batch.generated, total: batch.count, unit: "cards" } as const;
+    if (task) reportProgress({ ...task, phase: "generating", ...made });
   };
 
   return {
@@ -77,6 +85,7 @@ export function createBatchActivities({
           if (batch) ahead = draft(stretchOf(batch));
         }
         heartbeat(batch?.generated);
+        if (batch) tellMade(batch);
       }
       return batch ? { generated: batch.generated, count: batch.count } : null;
     },

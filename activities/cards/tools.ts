@@ -1,3 +1,4 @@
+import type { ReportProgress } from "../../domain/feeds.ts";
 import type { Database } from "../../models/database.ts";
 import type { Bus } from "../../platform/bus.ts";
 import type { CardCodes } from "../../platform/card-codes.ts";
@@ -9,6 +10,7 @@ export interface CardTools {
   cardCodes: CardCodes;
   bus: Bus;
   objects: ObjectStore;
+  reportProgress: ReportProgress;
   /** How long deleted cards are kept. */
   cardRestoreSeconds: number;
 }

@@ -6,9 +6,11 @@ import {
   appendLog,
   beginStep,
   endStep,
+  noteRun,
   PackageRun,
   PackageVersion,
   pipelineOfRun,
+  taskOf,
 } from "../../models/packages/index.ts";
 import { attempt, StepFailure, stepFailureIn } from "./attempt.ts";
 import type { Artefact, StepOrder } from "./contract.ts";
@@ -31,7 +33,8 @@ async function lookUp({ runId, step, type, versionId }: StepOrder) {
   const { version } = await PackageVersion.findByPk(versionId, { rejectOnEmpty: true });
   const { steps } = await pipelineOfRun(run, type);
   const definition = steps.find(({ name }) => name === step);
-  return { position: Math.max(run.plan?.indexOf(step) ?? 0, 0), version, definition };
+  const plan = run.plan ?? [step];
+  return { run, plan, position: Math.max(plan.indexOf(step), 0), version, definition };
 }
 
 function perform(definition: PipelineStep | undefined, work: StepWork): Promise<Artefact> {
@@ -43,7 +46,7 @@ function perform(definition: PipelineStep | undefined, work: StepWork): Promise<
 
 /** The steps that make the published form out of an original. */
 export function createBuildActivities(tools: PackageTools) {
-  const { database, shell, bus, openStepLog, redact, settings } = tools;
+  const { database, shell, bus, openStepLog, redact, reportProgress, settings } = tools;
 
   return {
     /**
@@ -53,14 +56,20 @@ export function createBuildActivities(tools: PackageTools) {
     async runBuildStep(order: StepOrder): Promise<Artefact> {
       return attempt(redact, async (signal) => {
         const { runId, step, tries } = order;
-        const { position, version, definition } = await lookUp(order);
+        const { run, plan, position, version, definition } = await lookUp(order);
+        const reached = (done: number) => {
+          const steps = { done, total: plan.length, unit: "steps", message: step } as const;
+          reportProgress({ ...taskOf(run), phase: "building", ...steps });
+        };
         const turn = await inTransaction(database, async (transaction) => {
           const begun = await beginStep({ runId, position, name: step }, transaction);
           const again = activityInfo().attempt + tries;
           const label = again > 1 ? `${step} (attempt ${again})` : step;
           await appendLog(runId, `--- ${label}\n`, transaction);
+          await noteRun(run, label, transaction);
           return begun;
         });
+        reached(position);
         const log = openStepLog({
           limitBytes: LIMITS.stepLogBytes,
           redact: [...settings.secrets],
@@ -87,6 +96,7 @@ export function createBuildActivities(tools: PackageTools) {
           await inTransaction(database, (transaction) =>
             endStep({ runId, name: step, turn }, end, transaction),
           );
+          reached(position + 1);
           return output;
         } catch (error) {
           const failure = stepFailureIn(error, redact);

@@ -1,3 +1,4 @@
+import type { ReportProgress } from "../../domain/feeds.ts";
 import type { References } from "../../domain/pipelines.ts";
 import type { Edge } from "../../platform/edge/index.ts";
 import type { Fault } from "../../platform/faults.ts";
@@ -19,6 +20,7 @@ export interface PackageTools {
   shell: Shell;
   edge: Edge;
   bus: Bus;
+  reportProgress: ReportProgress;
   /** Passes a place at which a test may end the worker. */
   fault: Fault;
   schedules: Schedules;

@@ -1,9 +1,9 @@
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { isIP } from "node:net";
 import type { Logger } from "pino";
 import type { Actor } from "../../domain/accounts.ts";
 import { createIds } from "../../platform/crypto.ts";
-import type { Context, FoundRoute, RequestState, Step } from "../context.ts";
+import type { FoundRoute, RequestState, Step } from "../context.ts";
 
 const NOT_LOOKED_FOR: FoundRoute = { params: {}, allowed: [] };
 const SANE_ID = /^[A-Za-z0-9._-]{1,128}$/;
@@ -14,7 +14,7 @@ export function identifyRequest(log: Logger, trustedProxies: number): Step {
   return (ctx) => {
     const given = ctx.get("X-Request-ID");
     const requestId = SANE_ID.test(given) ? given : newId();
-    const address = callerAddress(ctx, trustedProxies);
+    const address = callerAddress(ctx.req, trustedProxies);
     ctx.state = new KnownRequest(ctx.res, log, requestId, address);
     ctx.set("X-Request-ID", requestId);
   };
@@ -52,10 +52,13 @@ class KnownRequest implements RequestState {
  * Each trusted proxy appends the address it was called from to X-Forwarded-For, so with `trustedProxies` of them
  * the caller stands that far from the right; what is further left is the caller's own claim.
  */
-function callerAddress(ctx: Context, trustedProxies: number): string {
-  const peer = ctx.req.socket.remoteAddress ?? "";
+export function callerAddress(
+  { headers, socket }: Pick<IncomingMessage, "headers" | "socket">,
+  trustedProxies: number,
+): string {
+  const peer = socket.remoteAddress ?? "";
   if (trustedProxies === 0) return withoutPrefix(peer);
-  const hops = ctx.get("X-Forwarded-For").split(",");
+  const hops = String(headers["x-forwarded-for"] ?? "").split(",");
   const named = hops.slice(-trustedProxies)[0]?.trim() ?? "";
   return withoutPrefix(isIP(named) ? named : peer);
 }

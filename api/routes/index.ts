@@ -4,6 +4,7 @@ import * as billing from "./billing/index.ts";
 import * as cards from "./cards/index.ts";
 import { documentationRoutes } from "./documentation.ts";
 import * as downloads from "./downloads/index.ts";
+import * as feeds from "./feeds.ts";
 import * as gates from "./gates.ts";
 import * as operations from "./operations.ts";
 import * as packages from "./packages/index.ts";
@@ -19,6 +20,7 @@ export const routes: Routes = {
   ...billing,
   ...cards,
   ...downloads,
+  ...feeds,
   ...gates,
   ...operations,
   ...packages,

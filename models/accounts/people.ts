@@ -2,6 +2,7 @@ import { Op } from "sequelize";
 import { type Database, inTransaction } from "../database.ts";
 import { isFirst } from "../operations.ts";
 import { auditAccount, type Origin } from "./audit.ts";
+import { tellNewPassword } from "./notices.ts";
 import { Account, Session } from "./tables.ts";
 
 /** Makes the first administrator of the platform. False when there has ever been one: then nothing changes. */
@@ -36,6 +37,7 @@ export async function setPassword(
     const other = keptSessionId === undefined ? {} : { id: { [Op.ne]: keptSessionId } };
     const open = { accountId, revokedAt: null, ...other };
     await Session.update({ revokedAt: new Date() }, { where: open, transaction });
+    await tellNewPassword(accountId, transaction);
     await auditAccount(origin, "accounts.password-set", accountId, transaction);
     return true;
   });

@@ -6,6 +6,7 @@ import { secondsAfter } from "../columns.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
 import { auditAccount, type Origin } from "./audit.ts";
 import { type CodeProof, consumeCode } from "./codes.ts";
+import { tellNewPassword } from "./notices.ts";
 import { Account, Session } from "./tables.ts";
 
 /** What no two accounts share, in the order in which it is checked. */
@@ -168,6 +169,7 @@ export async function resetPassword(
     const open = { accountId, revokedAt: null };
     await Session.update({ revokedAt: new Date() }, { where: open, transaction });
     const actor = { accountId, name };
+    await tellNewPassword(accountId, transaction);
     await auditAccount({ actor, ...origin }, "accounts.password-reset", accountId, transaction);
     return true;
   });

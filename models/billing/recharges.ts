@@ -10,6 +10,7 @@ import { secondsAfter } from "../columns.ts";
 import { type Database, inTransaction } from "../database.ts";
 import { enqueue } from "../operations.ts";
 import { auditMoney } from "./audit.ts";
+import { tellAdjustment, tellRecharge } from "./notices.ts";
 import { findOperation, inLedger, insufficientBalance, operationTaken, post } from "./posting.ts";
 import type { Row } from "../statements.ts";
 import { BALANCES, LedgerBalance, Recharge, RECHARGES } from "./tables.ts";
@@ -114,6 +115,7 @@ export async function settleRecharge(
     }
     if (moved !== 1) return recharge;
     await credit(recharge, transaction);
+    await tellRecharge(recharge, "paid", transaction);
     await audit("billing.recharge-paid", recharge, origin, transaction);
     return recharge;
   });
@@ -177,6 +179,7 @@ export async function confirmRecharge(
     const decided = { state: "paid", decidedBy: origin.actor?.name ?? null } as const;
     const recharge = await decide(rechargeId, decided, transaction);
     await credit(recharge, transaction);
+    await tellRecharge(recharge, "paid", transaction);
     await audit("billing.recharge-confirmed", recharge, origin, transaction);
     return recharge;
   });
@@ -192,6 +195,7 @@ export async function rejectRecharge(
   return inTransaction(database, async (transaction) => {
     const decided = { state: "rejected", reason, decidedBy: origin.actor?.name ?? null } as const;
     const recharge = await decide(rechargeId, decided, transaction);
+    await tellRecharge(recharge, "rejected", transaction);
     await audit("billing.recharge-rejected", recharge, origin, transaction);
     return recharge;
   });
@@ -229,6 +233,7 @@ export async function adjustBalance(
     if (!(await isDone(adjustment, transaction))) {
       const posted = await post({ ...adjustment, description: reason }, transaction);
       if (!posted) throw insufficientBalance();
+      await tellAdjustment({ accountId, amountFen, reason }, transaction);
       const after = { amount_fen: amountFen, reason, operation: operationId };
       const about = { subjectKind: "account", subjectId: accountId, after };
       await auditMoney(origin, "billing.balance-adjusted", about, transaction);

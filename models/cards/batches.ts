@@ -6,6 +6,7 @@ import { workflowId } from "../../domain/ids.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
 import { type Audit, enqueue, recordAudit } from "../operations.ts";
 import { CardBatch } from "./tables.ts";
+import { tellBatch } from "./tasks.ts";
 
 /** Where an order came from: what its audit entry says beside it. */
 export type Origin = Pick<Audit, "actor" | "address" | "requestId">;
@@ -36,6 +37,7 @@ export async function orderBatch(
     return await inTransaction(database, async (transaction) => {
       const batch = await CardBatch.create({ ...order }, { transaction });
       await tellWorkflow(batch, origin, transaction);
+      await tellBatch(batch.id, transaction);
       const { id: _, accountId: __, ...after } = order;
       await audit("ordered", batch, origin, transaction, { after });
       return batch.reload({ transaction });
@@ -90,6 +92,7 @@ export async function resumeBatch(
       );
     }
     await batch.update({ state: "generating", error: null }, { transaction });
+    await tellBatch(batchId, transaction);
     await tellWorkflow(batch, origin, transaction);
     await audit("resumed", batch, origin, transaction, { after: { generated: batch.generated } });
     return batch;
@@ -107,24 +110,26 @@ export async function beginBatch(
   database: Database,
   batchId: string,
 ): Promise<CardBatch | undefined> {
-  await inTransaction(database, (transaction) =>
-    CardBatch.update(
+  await inTransaction(database, async (transaction) => {
+    const [begun] = await CardBatch.update(
       { state: "generating" },
       { where: { id: batchId, state: "queued" }, transaction },
-    ),
-  );
+    );
+    if (begun === 1) await tellBatch(batchId, transaction);
+  });
   const batch = await CardBatch.findByPk(batchId);
   return batch?.state === "generating" ? batch : undefined;
 }
 
 /** Says why no more cards of a batch are made. */
 export async function failBatch(database: Database, batchId: string, error: string): Promise<void> {
-  await inTransaction(database, (transaction) =>
-    CardBatch.update(
+  await inTransaction(database, async (transaction) => {
+    const [failed] = await CardBatch.update(
       { state: "failed", error: error.slice(0, 500) },
       { where: { id: batchId, state: ["queued", "generating"] }, transaction },
-    ),
-  );
+    );
+    if (failed === 1) await tellBatch(batchId, transaction);
+  });
 }
 
 async function lockBatch(id: string, transaction: Transaction): Promise<CardBatch> {

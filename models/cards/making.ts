@@ -4,6 +4,7 @@ import { secondsAfter } from "../columns.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
 import { countCards } from "./counts.ts";
 import { Card, CardBatch, CardPolicy } from "./tables.ts";
+import { tellBatch } from "./tasks.ts";
 import { beginTimer } from "./timers.ts";
 
 /** A card that nobody has seen: its id, and its code as it is kept. */
@@ -60,6 +61,7 @@ export async function addToBatch(
       const slot = shardOf(drafts[0]!.id);
       await countCards(common.productId, { unused: drafts.length }, slot, transaction);
       if (common.dueAt) await tellWheels(drafts, common.dueAt, transaction);
+      if (completed) await tellBatch(id, transaction);
       return "added";
     });
   } catch (error) {

@@ -32,6 +32,7 @@ import { createCardImports } from "./20261121T1560-create-card-imports.ts";
 import { createDownloads } from "./20261121T1600-create-downloads.ts";
 import { createProxies } from "./20261121T1650-create-proxies.ts";
 import { createGates } from "./20261121T1651-create-gates.ts";
+import { createFeeds } from "./20261121T1700-create-feeds.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, oldest first: a list and not a folder, so that compiled and uncompiled programs agree. */
@@ -70,4 +71,5 @@ export const MIGRATIONS: readonly Migration[] = [
   createDownloads,
   createProxies,
   createGates,
+  createFeeds,
 ];

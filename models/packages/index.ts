@@ -61,3 +61,4 @@ export {
   PackageStep,
   PackageVersion,
 } from "./tables.ts";
+export { noteRun, taskOf } from "./tasks.ts";

@@ -9,6 +9,7 @@ import { takeNumber } from "./link.ts";
 import { keepStatus } from "./status.ts";
 import { pipelineOf } from "./pipelines.ts";
 import { Package, PackageRun, type PackageVersion } from "./tables.ts";
+import { tellRun } from "./tasks.ts";
 
 /** Who asks, and in which request. */
 export interface Asker {
@@ -63,6 +64,7 @@ export async function addRun(
   );
   await Package.update({ latestRunId: runId }, { where: { id: packageId }, transaction });
   await keepStatus(packageId, transaction);
+  await tellRun(runId, transaction);
   const title = `${name} ${version.version}`;
   const due = publishAt ? { publishAt: publishAt.getTime() } : {};
   return { packageId, runId, versionId: version.id, kind, channel, number, title, ...due };

@@ -5,6 +5,7 @@ import { emitRunEnded, emitRunEvent } from "./events.ts";
 import type { KeptObject } from "./artefacts.ts";
 import { keepStatus } from "./status.ts";
 import { PackageRun, PackageStep, PackageVersion } from "./tables.ts";
+import { tellRun } from "./tasks.ts";
 
 /**
  * Moves a run to `to` if its state allows, and tells the outside when it is parked or has ended; false when its state
@@ -25,6 +26,7 @@ export async function moveRun(
   await keepStatus(packageId, transaction);
   if (to === "parked") await emitRunEvent("package.run_parked", runId, transaction);
   if (isFinal(to)) await emitRunEnded(runId, transaction);
+  await tellRun(runId, transaction);
   return true;
 }
 

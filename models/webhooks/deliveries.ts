@@ -1,5 +1,6 @@
 import { Op, type Transaction } from "sequelize";
-import { Account, ApiKey, stillAlive } from "../accounts.ts";
+import { ApiKey, stillAlive } from "../accounts/keys.ts";
+import { Account } from "../accounts/tables.ts";
 import { type Database, inTransaction } from "../database.ts";
 import { switchOff } from "./changes.ts";
 import { Webhook, WebhookAttempt, WebhookDelivery } from "./tables.ts";

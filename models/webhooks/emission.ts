@@ -3,7 +3,7 @@ import { v7 as newId } from "uuid";
 import type { Event } from "../../domain/events.ts";
 import { workflowId } from "../../domain/ids.ts";
 import { OUTWARD_EVENTS, type OutwardEvent } from "../../domain/webhooks.ts";
-import { keysThatMay } from "../accounts.ts";
+import { keysThatMay } from "../accounts/keys.ts";
 import { enqueue } from "../operations.ts";
 import { Webhook, WebhookDelivery } from "./tables.ts";
 
@@ -57,7 +57,10 @@ async function listenersOf(
     lock: transaction.LOCK.SHARE,
     transaction,
   });
-  const listening = awake.filter(({ events }) => events.includes(type));
+  const own = "account" in data ? data.account : undefined;
+  const listening = awake.filter(
+    ({ events, ownerId }) => events.includes(type) && (own ?? ownerId) === ownerId,
+  );
   const keyIds = listening.map(({ keyId }) => keyId).filter((id) => id !== null);
   if (keyIds.length === 0) return listening;
   // Keys for some packages hear of these and of nothing else.

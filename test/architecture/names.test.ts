@@ -7,6 +7,7 @@ const DOMAINS = [
   "billing",
   "cards",
   "downloads",
+  "feeds",
   "gates",
   "operations",
   "packages",

@@ -155,7 +155,8 @@ function isRoute(value: unknown): value is Route {
 }
 
 function answers({ returns }: Route): boolean {
-  if (typeof returns === "string") return ["delivery", "export", "text", "page"].includes(returns);
+  if (typeof returns === "string")
+    return ["delivery", "export", "text", "events", "page"].includes(returns);
   const [status, shape] = returns as readonly [number, unknown];
   return status >= 200 && status < 300 && shape instanceof z.ZodType;
 }

@@ -44,6 +44,10 @@ const STAYING = [
   "card_uses",
   "card_wheels",
   "cards",
+  // What somebody was told is soon forgotten anyhow.
+  "feed_frames",
+  "feed_tasks",
+  "feeds",
   // The way out is each platform's own.
   "cookies",
   // What was downloaded is its owner's, who stays.

@@ -8,11 +8,14 @@ import { onTestFinished } from "vitest";
 import { createApp } from "../../api/app.ts";
 import { openGuessGuard } from "../../api/guess-guard.ts";
 import { listen } from "../../api/listen.ts";
+import { openFeeds } from "../../api/sockets/feeds.ts";
+import { openGateway } from "../../api/sockets/gateway.ts";
 import type { Authenticate } from "../../api/middleware/sign-in.ts";
 import type { Routes } from "../../api/route.ts";
 import type { Services } from "../../api/services.ts";
 import type { Actor } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
+import type { Event } from "../../domain/events.ts";
 import type { Database } from "../../models/database.ts";
 import { openDownloadCounter } from "../../models/packages/index.ts";
 import { openLocalBus, type Parent } from "../../platform/bus.ts";
@@ -107,9 +110,13 @@ export async function startApi(given: ApiGiven = {}): Promise<StartedApi> {
   const listening = await listen(createApp(routes, services, { authenticate }), {
     host: "127.0.0.1",
     port: 0,
+    takeUpgrade: openGateway(services, authenticate),
     ...(given.idleMs && { idleMs: given.idleMs }),
   });
-  const close = async (deadlineMs = 0) => listening.close(deadlineMs);
+  const close = async (deadlineMs = 0) => {
+    services.feeds.close();
+    await listening.close(deadlineMs);
+  };
   onTestFinished(() => close());
 
   const tokenOf = (actor: Actor) => {
@@ -166,10 +173,13 @@ async function openServices(
   const payments = openPayments(env.payments, env.publicUrl);
   onTestFinished(() => payments.close());
   // Routes of the kernel's own tests keep nothing: opening a database for each would only cost time.
-  const database = services?.database ?? (routes ? NO_DATABASE : await openTestDatabase());
+  const bus = services?.bus ?? openLocalBus(NO_PARENT);
+  const announce = (event: Event) => bus.announce(event);
+  const database = services?.database ?? (routes ? NO_DATABASE : await openTestDatabase(announce));
   const log = pino({ level: "debug" }, { write });
   const metrics = new Registry();
-  const bus = services?.bus ?? openLocalBus(NO_PARENT);
+  const feeds = openFeeds({ env, database, bus, log, metrics });
+  onTestFinished(() => feeds.close());
   const keysOfCards = cardKeys(env.SECRET_KEY!, env.CARD_KEYS);
   const limiter = services?.limiter ?? openLimiter();
   return {
@@ -191,6 +201,7 @@ async function openServices(
       (await openObjectStore({ s3: undefined, folder: join(folder, "objects") })),
     limiter,
     bus,
+    feeds,
     guesses: openGuessGuard({ limiter, bus, log, metrics, rate: env.LIMIT_CARD_GUESS }),
     temporal: temporal.client,
     outbound: openOutbound(env.OUTBOUND_ALLOW),

@@ -4,14 +4,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createConnection } from "mysql2/promise";
 import { describe, inject, onTestFinished } from "vitest";
-import { type Database, type DatabasePlace, openDatabase } from "../../models/database.ts";
+import {
+  type Announce,
+  type Database,
+  type DatabasePlace,
+  openDatabase,
+} from "../../models/database.ts";
 import { MODELS } from "../../models/index.ts";
 
 /** Opens a new database with all tables; it is dropped when the test has finished. */
-export async function openTestDatabase(): Promise<Database> {
+export async function openTestDatabase(announce?: Announce): Promise<Database> {
   const place = await sqlitePlace();
   await copyFile(inject("tables")!.file, place.file);
-  return openPlace(place);
+  return openPlace(place, announce);
 }
 
 /** What a test of the models may ask for. */
@@ -26,7 +31,7 @@ export interface Bench {
 export function describeDatabases(body: (bench: Bench) => void): void {
   if (inject("mysql")) return describeMariadb(body);
   describe("on SQLite", () => {
-    body({ place: sqlitePlace, open: openTestDatabase });
+    body({ place: sqlitePlace, open: () => openTestDatabase() });
   });
 }
 
@@ -46,8 +51,8 @@ export function describeMariadb(body: (bench: Bench) => void): void {
 }
 
 /** Opens a place once more, as another process would; closed when the test has finished. */
-export async function openPlace(place: DatabasePlace): Promise<Database> {
-  const database = await openDatabase({ ...place, define: MODELS });
+export async function openPlace(place: DatabasePlace, announce?: Announce): Promise<Database> {
+  const database = await openDatabase({ ...place, define: MODELS, ...(announce && { announce }) });
   onTestFinished(() => database.close());
   return database;
 }

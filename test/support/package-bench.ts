@@ -72,6 +72,7 @@ export async function openBench(
     shell,
     edge,
     schedules,
+    reportProgress: () => undefined,
     openStepLog,
     readArchive,
     readEntries,

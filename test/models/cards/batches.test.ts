@@ -39,7 +39,11 @@ const order = (given: object = {}) =>
 describeDatabases(({ open }) => {
   const openBench = async (cardCodes: CardCodes = codes) => {
     const database = await open();
-    const activities = createBatchActivities({ database, cardCodes });
+    const activities = createBatchActivities({
+      database,
+      cardCodes,
+      reportProgress: () => undefined,
+    });
     const make = (batchId: string) =>
       new MockActivityEnvironment().run(() => activities.makeCards({ batchId }));
     const fail = (batchId: string, reason: string) => activities.failCards({ batchId, reason });

@@ -1,0 +1,41 @@
+import { refusal } from "../../domain/errors.ts";
+import { kindsFor } from "../policies/feeds.ts";
+import { route } from "../route.ts";
+import { EventsQuery } from "../schemas/feeds.ts";
+import { ENDINGS } from "../sockets/connections.ts";
+import { EventStream } from "../sockets/event-stream.ts";
+
+export const followEvents = route({
+  method: "get",
+  path: "/api/v1/events",
+  summary:
+    "Follow what becomes of your tasks, as text/event-stream; Last-Event-ID or `since` goes on",
+  access: "signed-in",
+  query: EventsQuery,
+  returns: "events",
+  handle(call) {
+    const { actor, query, services } = call;
+    const { channels, connections } = services.feeds;
+    const stream = new EventStream(actor, kindsFor(actor));
+    if (!connections.add(stream)) {
+      throw refusal("feeds/too-many-connections", "Close one of your other connections first.");
+    }
+    stream.once("close", () => {
+      channels.leave(actor.accountId, stream);
+      connections.remove(stream, stream.ending);
+    });
+    const since = lastEventId(call.requestHeader("last-event-id")) ?? query.since;
+    channels
+      .follow(actor.accountId, stream, { since, greet: () => stream.greet() })
+      .catch((error: unknown) => {
+        services.log.warn({ err: error }, "a feed cannot be followed");
+        stream.end(ENDINGS.broken);
+      });
+    return stream;
+  },
+});
+
+/** The number that a client had last; EventSource sends it when it connects again. */
+function lastEventId(given = ""): number | undefined {
+  return /^\d{1,15}$/.test(given) ? Number(given) : undefined;
+}

@@ -1,0 +1,12 @@
+export { publishNote, publishNotice, publishTask, recordProgress } from "./publishing.ts";
+export {
+  type FeedRow,
+  findTask,
+  FRAMES_PAGE,
+  framesAfter,
+  isKept,
+  lastSeqs,
+  stateOf,
+} from "./reading.ts";
+export { forgetFrames } from "./retention.ts";
+export { defineFeeds, Feed, FeedFrame, FeedTask } from "./tables.ts";
