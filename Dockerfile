@@ -13,16 +13,17 @@ RUN npm run build \
       ! -name "$(uname -m)-unknown-linux-gnu" -exec rm -r {} +
 
 FROM node:22.21.1-bookworm-slim
-# What packages are processed with: Android tools (with the Java they need) and the virus scanner.
+# What packages are processed with: Android tools (with the Java they need) and the virus scanner. What media is fetched
+# with: Python for yt-dlp, which a worker brings into its cache, ffmpeg, and a fence around it.
 RUN apt-get update \
- && apt-get install -y --no-install-recommends aapt apksigner clamav zipalign \
+ && apt-get install -y --no-install-recommends aapt apksigner bubblewrap clamav ffmpeg python3 python3-pip zipalign \
  && rm -rf /var/lib/apt/lists/* \
  && install -d -o node -g node /data
 WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
-ENV NODE_ENV=production HOST=0.0.0.0 LONGHAUL_DATA=/data
+ENV NODE_ENV=production HOST=0.0.0.0 LONGHAUL_DATA=/data LONGHAUL_CACHE=/data/cache
 USER node
 VOLUME /data
 EXPOSE 3000

@@ -4,6 +4,8 @@ import { createBillingActivities } from "./billing/index.ts";
 import type { BillingTools } from "./billing/tools.ts";
 import { createCardActivities } from "./cards/index.ts";
 import type { CardTools } from "./cards/tools.ts";
+import { createDownloadActivities } from "./downloads/index.ts";
+import type { DownloadTools } from "./downloads/tools.ts";
 import { createGateActivities, type GateTools } from "./gates/index.ts";
 import { createPackageActivities } from "./packages/index.ts";
 import type { PackageTools } from "./packages/tools.ts";
@@ -17,6 +19,7 @@ export function createActivities(
   tools: AccountTools &
     BillingTools &
     CardTools &
+    DownloadTools &
     GateTools &
     PackageTools &
     ProxyTools &
@@ -26,6 +29,7 @@ export function createActivities(
     ...createAccountActivities(tools),
     ...createBillingActivities(tools),
     ...createCardActivities(tools),
+    ...createDownloadActivities(tools),
     ...createGateActivities(tools),
     ...createPackageActivities(tools),
     ...createProxyActivities(tools),

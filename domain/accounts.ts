@@ -22,6 +22,9 @@ export const PERMISSIONS = [
   "cards:export",
   "cards:oversee",
   "cards:administer",
+  "downloads:read",
+  "downloads:start",
+  "downloads:oversee",
   "proxies:read",
   "proxies:administer",
   "webhooks:read",
@@ -69,19 +72,23 @@ const READS = [
   "billing:read",
   "cards:read",
   "cards:oversee",
+  "downloads:oversee",
   "proxies:read",
   "webhooks:read",
   "webhooks:oversee",
 ] as const satisfies readonly Permission[];
 
+/** What everybody may have done for themselves; a key or a role that is to do it has it among its own. */
+const OWN = ["downloads:read", "downloads:start"] as const satisfies readonly Permission[];
+
 /** The roles that there always are, and what each may do beside what everybody may do with their own things. */
 export const ROLES = {
   admin: PERMISSIONS,
-  operator: [...READS, "packages:run", "packages:resolve"],
-  support: [...READS, "audit:read", "accounts:read"],
+  operator: [...READS, ...OWN, "packages:run", "packages:resolve"],
+  support: [...READS, ...OWN, "audit:read", "accounts:read"],
   /** All of it reaches the cards of what the seller sells, and no others: that would be `cards:oversee`. */
-  seller: ["cards:read", "cards:generate", "cards:change", "cards:export"],
-  user: [],
+  seller: ["cards:read", "cards:generate", "cards:change", "cards:export", ...OWN],
+  user: OWN,
 } as const satisfies Record<string, readonly Permission[]>;
 
 /** The name of a built-in role, or of one that administrators have made. */
@@ -128,9 +135,9 @@ export function may(actor: Actor, permission: Permission): boolean {
   return actor.permissions.includes(permission);
 }
 
-/** Those of these permissions that an actor does not have. */
+/** Those of these permissions that an actor does not have. What everybody may do for themselves, anybody may give. */
 export function missingOf(actor: Actor, permissions: readonly Permission[]): Permission[] {
-  return permissions.filter((one) => !may(actor, one));
+  return permissions.filter((one) => !may(actor, one) && !OWN.some((own) => own === one));
 }
 
 /** Whether an actor may know of this package; `id` is its UUID. */

@@ -1,4 +1,6 @@
 import type { BulkState } from "./cards.ts";
+import type { DownloadState } from "./downloads.ts";
+import type { Progress } from "./downloads/progress.ts";
 import type { FrameBody } from "./feeds.ts";
 import type { RunKind, RunState } from "./packages.ts";
 
@@ -28,6 +30,19 @@ export interface CardFacts {
   expire_at: string | null;
 }
 
+/** A download as the outside knows it. */
+export interface DownloadFacts {
+  /** The task's id. */
+  download: string;
+  /** The number of its entry in its owner's history. */
+  history: number;
+  status: DownloadState;
+  /** Why it failed, or was cancelled. */
+  error: string | null;
+  bytes: number | null;
+  /** ISO 8601; null when it has no end. */
+  expire_at: string | null;
+}
 /** What stands under `data` of a frame of somebody's feed (domain/feeds.ts), and whose feed it is. */
 export type FeedFacts = FrameBody & {
   account: string;
@@ -61,6 +76,25 @@ export interface Events {
   "card.bulk-moved": { bulkId: string; state: BulkState; looked: number; total: number };
   /** Too many codes of cards that do not exist were shown by an address or a machine. */
   "card.guesser-blocked": { guesser: string; seconds: number };
+  /** It stands elsewhere now, or waits for something else; its row says all of it. */
+  "download.changed": {
+    accountId: string;
+    downloadId: string;
+    state: DownloadState;
+    /** Of the row: what is lower is older. */
+    version: number;
+  };
+  /** At most twice a second, within one try. */
+  "download.progressed": Progress & {
+    accountId: string;
+    downloadId: string;
+    historyId: number;
+    attempt: number;
+  };
+  "download.ready": DownloadFacts;
+  "download.kept": DownloadFacts;
+  "download.failed": DownloadFacts;
+  "download.expired": DownloadFacts;
   /** There is more in an account's feed than there was. */
   "feed.grew": { accountId: string };
   "notice.given": FeedFacts;

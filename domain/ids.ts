@@ -10,6 +10,7 @@ export const NOUNS = [
   "hold",
   "invitation",
   "package",
+  "parse",
   "recharge",
   "sweep",
   "webhook",

@@ -74,6 +74,17 @@ export const LIMITS = {
   /** How many machines one card may be for. */
   cardMachines: 1000,
   shortestCardTermSeconds: 60,
+  /** An address of media, and a page of the list of them. */
+  downloadUrlCharacters: 2048,
+  /** The longest that a file is there which is not kept for ever, from the moment that is asked for. */
+  downloadTtlSeconds: 30 * 86_400,
+  /** The longest pause between two tries that a source may ask for. */
+  downloadPauseSeconds: 6 * 3600,
+  /** The longest that one try may take. */
+  downloadSeconds: 6 * 3600,
+  /** How long what a source says of its media is believed. */
+  parseSeconds: 3600,
+  fileTicketSeconds: 90,
   /** How long it is kept how proxies were used, and how much of it one question may be about. */
   proxyUsageDays: 62,
   proxyUsageSpanDays: 31,

@@ -53,7 +53,7 @@ export function deriveKey(secretKey: string, purpose: KeyPurpose): Buffer {
 }
 
 /** The kinds of secrets that clients hold. The word is part of the secret, so that a leak is recognised. */
-export type SecretKind = "key" | "refresh" | "login" | "scene" | "wechat";
+export type SecretKind = "key" | "refresh" | "login" | "scene" | "ticket" | "wechat";
 
 /** A secret as it is made: `secret` goes to its holder once, everything else may be stored. */
 export interface MadeSecret {

@@ -11,6 +11,7 @@ import { ensureKeys } from "../platform/keys.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { demonstrateCards } from "./demo/cards.ts";
 import { createPackageClient } from "./demo/client.ts";
+import { demonstrateDownloads } from "./demo/downloads.ts";
 import { demonstrateMoney } from "./demo/money.ts";
 import { makeApk, makeZip, type SamplePackage } from "./demo/sample-package.ts";
 
@@ -34,6 +35,7 @@ try {
   const { publicUrl: baseUrl, dataFolder } = env;
   await demonstrateMoney({ baseUrl, dataFolder, administrator: client, say, step });
   await demonstrateCards({ baseUrl, administrator: client, codesOf, say, step });
+  await demonstrateDownloads({ baseUrl, client, secret: key.secret, say, step });
 } catch (error) {
   say(`\nThe demo stopped: ${(error as Error).message}\n`);
   process.exitCode = 1;
@@ -132,7 +134,9 @@ async function lendKey(): Promise<{ secret: string; takeBack(): Promise<void> }>
   };
   const { secret, prefix, lastFour, hash } = makeSecret("key");
   const id = newId();
-  const scopes = [...ROLES.admin].filter((scope) => /^(packages|billing|cards):/.test(scope));
+  const scopes = [...ROLES.admin].filter((scope) =>
+    /^(packages|billing|cards|downloads):/.test(scope),
+  );
   const expiresAt = new Date(Date.now() + KEY_MS);
   await issueApiKey(
     database,

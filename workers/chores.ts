@@ -8,6 +8,7 @@ import {
 } from "../models/accounts.ts";
 import { endAbandonedHolds } from "../models/billing/index.ts";
 import type { Database } from "../models/database.ts";
+import { forgetParses } from "../models/downloads/index.ts";
 import { forgetFrames } from "../models/feeds/index.ts";
 import {
   claimExpired,
@@ -34,15 +35,26 @@ interface ChoreTools {
   log: Logger;
 }
 
+/** What a worker says of itself; what may change while it runs is asked each time. */
+interface Self {
+  report: Pick<WorkerReport, "id" | "queues" | "buildsApks" | "knownReferences">;
+  tools: () => Promise<string[]>;
+  warnings: () => string[];
+}
+
 /** What a worker does beside its queues: says that it is there, and removes what nobody finished. */
 export async function startChores(
   tools: ChoreTools,
-  report: Pick<WorkerReport, "id" | "queues" | "buildsApks" | "warnings" | "knownReferences">,
-  findTools: () => Promise<string[]>,
+  { report, ...self }: Self,
 ): Promise<() => Promise<void>> {
   const attempt = (chore: () => Promise<unknown>) =>
     chore().catch((error: unknown) => tools.log.warn({ err: error }, "chore failed"));
-  const tell = async () => reportWorker(tools.database, { ...report, tools: await findTools() });
+  const tell = async () =>
+    reportWorker(tools.database, {
+      ...report,
+      tools: await self.tools(),
+      warnings: self.warnings(),
+    });
   await tell();
   // Each hold has a workflow that ends it in time; this is for those whose workflow got lost.
   const endOverdue = () => endAbandonedHolds(tools.database);
@@ -72,6 +84,7 @@ async function tidy({ database, objects }: ChoreTools): Promise<void> {
   await forgetEndedSessions(database, new Date(Date.now() - DAY_MS));
   await forgetOidcStates(database, new Date(Date.now() - DAY_MS));
   await forgetScenes(database, new Date(Date.now() - DAY_MS));
+  await forgetParses(database);
   await tidyGates(database, new Date());
   await endOverdueLeases(database, new Date());
   await forgetLeases(database, new Date(Date.now() - LIMITS.proxyUsageDays * DAY_MS));

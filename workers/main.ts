@@ -38,6 +38,7 @@ import { type OnStop, runProcess } from "../platform/shutdown.ts";
 import { tellReady } from "../platform/supervised.ts";
 import { connectionOptions } from "../platform/temporal.ts";
 import { readVersion } from "../platform/version.ts";
+import { openMedia } from "./media.ts";
 import { findCapabilities, findTools, NO_TOOLS } from "./capabilities.ts";
 import { startChores } from "./chores.ts";
 import { nameCaller } from "./interceptors/activity.ts";
@@ -76,8 +77,11 @@ await runProcess("worker", async (onStop) => {
   onStop(() => messages.close());
   const payments = openPayments(env.payments, env.publicUrl);
   onStop(() => payments.close());
+  const media = await openMedia(env, resources, database, shell);
+  onStop(() => media.close());
   const activities = createActivities({
     payments,
+    ...media.tools,
     reportProgress,
     ...accountTools(resources, database, messages.send),
     cardCodes: resources.cardCodes,
@@ -99,9 +103,10 @@ await runProcess("worker", async (onStop) => {
 
   const id = `${hostname()}/${queues.join(",")}`;
   const known = builds ? referenceNames(readReferences(env, resources.keys), env) : [];
+  const warnings = () => [...capabilities.warnings, ...media.warnings()];
   const report = { ...capabilities, id, queues, knownReferences: known };
-  const tools = async () => (builds ? findTools(shell) : []);
-  onStop(await startChores({ ...resources, database }, report, tools));
+  const tools = async () => [...(builds ? await findTools(shell) : []), ...media.found()];
+  onStop(await startChores({ ...resources, database }, { report, warnings, tools }));
   if (queues.includes(QUEUES.orchestrator)) {
     await applySchedules(resources.temporal);
     onStop(startRelay({ ...resources, database }));
@@ -254,6 +259,12 @@ function openWorker(
         ...options,
         activities,
         maxConcurrentActivityTaskExecutions: env.BUILD_SLOTS,
+      });
+    case "download":
+      return Worker.create({
+        ...options,
+        activities,
+        maxConcurrentActivityTaskExecutions: env.DOWNLOAD_SLOTS,
       });
   }
 }

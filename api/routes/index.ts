@@ -3,6 +3,7 @@ import * as accounts from "./accounts/index.ts";
 import * as billing from "./billing/index.ts";
 import * as cards from "./cards/index.ts";
 import { documentationRoutes } from "./documentation.ts";
+import * as downloads from "./downloads/index.ts";
 import * as feeds from "./feeds.ts";
 import * as gates from "./gates.ts";
 import * as operations from "./operations.ts";
@@ -18,6 +19,7 @@ export const routes: Routes = {
   ...accounts,
   ...billing,
   ...cards,
+  ...downloads,
   ...feeds,
   ...gates,
   ...operations,

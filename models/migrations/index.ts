@@ -29,6 +29,7 @@ import { indexCards } from "./20261121T1540-index-cards.ts";
 import { indexCardNotes } from "./20261121T1545-index-card-notes.ts";
 import { createCardBulks } from "./20261121T1550-create-card-bulks.ts";
 import { createCardImports } from "./20261121T1560-create-card-imports.ts";
+import { createDownloads } from "./20261121T1600-create-downloads.ts";
 import { createProxies } from "./20261121T1650-create-proxies.ts";
 import { createGates } from "./20261121T1651-create-gates.ts";
 import { createFeeds } from "./20261121T1700-create-feeds.ts";
@@ -67,6 +68,7 @@ export const MIGRATIONS: readonly Migration[] = [
   indexCardNotes,
   createCardBulks,
   createCardImports,
+  createDownloads,
   createProxies,
   createGates,
   createFeeds,

@@ -70,6 +70,16 @@ export async function apkBuilderExists(): Promise<boolean> {
   return (await WorkerReport.count({ where: { buildsApks: true, seenAt } })) > 0;
 }
 
+/** What a worker that can fetch media has among its tools. */
+export const MEDIA_TOOL = "yt-dlp";
+
+/** Whether media that is ordered now will find a worker that can fetch it, be it after a short outage. */
+export async function mediaFetcherExists(): Promise<boolean> {
+  const seenAt = { [Op.gt]: new Date(Date.now() - REMEMBERED_MS) };
+  const workers = await WorkerReport.findAll({ where: { seenAt } });
+  return workers.some(({ tools }) => tools?.includes(MEDIA_TOOL));
+}
+
 /** What a pipeline needs of one worker. */
 interface Needs {
   tools: readonly string[];

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { MediaFacts, MediaFormat } from "../../domain/downloads/media.ts";
 
 const Whole = z
   .number()
@@ -57,42 +58,6 @@ const Facts = z.object({
     .nullish()
     .transform((all) => all ?? []),
 });
-
-/** One format that a source offers. */
-export interface MediaFormat {
-  id: string;
-  extension: string;
-  note: string | null;
-  bytes: number | null;
-  height: number | null;
-  width: number | null;
-  fps: number | null;
-  videoCodec: string | null;
-  audioCodec: string | null;
-  /** Kilobits per second. */
-  videoRate: number | null;
-  audioRate: number | null;
-  sampleRate: number | null;
-}
-
-/** What a source says of its media. */
-export interface MediaFacts {
-  id: string;
-  title: string;
-  description: string | null;
-  /** Of the media, not of the download; with fractions. */
-  durationSeconds: number | null;
-  thumbnail: string | null;
-  author: string | null;
-  /** `YYYYMMDD`. */
-  uploadDate: string | null;
-  views: number | null;
-  /** Which of yt-dlp's extractors knew it. */
-  extractor: string;
-  /** Of what is chosen; null when the source does not say. */
-  bytes: number | null;
-  formats: MediaFormat[];
-}
 
 /** Reads what yt-dlp wrote down of a source. Throws when it is nothing of the kind. */
 export function readFacts(text: string): MediaFacts {

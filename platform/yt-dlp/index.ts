@@ -1,9 +1,10 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { classify, type Failure, failureOf } from "../../domain/downloads/failures.ts";
+import type { MediaFacts } from "../../domain/downloads/media.ts";
 import type { Heard } from "../../domain/downloads/progress.ts";
 import type { Shell, ToolEnd } from "../shell.ts";
-import { type MediaFacts, readFacts } from "./facts.ts";
+import { readFacts } from "./facts.ts";
 import {
   FACTS_FILE,
   factsArguments,
@@ -14,7 +15,6 @@ import {
 import type { YtDlp } from "./program.ts";
 import { readProgress } from "./progress.ts";
 
-export type { MediaFacts } from "./facts.ts";
 export type { MediaWish } from "./options.ts";
 export { findYtDlp, NoYtDlp, type YtDlp } from "./program.ts";
 

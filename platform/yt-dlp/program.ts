@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { withLock } from "../lock.ts";
 import { type Inherited, runProgram } from "../programs.ts";
@@ -46,6 +46,7 @@ export class NoYtDlp extends Error {
 
 /** Older ones do not know all of the options that are used. */
 const LEAST_VERSION = "2025.11.12";
+const DRAFT = "yt-dlp-fetching-";
 const VERSION_MS = 60_000;
 const FETCH_MS = 300_000;
 
@@ -102,7 +103,10 @@ async function findPython({ machine, signal }: YtDlpSearch) {
 
 async function fetchInto(cached: string, search: YtDlpSearch): Promise<void> {
   await mkdir(search.cacheFolder, { recursive: true });
-  const folder = await mkdtemp(join(search.cacheFolder, "fetching-"));
+  // What a killed process left: nobody else is here now.
+  const drafts = (await readdir(search.cacheFolder)).filter((name) => name.startsWith(DRAFT));
+  for (const draft of drafts) await rm(join(search.cacheFolder, draft), { recursive: true });
+  const folder = await mkdtemp(join(search.cacheFolder, DRAFT));
   try {
     await (search.fetch ?? fetchWheels)(folder, search);
     await writeFile(join(folder, "__main__.py"), "import yt_dlp\n\nyt_dlp.main()\n");

@@ -16,6 +16,7 @@ const PUBLIC = [
   "GET /.well-known/card-keys.json",
   "GET /api/health",
   "GET /api/status/:code",
+  "GET /api/v1/download/file/browser",
   "GET /api/v1/packages/:id/install",
   "GET /api/v1/packages/:id/install.plist",
   "GET /api/v1/packages/:id/qr.png",

@@ -50,6 +50,11 @@ const STAYING = [
   "feeds",
   // The way out is each platform's own.
   "cookies",
+  // What was downloaded is its owner's, who stays.
+  "download_attempts",
+  "download_quotas",
+  "download_tickets",
+  "downloads",
   "gate_passes",
   "gate_waiters",
   "gates",
@@ -58,6 +63,7 @@ const STAYING = [
   "idempotency_keys",
   "ledger_balances",
   "ledger_entries",
+  "media_parses",
   "oidc_identities",
   "oidc_states",
   "outbox_entries",

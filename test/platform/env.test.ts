@@ -145,7 +145,12 @@ describe("the configuration", () => {
   test("spells every switch on or off", () => {
     const switches = VARIABLE_NAMES.filter((name) => typeof readEnv({})[name] === "boolean");
 
-    expect(switches).toEqual(["FOUR_EYES", "ADMIN_TOTP_REQUIRED", "RECHARGE_DIRECT"]);
+    expect(switches).toEqual([
+      "DOWNLOAD_BILLING",
+      "FOUR_EYES",
+      "ADMIN_TOTP_REQUIRED",
+      "RECHARGE_DIRECT",
+    ]);
     for (const name of [...switches, "DEV_MESSAGES"]) {
       expect(faultsOf({ [name]: "true" })).toEqual([`${name}: must be on or off`]);
     }

@@ -24,6 +24,7 @@ import { cardBatchCases } from "./card-batch-history-cases.ts";
 import { cardBulkCases } from "./card-bulk-history-cases.ts";
 import { cardImportCases } from "./card-import-history-cases.ts";
 import { cardCases } from "./card-history-cases.ts";
+import { downloadCases } from "./download-history-cases.ts";
 import { badContent, broken, fakePackages, finding, orderOf } from "./fakes/package-activities.ts";
 import { paymentCases } from "./payment-history-cases.ts";
 import { until } from "./until.ts";
@@ -379,6 +380,7 @@ const LIVES = [
   billingCases,
   paymentCases,
   cardCases,
+  downloadCases,
   cardBatchCases,
   cardBulkCases,
   cardImportCases,

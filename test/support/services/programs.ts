@@ -12,7 +12,7 @@ export interface Needed {
   instead?: string;
 }
 
-/** What packages are processed with. keytool comes with the Java that apksigner brings. */
+/** What packages are processed with, and media is put together with. keytool comes with the Java that apksigner brings. */
 export const TOOLS: readonly Needed[] = [
   { names: ["aapt"], debian: "aapt" },
   { names: ["zipalign"], debian: "zipalign" },
@@ -21,6 +21,7 @@ export const TOOLS: readonly Needed[] = [
   { names: ["keytool"], debian: "default-jre-headless" },
   { names: ["clamscan"], debian: "clamav" },
   { names: ["bwrap"], debian: "bubblewrap" },
+  { names: ["ffmpeg"], debian: "ffmpeg" },
 ];
 
 /** vitest global set-up: the tools that packages are processed with are on this machine. */

@@ -1,0 +1,31 @@
+import type { Database } from "../../models/database.ts";
+import type { Bus } from "../../platform/bus.ts";
+import type { Egress } from "../../platform/egress/index.ts";
+import type { ObjectStore } from "../../platform/objects/index.ts";
+import type { PartFolders } from "../../platform/part-folders.ts";
+import type { Shell } from "../../platform/shell.ts";
+import type { MediaTool } from "../../platform/yt-dlp/index.ts";
+
+/** What an operator has decided about downloads. */
+export interface DownloadSettings {
+  quickTtlSeconds: number;
+  maxBytes: number;
+  retryPausesSeconds: readonly number[];
+  isCharged: boolean;
+}
+
+/** What the activities of downloads work with. */
+export interface DownloadTools {
+  database: Database;
+  objects: ObjectStore;
+  bus: Bus;
+  /** The way out, which judges every host. */
+  egress: Egress;
+  parts: PartFolders;
+  /** yt-dlp, once it was found. */
+  mediaTool: () => MediaTool | undefined;
+  downloadSettings: DownloadSettings;
+  withScratch: Shell["withScratch"];
+  /** What was sealed for `place`, in clear. */
+  unseal: (sealed: string, place: string) => string;
+}

@@ -1,0 +1,78 @@
+import { refusal } from "../../../domain/errors.ts";
+import { LIMITS } from "../../../domain/limits.ts";
+import { keepTicket, useTicket } from "../../../models/downloads/index.ts";
+import { makeSecret, secretPrefix, sha256 } from "../../../platform/crypto.ts";
+import { NOT_KEPT } from "../../answers.ts";
+import type { Delivery } from "../../delivery.ts";
+import { limitGuesses } from "../../policies/accounts/limits.ts";
+import { fileRefused, findFile, isActive } from "../../policies/downloads.ts";
+import { route } from "../../route.ts";
+import { FileQuery, TicketBody, TicketOut, TicketQuery } from "../../schemas/downloads.ts";
+import type { Services } from "../../services.ts";
+
+export const fetchFile = route({
+  method: "get",
+  path: "/api/v1/download/file",
+  summary: "Fetch the file of a download of yours, wholly or in ranges",
+  access: "downloads:read",
+  query: FileQuery,
+  returns: "delivery",
+  async handle({ actor, query: { history_id: text }, services }) {
+    if (text === undefined) throw refusal("request/malformed", "history_id is required");
+    const serial = /^[1-9]\d{0,15}$/.test(text) ? Number(text) : undefined;
+    if (serial === undefined) throw refusal("request/malformed", "invalid history_id");
+    return openFile(services, await findFile(actor.accountId, { serial }));
+  },
+});
+
+export const createFileTicket = route({
+  method: "post",
+  path: "/api/v1/download/file-ticket",
+  summary: "Get a ticket by which a browser fetches a file once, within 90 seconds",
+  access: "downloads:read",
+  secret: true,
+  body: TicketBody,
+  returns: [200, TicketOut],
+  async handle({ actor: { accountId }, body, services }) {
+    const { id: downloadId } = await findFile(accountId, { serial: body.history_id });
+    const { secret: ticket, hash } = makeSecret("ticket");
+    await keepTicket(services.database, { hash, downloadId, accountId });
+    return { ticket, expires_in: LIMITS.fileTicketSeconds };
+  },
+});
+
+export const fetchFileByTicket = route({
+  method: "get",
+  path: "/api/v1/download/file/browser",
+  summary: "Fetch a file by its ticket, which is used up by that",
+  access: "public",
+  query: TicketQuery,
+  returns: "delivery",
+  async handle({ address, query, services }) {
+    const { ticket: given } = query;
+    if (given === undefined) throw refusal("request/malformed", "ticket is required");
+    return limitGuesses(services, "tokens", address).around(async () => {
+      const isTicket = secretPrefix("ticket", given) !== undefined;
+      const used = isTicket && (await useTicket(services.database, sha256(given)));
+      if (!used || !(await isActive(used.accountId))) {
+        throw refusal("downloads/ticket-invalid", "download ticket expired or invalid");
+      }
+      return openFile(services, await findFile(used.accountId, { id: used.downloadId }));
+    });
+  },
+});
+
+async function openFile(
+  { objects }: Services,
+  { objectKey, sha256: etag, fileName }: OpenableFile,
+): Promise<Delivery> {
+  const object = await objects.open(objectKey);
+  if (!object) throw fileRefused();
+  return { object, etag, fileName, cacheControl: NOT_KEPT };
+}
+
+interface OpenableFile {
+  objectKey: string;
+  sha256: string;
+  fileName: string;
+}

@@ -1,0 +1,3 @@
+export * from "./files.ts";
+export * from "./history.ts";
+export * from "./orders.ts";

@@ -1,0 +1,164 @@
+import { literal, type Transaction } from "sequelize";
+import { v7 as newId } from "uuid";
+import type { DownloadState, Wait } from "../../domain/downloads.ts";
+import type { Failure } from "../../domain/downloads/failures.ts";
+import type { Progress } from "../../domain/downloads/progress.ts";
+import type { OutwardEventName } from "../../domain/webhooks.ts";
+import { type Database, inTransaction } from "../database.ts";
+import { emit } from "../webhooks/index.ts";
+import { Download, DownloadAttempt } from "./tables.ts";
+
+/** What changes with a state. */
+type Change = Partial<
+  Pick<
+    Download,
+    | "waitingFor"
+    | "nextTryAt"
+    | "errorCode"
+    | "error"
+    | "progress"
+    | "title"
+    | "author"
+    | "thumbnail"
+    | "durationMs"
+    | "objectKey"
+    | "fileName"
+    | "bytes"
+    | "md5"
+    | "sha256"
+    | "holdId"
+    | "priceVersion"
+    | "startedAt"
+    | "completedAt"
+    | "expireAt"
+  >
+>;
+
+const TOLD: Readonly<Partial<Record<DownloadState, OutwardEventName & `download.${string}`>>> = {
+  kept: "download.kept",
+  failed: "download.failed",
+  ready: "download.ready",
+  expired: "download.expired",
+};
+
+/**
+ * Moves a download from one of these states to another one, with what changes with it, and tells the outside. Undefined
+ * when it stands elsewhere: then nothing changes. The same move again changes nothing either, and answers the row.
+ */
+export async function moveDownload(
+  database: Database,
+  id: string,
+  { from, to }: { from: readonly DownloadState[]; to: DownloadState },
+  change: Change = {},
+): Promise<Download | undefined> {
+  return inTransaction(database, async (transaction) => {
+    const [moved] = await Download.update(
+      { ...change, state: to, version: literal("version + 1") },
+      { where: { id, state: [...from] }, transaction },
+    );
+    const row = await Download.findByPk(id, { transaction });
+    if (moved === 1 && row && !row.deletedAt) await tell(row, transaction);
+    return row?.state === to ? row : undefined;
+  });
+}
+
+async function tell(row: Download, transaction: Transaction): Promise<void> {
+  const type = TOLD[row.state as DownloadState];
+  if (!type) return;
+  const data = {
+    download: row.id,
+    history: row.serial,
+    status: row.state,
+    error: row.errorCode,
+    bytes: row.bytes,
+    expire_at: row.expireAt?.toISOString() ?? null,
+  };
+  await emit({ id: newId(), type, data }, transaction);
+}
+
+/** Changes what is said of a download that is in this state still; undefined when it is not. */
+export async function changeDownload(
+  database: Database,
+  id: string,
+  state: DownloadState,
+  change: Change,
+): Promise<Download | undefined> {
+  return inTransaction(database, async (transaction) => {
+    await Download.update(
+      { ...change, version: literal("version + 1") },
+      { where: { id, state }, transaction },
+    );
+    const row = await Download.findByPk(id, { transaction });
+    return row?.state === state ? row : undefined;
+  });
+}
+
+/** Says what a working download waits for. */
+export async function noteWait(
+  database: Database,
+  id: string,
+  waitingFor: Wait | null,
+  nextTryAt: Date | null,
+): Promise<Download | undefined> {
+  return changeDownload(database, id, "working", { waitingFor, nextTryAt });
+}
+
+/** Writes down how far a download is: no change of what it is. */
+export async function noteProgress(
+  database: Database,
+  id: string,
+  progress: Progress,
+): Promise<void> {
+  await inTransaction(database, (transaction) =>
+    Download.update({ progress }, { where: { id, state: "working" }, transaction }),
+  );
+}
+
+/** Writes a try down; one that was begun before and was cut short goes on. */
+export async function beginAttempt(
+  database: Database,
+  { downloadId, number }: Pick<DownloadAttempt, "downloadId" | "number">,
+  toolVersion: string,
+): Promise<void> {
+  await inTransaction(database, async (transaction) => {
+    const startedAt = new Date();
+    const [, begun] = await DownloadAttempt.findOrCreate({
+      where: { downloadId, number },
+      defaults: { downloadId, number, toolVersion, startedAt },
+      transaction,
+    });
+    if (!begun) {
+      const where = { downloadId, number };
+      await DownloadAttempt.update({ toolVersion }, { where, transaction });
+    }
+    await Download.update({ attempts: number }, { where: { id: downloadId }, transaction });
+  });
+}
+
+/** Writes down how a try ended. */
+export async function endAttempt(
+  database: Database,
+  { downloadId, number }: Pick<DownloadAttempt, "downloadId" | "number">,
+  failure: Failure | undefined,
+): Promise<void> {
+  await inTransaction(database, (transaction) =>
+    DownloadAttempt.update(
+      {
+        endedAt: new Date(),
+        failureClass: failure?.kind ?? null,
+        errorCode: failure?.code ?? null,
+        error: failure?.message.slice(0, 500) ?? null,
+      },
+      { where: { downloadId, number }, transaction },
+    ),
+  );
+}
+
+/** Of these downloads, those that may still have unfinished files. */
+export async function unfinishedOf(ids: readonly string[]): Promise<Set<string>> {
+  const rows = await Download.findAll({
+    attributes: ["id"],
+    where: { id: [...ids], state: ["queued", "working"] },
+  });
+  return new Set(rows.map(({ id }) => id));
+}

@@ -1,0 +1,68 @@
+import { IndexHints, Op, type WhereOptions } from "sequelize";
+import type { DownloadState } from "../../domain/downloads.ts";
+import { Download } from "./tables.ts";
+
+/** What a history may be sorted by. */
+type HistorySort = "created_at" | "file_size" | "status" | "platform";
+
+/** What of a history is asked for. */
+export interface HistoryQuery {
+  accountId: string;
+  state?: DownloadState | undefined;
+  platform?: string | undefined;
+  /** The first moment, and the one that is too late. */
+  from?: Date | undefined;
+  to?: Date | undefined;
+  sortBy: HistorySort;
+  order: "ASC" | "DESC";
+  /** How many rows lie before the page, and how many are on it. */
+  offset: number;
+  limit: number;
+}
+
+const COLUMNS: Readonly<Record<HistorySort, keyof Download>> = {
+  created_at: "createdAt",
+  file_size: "bytes",
+  status: "state",
+  platform: "platform",
+};
+
+/** A page of an account's history, and how many rows there are in all that match. */
+export async function listHistory(
+  query: HistoryQuery,
+): Promise<{ items: Download[]; total: number }> {
+  const { accountId, state, platform, from, to, sortBy, order } = query;
+  const created = { ...(from && { [Op.gte]: from }), ...(to && { [Op.lt]: to }) };
+  const where: WhereOptions = {
+    accountId,
+    deletedAt: null,
+    ...(state && { state }),
+    ...(platform && { platform }),
+    ...((from || to) && { createdAt: created }),
+  };
+  // Of several filters the one that leaves least leads.
+  const leading = platform ? ["platform"] : state ? ["state"] : [];
+  const index = ["downloads_account_id", ...leading, "created_at_serial"].join("_");
+  const items = await Download.findAll({
+    where,
+    order: [
+      [COLUMNS[sortBy], order],
+      ["serial", order],
+    ],
+    offset: query.offset,
+    limit: query.limit,
+    ...(sortBy === "created_at" && {
+      indexHints: [{ type: IndexHints.FORCE, values: [index] }],
+    }),
+  });
+  return { items, total: await Download.count({ where }) };
+}
+
+/** The moments at which an account has ordered something since then. */
+export async function orderedSince(accountId: string, since: Date): Promise<Date[]> {
+  const rows = await Download.findAll({
+    attributes: ["createdAt"],
+    where: { accountId, deletedAt: null, createdAt: { [Op.gte]: since } },
+  });
+  return rows.map(({ createdAt }) => createdAt);
+}

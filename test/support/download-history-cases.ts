@@ -1,0 +1,119 @@
+import type { Client, WorkflowHandle } from "@temporalio/client";
+import { QUEUES } from "../../domain/queues.ts";
+import {
+  cancelDownload,
+  download,
+  extendDownload,
+  keepDownload,
+  mediaParse,
+  removeDownload,
+  tryDownloadNow,
+} from "../../workflows/downloads/index.ts";
+import { fakeDownload, fakeFunds } from "./fakes/download-activities.ts";
+import type { HistoryCase } from "./history-cases.ts";
+import { until } from "./until.ts";
+
+const taskQueue = QUEUES.orchestrator;
+
+const living =
+  (meanwhile: (handle: WorkflowHandle) => Promise<void> = async () => {}): HistoryCase["live"] =>
+  async (client: Client, workflowId: string) => {
+    const args: [{ downloadId: string }] = [{ downloadId: workflowId }];
+    const handle = await client.workflow.start(download, { taskQueue, workflowId, args });
+    await meanwhile(handle);
+    await handle.result();
+    return handle;
+  };
+
+/** The recorded lives of downloads. */
+export function downloadCases(): HistoryCase[] {
+  const workflow = "download";
+  const extended = fakeDownload(["media"]);
+  const kept = fakeDownload(["retryable", "media"]);
+  const hanging = fakeDownload(["hangs"]);
+  const removed = fakeDownload(["media"]);
+  const charged = fakeDownload(["proxy", "media"], {
+    isCharged: true,
+    retryPausesSeconds: [1],
+    ttlSeconds: null,
+  });
+  const poor = fakeDownload([], { isCharged: true });
+  const isReady = ({ happened }: typeof kept) => until(() => happened.includes("ready"));
+  return [
+    {
+      workflow,
+      name: "archived",
+      activities: () => fakeDownload(["media"], { ttlSeconds: null }).activities,
+      live: living(),
+    },
+    {
+      workflow,
+      name: "failed",
+      activities: () => fakeDownload(["terminal"]).activities,
+      live: living(),
+    },
+    {
+      workflow,
+      name: "extended-and-expired",
+      activities: () => extended.activities,
+      live: living(async (handle) => {
+        await isReady(extended);
+        await handle.executeUpdate(extendDownload, { args: [{ seconds: 1 }] });
+      }),
+    },
+    {
+      workflow,
+      name: "tried-again-at-once-and-kept",
+      activities: () => kept.activities,
+      live: living(async (handle) => {
+        await until(() => kept.happened.some((one) => one.startsWith("retryable")));
+        await handle.executeUpdate(tryDownloadNow);
+        await isReady(kept);
+        await handle.executeUpdate(keepDownload);
+      }),
+    },
+    {
+      workflow,
+      name: "cancelled",
+      activities: () => hanging.activities,
+      live: living(async (handle) => {
+        await until(() => hanging.happened.includes("fetch 1"));
+        await handle.executeUpdate(cancelDownload, { args: [{}] });
+      }),
+    },
+    {
+      workflow,
+      name: "removed",
+      activities: () => removed.activities,
+      live: living(async (handle) => {
+        await isReady(removed);
+        await handle.executeUpdate(removeDownload, { args: [{}] });
+      }),
+    },
+    {
+      workflow,
+      name: "charged",
+      activities: () => ({ ...charged.activities, ...fakeFunds(charged.happened) }),
+      live: living(),
+    },
+    {
+      workflow,
+      name: "not-paid",
+      activities: () => ({ ...poor.activities, ...fakeFunds(poor.happened, true) }),
+      live: living(),
+    },
+    {
+      workflow: "mediaParse",
+      name: "asked",
+      activities: () => fakeDownload([]).activities,
+      live: async (client, workflowId) => {
+        const args: [{ addressHash: string; sealedAddress: string }] = [
+          { addressHash: "hash", sealedAddress: "sealed" },
+        ];
+        const handle = await client.workflow.start(mediaParse, { taskQueue, workflowId, args });
+        await handle.result();
+        return handle;
+      },
+    },
+  ];
+}

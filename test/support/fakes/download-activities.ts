@@ -1,0 +1,102 @@
+import { activityInfo, sleep } from "@temporalio/activity";
+import { ApplicationFailure } from "@temporalio/common";
+import type {
+  DownloadActivities,
+  StoredMedia,
+  TakenUp,
+} from "../../../activities/downloads/index.ts";
+import { type FailureClass, failureOf } from "../../../domain/downloads/failures.ts";
+import type { DownloadState } from "../../../domain/downloads.ts";
+import { refusal } from "../../../domain/errors.ts";
+import type { BillingActivities } from "../../../activities/billing/index.ts";
+
+const MEDIA: StoredMedia = { objectKey: "k", fileName: "f.mp4", bytes: 7, md5: "m", sha256: "s" };
+
+/** How a try to fetch goes: it brings the media, fails so, or goes on until it is cancelled. */
+export type Try = "media" | "hangs" | FailureClass;
+
+/** One download whose tries go like this; what was done is remembered. Its time is the server's. */
+export function fakeDownload(tries: readonly Try[], given: Partial<TakenUp> = {}) {
+  const left = [...tries];
+  const happened: string[] = [];
+  let state: DownloadState = given.state ?? "working";
+  let expireAt = given.expireAt ?? null;
+  const now = () => activityInfo().currentAttemptScheduledTimestampMs;
+  const activities = {
+    takeUpDownload: async () => ({
+      accountId: "account",
+      state,
+      isRemoved: false,
+      attempts: 0,
+      ttlSeconds: 86_400,
+      retryPausesSeconds: [15, 60],
+      isCharged: false,
+      maxBytes: 1000,
+      ...given,
+      expireAt,
+    }),
+    fetchMedia: async ({ attempt }) => {
+      happened.push(`fetch ${attempt}`);
+      const next = left.shift();
+      if (next === "media") return MEDIA;
+      if (next === "hangs") await sleep("1 hour");
+      throw failed(next as FailureClass);
+    },
+    readMedia: async ({ attempt }) => {
+      happened.push(`read ${attempt}`);
+      return { bytes: 9 };
+    },
+    noteNextTry: async ({ failure, nextTryAt }) => {
+      happened.push(`${failure.kind}, again in ${Math.round((nextTryAt - now()) / 1000)}`);
+    },
+    noteGoingOn: async () => void happened.push("again"),
+    finishDownload: async ({ ttlSeconds }) => {
+      expireAt = ttlSeconds === null ? null : now() + ttlSeconds * 1000;
+      happened.push((state = ttlSeconds === null ? "kept" : "ready"));
+      return { expireAt };
+    },
+    failDownload: async ({ failure }) => void happened.push(`failed: ${failure.code}`),
+    moveExpiry: async (order) => {
+      expireAt = order.expireAt;
+      happened.push("moved");
+    },
+    keepForEver: async () => void happened.push("kept"),
+    expireDownload: async () => void happened.push("expired"),
+    removeFile: async () => void happened.push("removed"),
+    removeParts: async () => void happened.push("tidied"),
+    parseMedia: async () => void happened.push("parsed"),
+  } satisfies DownloadActivities;
+  return { activities, happened };
+}
+
+/** A ledger in which everybody has enough, or nobody; what was done is remembered beside the rest. */
+export function fakeFunds(happened: string[], isEmpty = false) {
+  const held = { state: "open", expiresAt: 0 } as const;
+  return {
+    holdFunds: async ({ usage }) => {
+      happened.push(`hold ${usage.bytesIn}`);
+      if (isEmpty) throw refusal("billing/insufficient-balance", "余额不足");
+      return held;
+    },
+    extendFunds: async () => held,
+    captureFunds: async ({ usage }) => {
+      happened.push(`capture ${usage.bytesIn}`);
+      return { chargedFen: 1, missingFen: 0 };
+    },
+    releaseFunds: async () => {
+      happened.push("release");
+      return held;
+    },
+  } satisfies Partial<BillingActivities>;
+}
+
+function failed(kind: FailureClass): ApplicationFailure {
+  const code = kind === "terminal" ? "downloads/source-gone" : "downloads/source-away";
+  const failure = failureOf(code, kind);
+  return ApplicationFailure.create({
+    type: code,
+    message: failure.message,
+    nonRetryable: true,
+    details: [failure],
+  });
+}

@@ -1,0 +1,142 @@
+import { randomUUID } from "node:crypto";
+import type { Client, WorkflowHandle } from "@temporalio/client";
+import { expect, test } from "vitest";
+import { QUEUES } from "../../domain/queues.ts";
+import { download, extendDownload, keepDownload } from "../../workflows/downloads/index.ts";
+import { fakeDownload, fakeFunds } from "../support/fakes/download-activities.ts";
+import { withTimeSkipping } from "../support/temporal.ts";
+import { until } from "../support/until.ts";
+
+const DAY_MS = 86_400_000;
+
+const begin = (client: Client) =>
+  client.workflow.start(download, {
+    taskQueue: QUEUES.orchestrator,
+    workflowId: randomUUID(),
+    args: [{ downloadId: "download" }],
+  });
+
+/** How long it lived, in milliseconds. */
+async function lifeOf(handle: WorkflowHandle): Promise<number> {
+  const { startTime, closeTime } = await handle.describe();
+  return closeTime!.getTime() - startTime.getTime();
+}
+
+test("a quick download is gone a day after it was fetched, to the second", async () => {
+  const { activities, happened } = fakeDownload(["media"]);
+
+  const life = await withTimeSkipping(activities, async ({ client }) => {
+    const handle = await begin(client);
+    expect(await handle.result()).toBe("expired");
+    return lifeOf(handle);
+  });
+
+  expect(happened.filter((one) => one !== "tidied")).toEqual(["fetch 1", "ready", "expired"]);
+  expect(life - DAY_MS).toBeGreaterThanOrEqual(0);
+  expect(life - DAY_MS).toBeLessThan(5_000);
+});
+
+test("it is tried again at the times that were told, and has not failed before the last of them", async () => {
+  const tries = ["retryable", "proxy", "blocked"] as const;
+  const { activities, happened } = fakeDownload(tries);
+
+  await withTimeSkipping(activities, async ({ client }) => {
+    const handle = await begin(client);
+    expect(await handle.result()).toBe("failed");
+    expect(await lifeOf(handle)).toBeGreaterThanOrEqual(75_000);
+  });
+
+  expect(happened).toEqual([
+    "fetch 1",
+    "retryable, again in 15",
+    "again",
+    "fetch 2",
+    "proxy, again in 60",
+    "again",
+    "fetch 3",
+    "failed: downloads/source-away",
+    "tidied",
+  ]);
+});
+
+test.each(["terminal", "needs-cookie"] as const)("what is %s is not tried again", async (kind) => {
+  const { activities, happened } = fakeDownload([kind, "media"]);
+
+  await withTimeSkipping(activities, async ({ client }) => (await begin(client)).result());
+
+  expect(happened[0]).toBe("fetch 1");
+  expect(happened[1]).toMatch(/^failed/);
+});
+
+test("its end moves as it is told, and is forgotten when it is kept", async () => {
+  const { activities, happened } = fakeDownload(["media"]);
+
+  await withTimeSkipping(activities, async ({ client, sleep }) => {
+    const handle = await begin(client);
+    await until(() => happened.includes("ready"));
+    await handle.executeUpdate(extendDownload, { args: [{ seconds: 7 * 86_400 }] });
+    await sleep("2 days");
+    expect(happened).not.toContain("expired");
+    await handle.executeUpdate(keepDownload);
+    expect(await handle.result()).toBe("kept");
+  });
+
+  expect(happened.at(-1)).toBe("kept");
+});
+
+test("one that was ready while everything was down goes on to its end, which may be past", async () => {
+  const { activities, happened } = fakeDownload([], { state: "ready", expireAt: 1 });
+
+  await withTimeSkipping(activities, async ({ client }) => (await begin(client)).result());
+
+  expect(happened).toEqual(["expired"]);
+});
+
+test("it is charged for once, by its bytes, out of what its estimate had held", async () => {
+  const { activities, happened } = fakeDownload(["retryable", "media"], {
+    isCharged: true,
+    ttlSeconds: null,
+  });
+
+  await withTimeSkipping({ ...activities, ...fakeFunds(happened) }, async ({ client }) =>
+    (await begin(client)).result(),
+  );
+
+  expect(happened.filter((one) => one !== "tidied")).toEqual([
+    "read 1",
+    "hold 9",
+    "fetch 1",
+    "retryable, again in 15",
+    "again",
+    "fetch 2",
+    "capture 7",
+    "kept",
+  ]);
+});
+
+test("what fails for good gives its money back, and who has none is told before anything is fetched", async () => {
+  const charged = { isCharged: true };
+  const { activities, happened } = fakeDownload(["terminal"], charged);
+  const poor = fakeDownload([], charged);
+
+  await withTimeSkipping({ ...activities, ...fakeFunds(happened) }, async ({ client }) =>
+    (await begin(client)).result(),
+  );
+  const noFunds = fakeFunds(poor.happened, true);
+  await withTimeSkipping({ ...poor.activities, ...noFunds }, async ({ client }) =>
+    (await begin(client)).result(),
+  );
+
+  expect(happened.slice(0, 5)).toEqual([
+    "read 1",
+    "hold 9",
+    "fetch 1",
+    "release",
+    "failed: downloads/source-gone",
+  ]);
+  expect(poor.happened.slice(0, 3)).toEqual([
+    "read 1",
+    "hold 9",
+    "failed: downloads/insufficient-balance",
+  ]);
+});

@@ -1,0 +1,110 @@
+import { join } from "node:path";
+import type { DownloadTools } from "../activities/downloads/tools.ts";
+import { QUEUES } from "../domain/queues.ts";
+import type { Database } from "../models/database.ts";
+import { unfinishedOf } from "../models/downloads/index.ts";
+import { MEDIA_TOOL } from "../models/operations.ts";
+import { deriveKey, unseal } from "../platform/crypto.ts";
+import { openEgress } from "../platform/egress/index.ts";
+import type { Env } from "../platform/env.ts";
+import { openPartFolders, type PartFolders } from "../platform/part-folders.ts";
+import type { Resources } from "../platform/resources.ts";
+import type { Shell } from "../platform/shell.ts";
+import { findYtDlp, type MediaTool, NoYtDlp, openMediaTool } from "../platform/yt-dlp/index.ts";
+
+/** What a worker fetches media with, and what it says of that. */
+export interface Media {
+  tools: DownloadTools;
+  /** The names of the programs that are there now. */
+  found(): string[];
+  /** What is wrong, in sentences. */
+  warnings(): string[];
+  close(): Promise<void>;
+}
+
+/** What was not to be had may be there after a while: the network comes back, somebody installs it. */
+const LOOK_AGAIN_MS = 300_000;
+
+/**
+ * Opens what media is fetched with. Nobody waits for yt-dlp, which may have to be fetched itself: a worker without it
+ * does everything else, and looks again.
+ */
+export async function openMedia(
+  env: Env,
+  { log, objects, bus, keys }: Pick<Resources, "log" | "objects" | "bus" | "keys">,
+  database: Database,
+  shell: Shell,
+): Promise<Media> {
+  const stopping = new AbortController();
+  const egress = await openEgress(env.OUTBOUND_ALLOW);
+  const parts = await openPartFolders(join(env.dataFolder, "parts"), join(env.dataFolder, "run"));
+  const columnKey = deriveKey(keys.secretKey, "columns");
+  let tool: MediaTool | undefined;
+  let warnings: string[] = [];
+
+  const look = async () => {
+    try {
+      const search = { configured: env.YT_DLP, shell, cacheFolder: env.LONGHAUL_CACHE };
+      const machine = env.machineVariables;
+      const program = await findYtDlp({ ...search, machine, signal: stopping.signal });
+      tool = openMediaTool({ program, shell });
+      warnings = (await shell.find("ffmpeg")) ? [] : [WITHOUT_FFMPEG];
+      const { version, route } = program;
+      log.info({ version, route }, "yt-dlp is ready");
+    } catch (error) {
+      if (stopping.signal.aborted) return;
+      if (!(error instanceof NoYtDlp)) throw error;
+      warnings = [`Nothing can be downloaded: ${error.message}.`];
+      log.warn({ tried: error.tried }, "yt-dlp was not found");
+    }
+  };
+  const attempt = () =>
+    look().catch((error: unknown) => log.warn({ err: error }, "yt-dlp could not be looked for"));
+  const serves = env.WORKER_QUEUES.includes(QUEUES.download);
+  const looking = serves ? attempt() : Promise.resolve();
+  const again = setInterval(() => {
+    if (serves && !tool) void attempt();
+  }, LOOK_AGAIN_MS);
+  if (serves) await removeLeftovers(parts, stopping.signal);
+
+  return {
+    tools: {
+      database,
+      objects,
+      bus,
+      egress,
+      parts,
+      mediaTool: () => tool,
+      withScratch: (name, body) => shell.withScratch(name, body),
+      unseal: (sealed, place) => unseal(columnKey, sealed, place),
+      downloadSettings: settingsOf(env),
+    },
+    found: () => (tool ? [MEDIA_TOOL] : []),
+    warnings: () => warnings,
+    async close() {
+      stopping.abort();
+      clearInterval(again);
+      await looking;
+      await egress.close();
+    },
+  };
+}
+
+function settingsOf(env: Env): DownloadTools["downloadSettings"] {
+  return {
+    quickTtlSeconds: env.DOWNLOAD_QUICK_TTL,
+    maxBytes: env.DOWNLOAD_MAX_BYTES,
+    retryPausesSeconds: env.DOWNLOAD_RETRY_PAUSES,
+    isCharged: env.DOWNLOAD_BILLING,
+  };
+}
+
+const WITHOUT_FFMPEG =
+  "Picture and sound that come apart cannot be put together: install the Debian package ffmpeg.";
+
+/** Of downloads that have ended elsewhere while this machine was away. */
+async function removeLeftovers(parts: PartFolders, signal: AbortSignal): Promise<void> {
+  const names = await parts.list();
+  const unfinished = await unfinishedOf(names);
+  for (const name of names) if (!unfinished.has(name)) await parts.remove(name, signal);
+}

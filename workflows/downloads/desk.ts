@@ -1,0 +1,88 @@
+import { defineUpdate, setHandler } from "@temporalio/workflow";
+import { assertReady, type DownloadState, expiryAfter } from "../../domain/downloads.ts";
+import { refusal } from "../../domain/errors.ts";
+import { LIMITS } from "../../domain/limits.ts";
+
+/** Ends what goes on; the download has failed, with that as its reason. Twice is harmless. */
+export const cancelDownload = defineUpdate<void, [object]>("cancelDownload");
+
+/** Ends what goes on and removes the file. Twice is harmless. */
+export const removeDownload = defineUpdate<void, [object]>("removeDownload");
+
+/** Does not wait any longer for the time of the next try. Refused where nothing waits for it. */
+export const tryDownloadNow = defineUpdate("tryDownloadNow");
+
+/** Keeps a ready file for so long from now on. Answers its new end in epoch milliseconds. */
+export const extendDownload = defineUpdate<number, [{ seconds: number }]>("extendDownload");
+
+/** Keeps a ready file for ever. */
+export const keepDownload = defineUpdate("keepDownload");
+
+/** What a download's workflow has been told, and where it stands for whoever tells it something. */
+export interface Desk {
+  state: DownloadState;
+  /** Epoch milliseconds. */
+  expireAt: number | null;
+  wanted: "cancel" | "remove" | undefined;
+  /** Set while the next try is waited for. */
+  isWaiting: boolean;
+  /** Ends what goes on now. */
+  interrupt: () => void;
+}
+
+/** What is done about a ready file. */
+export interface Keeping {
+  moveExpiry: (expireAt: number) => Promise<void>;
+  keepForEver: () => Promise<void>;
+}
+
+/** Opens the desk: its handlers stand from now on. */
+export function openDesk({ moveExpiry, keepForEver }: Keeping): Desk {
+  const desk: Desk = {
+    state: "queued",
+    expireAt: null,
+    wanted: undefined,
+    isWaiting: false,
+    interrupt: () => {},
+  };
+  const end = (how: "cancel" | "remove") => {
+    desk.wanted = how === "remove" ? how : (desk.wanted ?? how);
+    desk.interrupt();
+  };
+  setHandler(cancelDownload, () => end("cancel"), {
+    description: "End what goes on: the download has failed, as cancelled.",
+  });
+  setHandler(removeDownload, () => end("remove"), {
+    description: "End what goes on, and remove the file.",
+  });
+  setHandler(tryDownloadNow, () => void (desk.isWaiting = false), {
+    description: "Do not wait any longer for the time of the next try.",
+    validator: () => {
+      if (desk.isWaiting) return;
+      throw refusal("downloads/not-retryable", "This download waits for no next try.");
+    },
+  });
+  const extend = async ({ seconds }: { seconds: number }): Promise<number> => {
+    const expireAt = expiryAfter(Date.now(), seconds);
+    await moveExpiry(expireAt);
+    desk.expireAt = expireAt;
+    return expireAt;
+  };
+  setHandler(extendDownload, extend, {
+    description: "Keep the file for so many seconds from now on.",
+    validator: ({ seconds }) => {
+      assertReady(desk.state);
+      if (seconds > 0 && seconds <= LIMITS.downloadTtlSeconds) return;
+      throw refusal("request/invalid", "A file is kept for up to thirty days at a time.");
+    },
+  });
+  const keep = async () => {
+    await keepForEver();
+    desk.state = "kept";
+  };
+  setHandler(keepDownload, keep, {
+    description: "Keep the file for ever.",
+    validator: () => assertReady(desk.state),
+  });
+  return desk;
+}

@@ -1,0 +1,112 @@
+import {
+  allHandlersFinished,
+  CancellationScope,
+  condition,
+  isCancellation,
+  proxyActivities,
+  setCurrentDetails,
+  TemporalFailure,
+} from "@temporalio/workflow";
+import type { DownloadActivities, DownloadRef, TakenUp } from "../../activities/downloads/index.ts";
+import type { DownloadState } from "../../domain/downloads.ts";
+import { QUEUES } from "../../domain/queues.ts";
+import { enterStage } from "../helpers/stage.ts";
+import { type Desk, openDesk } from "./desk.ts";
+import { failureIn, fetchInTries } from "./fetching.ts";
+
+const {
+  takeUpDownload,
+  finishDownload,
+  failDownload,
+  moveExpiry,
+  keepForEver,
+  expireDownload,
+  removeFile,
+} = proxyActivities<DownloadActivities>({
+  taskQueue: QUEUES.io,
+  startToCloseTimeout: "10 minutes",
+  retry: { maximumInterval: "30 seconds" },
+});
+
+const { removeParts } = proxyActivities<DownloadActivities>({
+  taskQueue: QUEUES.download,
+  startToCloseTimeout: "2 minutes",
+  scheduleToCloseTimeout: "10 minutes",
+  heartbeatTimeout: "10 seconds",
+  retry: { maximumAttempts: 3 },
+  summary: "remove what is unfinished",
+});
+
+/**
+ * One download: its media is fetched, kept for its time or for ever, and removed. What was over and is told something
+ * begins again where its row stands. Answers the state in which it ends.
+ */
+export async function download({ downloadId }: DownloadRef): Promise<DownloadState | "over"> {
+  const desk = openDesk({
+    moveExpiry: (expireAt) => moveExpiry({ downloadId, expireAt }),
+    keepForEver: () => keepForEver({ downloadId }),
+  });
+  const taken = await takeUpDownload({ downloadId });
+  if (!taken) return "over";
+  [desk.state, desk.expireAt] = [taken.state, taken.expireAt];
+  if (taken.isRemoved) desk.wanted = "remove";
+
+  const isToFetch = desk.state === "queued" || desk.state === "working";
+  if (isToFetch) await fetch(downloadId, taken, desk);
+  const tidied = isToFetch ? tidyUp(downloadId) : undefined;
+  if (desk.state === "ready") {
+    await CancellationScope.nonCancellable(() => keepForItsTime(downloadId, desk));
+  }
+  if (desk.wanted === "remove") await removeFile({ downloadId });
+  enterStage(desk.wanted === "remove" ? "removed" : desk.state);
+  await tidied;
+  await condition(allHandlersFinished);
+  return desk.state;
+}
+
+/** The media is fetched and stored; or there is nothing of it, and its row says why. */
+async function fetch(downloadId: string, taken: TakenUp, desk: Desk): Promise<void> {
+  const scope = new CancellationScope();
+  desk.interrupt = () => scope.cancel();
+  if (desk.wanted) scope.cancel();
+  try {
+    const { media, holdId } = await scope.run(() => fetchInTries(downloadId, taken, desk));
+    const order = { downloadId, media, ttlSeconds: taken.ttlSeconds, holdId };
+    const finished = await CancellationScope.nonCancellable(() => finishDownload(order));
+    desk.expireAt = finished.expireAt;
+    desk.state = taken.ttlSeconds === null ? "kept" : "ready";
+  } catch (error) {
+    // Anything else is a bug: the workflow waits for better code.
+    if (!(error instanceof TemporalFailure)) throw error;
+    const failure = isCancellation(error) ? CANCELLED : failureIn(error);
+    desk.state = "failed";
+    await CancellationScope.nonCancellable(() => failDownload({ downloadId, failure }));
+    setCurrentDetails(failure.message);
+  } finally {
+    desk.interrupt = () => {};
+  }
+}
+
+/** Nobody is held up by it: what a machine that is away has left, it removes when it is back. */
+function tidyUp(downloadId: string): Promise<void> {
+  return CancellationScope.nonCancellable(() => removeParts({ downloadId }).catch(() => {}));
+}
+
+const CANCELLED = { code: "downloads/cancelled", message: "It was cancelled." } as const;
+
+/** A timer that survives everything; what is told meanwhile moves it, or ends it. */
+async function keepForItsTime(downloadId: string, desk: Desk): Promise<void> {
+  enterStage("ready");
+  const isOver = () => desk.state !== "ready" || desk.wanted === "remove";
+  while (!isOver() && desk.expireAt !== null && desk.expireAt > Date.now()) {
+    const until = desk.expireAt;
+    const summary = `until ${new Date(until).toISOString()}`;
+    setCurrentDetails(`The file is there ${summary}.`);
+    await condition(() => isOver() || desk.expireAt !== until, until - Date.now(), { summary });
+    // Whoever came before the end is not late.
+    await condition(allHandlersFinished);
+  }
+  if (isOver()) return;
+  desk.state = "expired";
+  await expireDownload({ downloadId });
+}

@@ -1,0 +1,9 @@
+export {
+  cancelDownload,
+  extendDownload,
+  keepDownload,
+  removeDownload,
+  tryDownloadNow,
+} from "./desk.ts";
+export { download } from "./download.ts";
+export { mediaParse } from "./parse.ts";
