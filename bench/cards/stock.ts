@@ -17,7 +17,7 @@ export interface Filling {
   cards: number;
   seconds: number;
   history: { events: number; bytes: number };
-  /** The bytes by which each part had grown at most. */
+  /** The most bytes that each part had while the second half was made, beyond the most it had before. */
   growth: { api: number; worker: number };
 }
 
@@ -68,14 +68,11 @@ async function fill(platform: CardPlatform, cards: number): Promise<Filling> {
   // Once warm, all code is there that takes memory.
   await makeBatch(platform, { prefix: "WARM", count: 10_000 });
   const parts = { api: platform.product.api, worker: platform.worker };
-  const growth = { api: 0, worker: 0 };
-  const before = { api: await residentBytes(parts.api), worker: await residentBytes(parts.worker) };
+  const seen = { api: [] as number[], worker: [] as number[] };
   let over = false;
   const watching = until(async () => {
-    for (const part of ["api", "worker"] as const) {
-      const grown = (await residentBytes(parts[part])) - before[part];
-      growth[part] = Math.max(growth[part], grown);
-    }
+    for (const part of ["api", "worker"] as const)
+      seen[part].push(await residentBytes(parts[part]));
     return over;
   }, 600_000);
   const { id: batchId, seconds } = await makeBatch(platform, {
@@ -87,7 +84,14 @@ async function fill(platform: CardPlatform, cards: number): Promise<Filling> {
   over = true;
   await watching;
   const history = await historyOf(platform, `card-batch/${batchId}`);
+  const growth = { api: growthOf(seen.api), worker: growthOf(seen.worker) };
   return { batchId, cards, seconds, history, growth };
+}
+
+/** What comes and goes with every stretch is no growth: the most of the second half, beyond the most of the first. */
+function growthOf(bytes: readonly number[]): number {
+  const half = Math.ceil(bytes.length / 2);
+  return Math.max(...bytes.slice(half)) - Math.max(...bytes.slice(0, half));
 }
 
 /** Every sixteenth card is active on a machine of its own, with a note, and every sixteenth has expired. */

@@ -6,6 +6,7 @@ import { Client, Connection } from "@temporalio/client";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from "vitest";
 import { openDatabase } from "../../models/database.ts";
 import { MODELS } from "../../models/index.ts";
+import { countEach, raceForCard } from "../support/card-race.ts";
 import { readTables } from "../support/leftovers.ts";
 import { openClient, signIn } from "../support/package-client.ts";
 import { ADMIN_PASSWORD } from "../support/platform.ts";
@@ -108,6 +109,12 @@ describe("the roles", () => {
 
     const run = await client.succeeds(order);
     expect(run.steps.find(({ name }) => name === "sign")!.attempts).toBe(2);
+  });
+
+  test("give a card to one of 200 machines that race for it at two APIs", async () => {
+    const answers = await raceForCard(roles.addresses, installation.password);
+
+    expect(countEach(answers)).toEqual({ "200 授权成功": 1, "403 机器码不匹配": 199 });
   });
 
   test("share limits and revocations: what one API was told holds at the other within a second", async () => {
