@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client, Connection } from "@temporalio/client";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { countEach, raceForCard } from "../support/card-race.ts";
+import { freePorts } from "../support/services/servers.ts";
 import { watchArguments } from "../support/processes.ts";
 import { openBeside, readLogs, readTables } from "../support/leftovers.ts";
 import { ADMIN_PASSWORD, type Platform, makePlatform } from "../support/platform.ts";
@@ -89,6 +91,20 @@ describePublication(() => installation);
 describeSecrets(() => installation);
 
 describe("the platform", () => {
+  test("gives a card to one of 200 machines that race for it, though a second API serves the same folder", async () => {
+    const [port] = await freePorts(1);
+    const command = [process.execPath, "--enable-source-maps", "dist/api/server.js"];
+    const second = await startProgram(command, { ...platform.variables, PORT: `${port}` });
+    await second.saying(/api listens/);
+
+    const addresses = [platform.address, `http://127.0.0.1:${port}`];
+    const answers = await raceForCard(addresses, ADMIN_PASSWORD);
+
+    expect(countEach(answers)).toEqual({ "200 授权成功": 1, "403 机器码不匹配": 199 });
+    process.kill(second.pid, "SIGTERM");
+    expect(await second.ended).toBe(0);
+  });
+
   test("ends while a tool takes no notice, leaves no process, and does the step again after the next start", async () => {
     const { client } = installation;
     await tools.hold();
