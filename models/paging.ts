@@ -103,7 +103,8 @@ function findingOf(
   const list = digestOf(order, question);
   const place = after === undefined ? undefined : readCursor(after, list, order, model);
   return {
-    where: place ? { [Op.and]: [where, beyond(order, place)] } : where,
+    // The cursor first: of two bounds SQLite begins at the one that it is told first.
+    where: place ? { [Op.and]: [beyond(order, place), where] } : where,
     order: order.map(([column, direction]) => [column, direction]),
     limit: limit + 1,
     ...(index && { indexHints: [{ type: IndexHints.FORCE, values: [index] }] }),
