@@ -41,7 +41,7 @@ describe("the platform", () => {
     expect(ready).toBe(false);
     expect(checks["workers"]).toEqual({
       ok: false,
-      detail: "no worker serves io, build, outbound",
+      detail: "no worker serves io, build, download, outbound",
     });
   });
 

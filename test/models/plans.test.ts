@@ -1,9 +1,10 @@
+import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import type { z } from "zod";
 import type { Route } from "../../api/route.ts";
 import { routes } from "../../api/routes/index.ts";
 import type { Actor } from "../../domain/accounts.ts";
-import { BATCH_STATES, BULK_OUTCOMES } from "../../domain/cards.ts";
+import { BATCH_STATES, BULK_OUTCOMES, shardOf } from "../../domain/cards.ts";
 import { HOLD_STATES, RECHARGE_STATES, SHORTFALL_STATES } from "../../domain/billing.ts";
 import { DELIVERY_STATES } from "../../domain/webhooks.ts";
 import {
@@ -14,7 +15,7 @@ import {
   VERSION_STATES,
 } from "../../domain/packages.ts";
 import { Account } from "../../models/accounts.ts";
-import { CardBulk, CardBulkResult } from "../../models/cards/index.ts";
+import { Card, CardBulk, CardBulkResult } from "../../models/cards/index.ts";
 import type { Database } from "../../models/database.ts";
 import { WebhookDelivery } from "../../models/webhooks/index.ts";
 import { newId } from "../../platform/crypto.ts";
@@ -284,10 +285,21 @@ async function seedBulk(): Promise<void> {
   const { accountId, name: actorName } = ADMIN;
   const about = { order: { verb: "ban" } as const, filters: {}, asked: {}, total: 1000 };
   await CardBulk.create({ id: CARD_BULK, ...about, accountId, actorName });
+  const ids = Array.from({ length: 1000 }, () => newId());
+  await Card.bulkCreate(
+    ids.map((id) => ({
+      id,
+      prefix: "VIP",
+      codeHash: createHash("sha256").update(id).digest("hex"),
+      codeTail: "0000",
+      codeSealed: "sealed",
+      shard: shardOf(id),
+    })),
+  );
   await CardBulkResult.bulkCreate(
-    Array.from({ length: 1000 }, (_, number) => ({
+    ids.map((cardId, number) => ({
       bulkId: CARD_BULK,
-      cardId: newId(),
+      cardId,
       outcome: BULK_OUTCOMES[number % BULK_OUTCOMES.length]!,
     })),
   );

@@ -25,7 +25,13 @@ const PATH = "/api/v1/webhooks";
 const OWNER: Actor = {
   accountId: "00000000-0000-7000-8000-000000000003",
   name: "owner",
-  permissions: ["webhooks:read", "webhooks:administer", "packages:read", "cards:oversee"],
+  permissions: [
+    "webhooks:read",
+    "webhooks:administer",
+    "packages:read",
+    "cards:oversee",
+    "downloads:oversee",
+  ],
 };
 /** The same rights, another person. */
 const OTHER: Actor = {
