@@ -4,7 +4,8 @@ import { Client, type Dispatcher } from "undici";
 
 // Asks one address so many times, over so many connections, with an API key or an access token; or posts to it, in
 // turn, the lines of a file, which are JSON. With a rate it asks so often a second, whatever comes of it, and says how
-// many milliseconds after its time each answer was there: what waits behind a slow answer is slow as well.
+// many milliseconds after its time each answer was there: what waits behind a slow answer is slow as well. The first
+// second is left out, in which this program itself is still slow.
 
 const [address = "", connections = "", answers = "", secret = "", file = "", rate = ""] =
   process.argv.slice(2);
@@ -29,7 +30,7 @@ async function ask(): Promise<void> {
     const { statusCode, body } = await client.request(asking);
     await body.dump();
     if (statusCode !== 200) throw new Error(`${address} answered ${statusCode}`);
-    if (rate) tookMs.push(performance.now() - due);
+    if (rate && n >= Number(rate)) tookMs.push(performance.now() - due);
   }
   await client.close();
 }
