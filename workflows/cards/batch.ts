@@ -1,12 +1,7 @@
-import {
-  ActivityFailure,
-  isCancellation,
-  CancellationScope,
-  proxyActivities,
-  setCurrentDetails,
-} from "@temporalio/workflow";
+import { CancellationScope, proxyActivities, setCurrentDetails } from "@temporalio/workflow";
 import type { CardActivities } from "../../activities/cards/index.ts";
 import { QUEUES } from "../../domain/queues.ts";
+import { reasonOf } from "../helpers/failure.ts";
 import { enterStage } from "../helpers/stage.ts";
 
 const { makeCards } = proxyActivities<CardActivities>({
@@ -44,14 +39,9 @@ export async function cardBatch({ batchId }: { batchId: string }): Promise<numbe
     enterStage("over");
     return 0;
   } catch (error) {
-    const reason = isCancellation(error) ? "It was cancelled." : reasonOf(error);
+    const reason = reasonOf(error);
     await CancellationScope.nonCancellable(() => failCards({ batchId, reason }));
     enterStage("failed", "cards/batch-failed");
     throw error;
   }
-}
-
-function reasonOf(error: unknown): string {
-  const cause = error instanceof ActivityFailure ? error.cause : error;
-  return cause instanceof Error ? cause.message : "It is not known why.";
 }

@@ -1,12 +1,7 @@
-import {
-  ActivityFailure,
-  CancellationScope,
-  isCancellation,
-  proxyActivities,
-  setCurrentDetails,
-} from "@temporalio/workflow";
+import { CancellationScope, proxyActivities, setCurrentDetails } from "@temporalio/workflow";
 import type { CardActivities } from "../../activities/cards/index.ts";
 import { QUEUES } from "../../domain/queues.ts";
+import { reasonOf } from "../helpers/failure.ts";
 import { enterStage } from "../helpers/stage.ts";
 
 const { carryBulk } = proxyActivities<CardActivities>({
@@ -43,14 +38,9 @@ export async function cardBulk({ bulkId }: { bulkId: string }): Promise<void> {
     }
     enterStage("over");
   } catch (error) {
-    const reason = isCancellation(error) ? "It was cancelled." : reasonOf(error);
+    const reason = reasonOf(error);
     await CancellationScope.nonCancellable(() => failBulk({ bulkId, reason }));
     enterStage("failed", "cards/bulk-failed");
     throw error;
   }
-}
-
-function reasonOf(error: unknown): string {
-  const cause = error instanceof ActivityFailure ? error.cause : error;
-  return cause instanceof Error ? cause.message : "It is not known why.";
 }
