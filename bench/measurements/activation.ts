@@ -1,5 +1,4 @@
-import { readFile } from "node:fs/promises";
-import { type Connection, createConnection } from "mysql2/promise";
+import type { Connection } from "mysql2/promise";
 import { shardOf } from "../../domain/cards.ts";
 import { Card, SHOWN_CARD, validateCard } from "../../models/cards/index.ts";
 import { type Database, openDatabase } from "../../models/database.ts";
@@ -7,7 +6,7 @@ import { MODELS } from "../../models/index.ts";
 import { migrate } from "../../models/schema.ts";
 import { newId, sha256 } from "../../platform/crypto.ts";
 import type { Finding, Measurement, Size } from "../measurement.ts";
-import { makeOwnDatabase } from "../mysql.ts";
+import { connectTo, makeOwnDatabase, serverPid } from "../mysql.ts";
 import { cpuSeconds } from "../processes.ts";
 import { compare, type Contestant, plotOf, ratio, tableOf } from "../rounds.ts";
 
@@ -187,19 +186,4 @@ async function effortOf(server: number, work: number, effort: () => Promise<unkn
   await effort();
   const used = (await cpuSeconds(process.pid, server)) - before;
   return { work, cpuSeconds: used, seconds: (performance.now() - began) / 1000 };
-}
-
-/** As the product connects: an UPDATE counts what it matched, and what others commit is seen. */
-async function connectTo(uri: string): Promise<Connection> {
-  const connection = await createConnection({ uri, flags: ["FOUND_ROWS"], timezone: "+00:00" });
-  await connection.query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
-  return connection;
-}
-
-async function serverPid(url: string): Promise<number> {
-  const connection = await createConnection(url);
-  const [rows] = await connection.query("SELECT @@pid_file AS file");
-  await connection.end();
-  const [row] = rows as { file: string }[];
-  return Number(await readFile(row!.file, "utf8"));
 }

@@ -1,16 +1,15 @@
-import { randomBytes } from "node:crypto";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Connection, createConnection, type ResultSetHeader } from "mysql2/promise";
+import type { Connection } from "mysql2/promise";
 import { createFundsActivities } from "../../activities/billing/funds.ts";
 import { checkBalances, rechargeDirectly } from "../../models/billing/index.ts";
 import { type Database, type DatabasePlace, openDatabase } from "../../models/database.ts";
 import { MODELS } from "../../models/index.ts";
 import { migrate } from "../../models/schema.ts";
 import { newId } from "../../platform/crypto.ts";
-import { mysqlAddress } from "../../test/support/services/mariadb.ts";
 import type { Finding, Measurement, Size, Table } from "../measurement.ts";
+import { connectTo, makeOwnDatabase, serverPid } from "../mysql.ts";
 import { cpuSeconds } from "../processes.ts";
 import {
   compare,
@@ -39,16 +38,15 @@ export const ledger: Measurement = {
 };
 
 async function run(size: Size): Promise<Finding> {
-  const server = await mysqlAddress();
   const folder = await mkdtemp(join(tmpdir(), "longhaul-ledger-"));
-  const [ours, bare] = [await makePlace(server), await makePlace(server)];
+  const [ours, bare] = [await makeOwnDatabase(), await makeOwnDatabase()];
   try {
     const { charges, costs } = await compareCharges(
       { ours, bare, file: join(folder, "charges.sqlite") },
       size,
     );
     const lines = size.quick ? LINES / 100 : LINES;
-    const onServer = await reconcile(await makePlace(server), lines);
+    const onServer = await reconcile(await makeOwnDatabase(), lines);
     const embedded = await reconcile({ file: join(folder, "checks.sqlite") }, lines);
     return {
       goals: [
@@ -307,30 +305,4 @@ async function fill({ sequelize, dialect }: Database, lines: number): Promise<vo
        FROM ledger_balances, n`,
     );
   }
-}
-
-/** A database of its own on the server, which ends with this process. */
-async function makePlace(server: string): Promise<{ url: string }> {
-  const name = `longhaul_bench_${randomBytes(4).toString("hex")}`;
-  const connection = await createConnection(server);
-  await connection.query<ResultSetHeader>(`CREATE DATABASE ${name}`);
-  await connection.end();
-  const url = new URL(server);
-  url.pathname = `/${name}`;
-  return { url: url.href };
-}
-
-/** As the product connects: an UPDATE counts what it matched, and what others commit is seen. */
-async function connectTo(uri: string): Promise<Connection> {
-  const connection = await createConnection({ uri, flags: ["FOUND_ROWS"], timezone: "+00:00" });
-  await connection.query("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
-  return connection;
-}
-
-async function serverPid(url: string): Promise<number> {
-  const connection = await createConnection(url);
-  const [rows] = await connection.query("SELECT @@pid_file AS file");
-  await connection.end();
-  const [row] = rows as { file: string }[];
-  return Number(await readFile(row!.file, "utf8"));
 }
