@@ -77,7 +77,7 @@ export function mediaArguments(
     "--progress",
     "--newline",
     "--progress-delta=0.4",
-    `--output-na-placeholder=null`,
+    "--output-na-placeholder=null",
     `--progress-template=download:${PROGRESS_MARK}{${PROGRESS}}`,
     `--progress-template=postprocess:${PROGRESS_MARK}{${STEP}}`,
     "--continue",
