@@ -28,6 +28,7 @@ const KERNEL: Readonly<Record<string, readonly string[]>> = {
     "paging",
     "questions",
     "schema",
+    "sqlite",
     "statements",
   ],
   "api/routes": ["documentation", "index", "platform"],
