@@ -13,4 +13,6 @@ export interface CardTools {
   reportProgress: ReportProgress;
   /** How long deleted cards are kept. */
   cardRestoreSeconds: number;
+  /** How long it is kept what became of each card of a bulk, and of each line of an import. */
+  cardResultsSeconds: number;
 }

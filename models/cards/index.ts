@@ -25,6 +25,7 @@ export { stepImport, type StoredLine } from "./import-steps.ts";
 export { CardImport, CardImportFault } from "./import-tables.ts";
 export { stepBulk } from "./bulk-steps.ts";
 export { CardBulk, CardBulkResult } from "./bulk-tables.ts";
+export { forgetBulkResults, forgetImportFaults } from "./forgetting.ts";
 export { deleteCard, editCard, removeDeletedCards, restoreCard } from "./edits.ts";
 export {
   endCardsWith,

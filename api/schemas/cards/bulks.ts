@@ -8,6 +8,7 @@ import {
 } from "../../../domain/cards/bulk.ts";
 import { LIMITS } from "../../../domain/limits.ts";
 import type { CardBulk, CardBulkResult } from "../../../models/cards/index.ts";
+import { secondsAfter } from "../../../models/columns.ts";
 import { PageQuery } from "../accounts.ts";
 import { CARD_FILTERS } from "./lists.ts";
 
@@ -89,6 +90,9 @@ export const BulkOut = z.strictObject({
   created_at: Moment,
   completed_at: Moment.nullable(),
   undo_until: Moment.nullable().describe("Null while it goes on: then it can be undone too"),
+  results_until: Moment.nullable().describe(
+    "Until then it can be read what became of each card; null while it goes on, and when it has failed",
+  ),
 });
 export const BulksOut = z.strictObject({
   items: z.array(BulkOut),
@@ -128,10 +132,14 @@ export function presentForecast(
   return { dry_run: true, verb, matching, will_change: changed, refused, summary };
 }
 
-/** A bulk; it can be undone for so many seconds from its end on. */
-export function presentBulk(row: CardBulk, undoSeconds: number): z.input<typeof BulkOut> {
+/** A bulk; for so many seconds from its end on it can be undone, and what became of each card is kept. */
+export function presentBulk(
+  row: CardBulk,
+  kept: { undoSeconds: number; resultsSeconds: number },
+): z.input<typeof BulkOut> {
   const { order, completedAt } = row;
-  const until = completedAt && new Date(completedAt.getTime() + undoSeconds * 1000);
+  const until = (seconds: number) => completedAt && secondsAfter(completedAt, seconds);
+  const isOver = row.state === "completed" || row.state === "undone";
   return {
     id: row.id,
     verb: order.verb,
@@ -151,7 +159,8 @@ export function presentBulk(row: CardBulk, undoSeconds: number): z.input<typeof 
     ordered_by: row.actorName,
     created_at: row.createdAt.toISOString(),
     completed_at: completedAt?.toISOString() ?? null,
-    undo_until: until?.toISOString() ?? null,
+    undo_until: until(kept.undoSeconds)?.toISOString() ?? null,
+    results_until: (isOver && until(kept.resultsSeconds)?.toISOString()) || null,
   };
 }
 

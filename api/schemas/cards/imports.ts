@@ -3,6 +3,7 @@ import { IMPORT_STATES } from "../../../domain/cards.ts";
 import { CODE_PREFIX } from "../../../domain/cards/codes.ts";
 import { LIMITS } from "../../../domain/limits.ts";
 import type { CardImport, Names } from "../../../models/cards/index.ts";
+import { secondsAfter } from "../../../models/columns.ts";
 import { PageQuery } from "../accounts.ts";
 
 const Moment = z.iso.datetime({ offset: true });
@@ -41,13 +42,23 @@ export const ImportOut = z.strictObject({
   ordered_by: z.string(),
   created_at: Moment,
   completed_at: Moment.nullable(),
+  report_until: Moment.nullable().describe(
+    "Until then its report can be read; null while it goes on",
+  ),
 });
 export const ImportsOut = z.strictObject({
   items: z.array(ImportOut),
   next: z.string().nullable(),
 });
 
-export function presentImport(row: CardImport, names: Names): z.input<typeof ImportOut> {
+/** An import; for so many seconds from its end on the lines are named that are no cards. */
+export function presentImport(
+  row: CardImport,
+  names: Names,
+  resultsSeconds: number,
+): z.input<typeof ImportOut> {
+  const { completedAt } = row;
+  const until = completedAt && secondsAfter(completedAt, resultsSeconds);
   return {
     id: row.id,
     status: row.state,
@@ -63,6 +74,7 @@ export function presentImport(row: CardImport, names: Names): z.input<typeof Imp
     error: row.error,
     ordered_by: row.actorName,
     created_at: row.createdAt.toISOString(),
-    completed_at: row.completedAt?.toISOString() ?? null,
+    completed_at: completedAt?.toISOString() ?? null,
+    report_until: until?.toISOString() ?? null,
   };
 }
