@@ -8,7 +8,6 @@ import {
 } from "../../../domain/cards/bulk.ts";
 import { LIMITS } from "../../../domain/limits.ts";
 import type { CardBulk, CardBulkResult } from "../../../models/cards/index.ts";
-import { secondsAfter } from "../../../models/columns.ts";
 import { PageQuery } from "../accounts.ts";
 import { CARD_FILTERS } from "./lists.ts";
 
@@ -138,7 +137,8 @@ export function presentBulk(
   kept: { undoSeconds: number; resultsSeconds: number },
 ): z.input<typeof BulkOut> {
   const { order, completedAt } = row;
-  const until = (seconds: number) => completedAt && secondsAfter(completedAt, seconds);
+  const until = (seconds: number) =>
+    completedAt && new Date(completedAt.getTime() + seconds * 1000).toISOString();
   const isOver = row.state === "completed" || row.state === "undone";
   return {
     id: row.id,
@@ -159,8 +159,8 @@ export function presentBulk(
     ordered_by: row.actorName,
     created_at: row.createdAt.toISOString(),
     completed_at: completedAt?.toISOString() ?? null,
-    undo_until: until(kept.undoSeconds)?.toISOString() ?? null,
-    results_until: (isOver && until(kept.resultsSeconds)?.toISOString()) || null,
+    undo_until: until(kept.undoSeconds),
+    results_until: isOver ? until(kept.resultsSeconds) : null,
   };
 }
 

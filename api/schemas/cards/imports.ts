@@ -3,7 +3,6 @@ import { IMPORT_STATES } from "../../../domain/cards.ts";
 import { CODE_PREFIX } from "../../../domain/cards/codes.ts";
 import { LIMITS } from "../../../domain/limits.ts";
 import type { CardImport, Names } from "../../../models/cards/index.ts";
-import { secondsAfter } from "../../../models/columns.ts";
 import { PageQuery } from "../accounts.ts";
 
 const Moment = z.iso.datetime({ offset: true });
@@ -58,7 +57,7 @@ export function presentImport(
   resultsSeconds: number,
 ): z.input<typeof ImportOut> {
   const { completedAt } = row;
-  const until = completedAt && secondsAfter(completedAt, resultsSeconds);
+  const until = completedAt && new Date(completedAt.getTime() + resultsSeconds * 1000);
   return {
     id: row.id,
     status: row.state,
