@@ -1,6 +1,5 @@
 import type { ReportProgress } from "../../domain/feeds.ts";
 import type { Database } from "../../models/database.ts";
-import type { Bus } from "../../platform/bus.ts";
 import type { CardCodes } from "../../platform/card-codes.ts";
 import type { ObjectStore } from "../../platform/objects/index.ts";
 
@@ -8,7 +7,6 @@ import type { ObjectStore } from "../../platform/objects/index.ts";
 export interface CardTools {
   database: Database;
   cardCodes: CardCodes;
-  bus: Bus;
   objects: ObjectStore;
   reportProgress: ReportProgress;
   /** How long deleted cards are kept. */
