@@ -104,6 +104,10 @@ export const LIMITS = {
   /** How long a rotated secret still signs beside the new one. */
   webhookOverlapHours: 24,
   webhookDeliveryDays: 30,
+  /** How often, at most, sellers are told how the cards of a product stand. */
+  cardNewsSeconds: 60,
+  /** Who has less than this after a charge, in fen, is told. */
+  lowBalanceFen: 1000,
   /** What a feed keeps for those who were away: for so long, and so many frames. */
   feedHours: 24,
   feedFrames: 10_000,
