@@ -111,6 +111,8 @@ export const LIMITS = {
   /** What a feed keeps for those who were away: for so long, and so many frames. */
   feedHours: 24,
   feedFrames: 10_000,
+  /** Of the lines that a task's log grows by at once, so many are told: the last ones. */
+  feedLines: 20,
   /** How long a task that is over can still be asked for by its id, and how many tasks are told of on connecting. */
   feedTaskDays: 7,
   feedStateTasks: 200,
