@@ -5,12 +5,14 @@ import type { Database } from "../models/database.ts";
 import { unfinishedOf } from "../models/downloads/index.ts";
 import { MEDIA_TOOL } from "../models/operations.ts";
 import { deriveKey, unseal } from "../platform/crypto.ts";
+import { folderBytes } from "../platform/disk.ts";
 import { openEgress } from "../platform/egress/index.ts";
 import type { Env } from "../platform/env.ts";
 import { openPartFolders, type PartFolders } from "../platform/part-folders.ts";
 import type { Resources } from "../platform/resources.ts";
 import type { Shell } from "../platform/shell.ts";
 import { findYtDlp, type MediaTool, NoYtDlp, openMediaTool } from "../platform/yt-dlp/index.ts";
+import { openDiskWatch } from "./disk.ts";
 
 /** What a worker fetches media with, and what it says of that. */
 export interface Media {
@@ -35,6 +37,7 @@ export async function openMedia(
   database: Database,
   shell: Shell,
 ): Promise<Media> {
+  const disk = await openDiskWatch(env, { database, log });
   const stopping = new AbortController();
   const egress = await openEgress(env.OUTBOUND_ALLOW);
   const parts = await openPartFolders(join(env.dataFolder, "parts"), join(env.dataFolder, "run"));
@@ -74,15 +77,21 @@ export async function openMedia(
       bus,
       egress,
       parts,
+      disk: {
+        measure: disk.measure,
+        bytesIn: folderBytes,
+        limitPercent: env.DISK_LIMIT_PERCENT,
+      },
       mediaTool: () => tool,
       withScratch: (name, body) => shell.withScratch(name, body),
       unseal: (sealed, place) => unseal(columnKey, sealed, place),
       downloadSettings: settingsOf(env),
     },
     found: () => (tool ? [MEDIA_TOOL] : []),
-    warnings: () => warnings,
+    warnings: () => [...warnings, ...disk.warnings()],
     async close() {
       stopping.abort();
+      disk.close();
       clearInterval(again);
       await looking;
       await egress.close();
