@@ -32,7 +32,7 @@ import type {
 import { withRoom } from "./room.ts";
 import type { DownloadTools } from "./tools.ts";
 import { openWay, type Way, type WayOrder } from "./way.ts";
-import { lasting, sourceFailed, tellProgress } from "./work.ts";
+import { lasting, type Notes, openNotes, sourceFailed, tellProgress } from "./work.ts";
 
 /** Where the tool writes down what a source says. */
 const FACTS_FILE = "facts.info.json";
@@ -82,7 +82,8 @@ export function createFetchingActivities(tools: DownloadTools) {
         const row = await findRow(downloadId);
         const tool = toolOf(tools);
         const number = { downloadId, number: attempt };
-        const tell = tellProgress(tools, row, attempt);
+        const notes = openNotes(tools, row);
+        const tell = tellProgress(tools, row, notes);
         return parts.within(downloadId, signal, async (directory) => {
           const known = await findParse(addressHash(row.url));
           const mediaBytes = known ? estimateBytes(factsOf(known), row) : null;
@@ -90,12 +91,15 @@ export function createFetchingActivities(tools: DownloadTools) {
           const stored = await withRoom<Outcome>(tools, room, async ({ gone, hear }) => {
             await beginAttempt(database, number, tool.version);
             const stop = AbortSignal.any([signal, gone]);
-            const media = await fetch(tool, row, { directory, leaseId }, stop, (heard) => {
+            const progress = (heard: Heard) => {
               hear(heard);
               tell(heard);
-            });
+            };
+            const place = { directory, leaseId };
+            const media = await fetch(tool, row, place, stop, { progress, notes });
             return "kind" in media ? media : store(row, media, stop, tell);
           });
+          await notes.told();
           const failure = isFailure(stored) ? stored : undefined;
           if (!failure?.waitsFor) await endAttempt(database, number, failure);
           if (isFailure(stored)) throw sourceFailed(stored);
@@ -125,12 +129,14 @@ export function createFetchingActivities(tools: DownloadTools) {
     row: Download,
     place: Place,
     signal: AbortSignal,
-    onProgress: (heard: Heard) => void,
+    tell: { progress: (heard: Heard) => void; notes: Notes },
   ): Promise<FetchedMedia | CarriedFailure> {
     return underWay({ ...place, url: row.url }, signal, async (way, stop) => {
       const { directory } = place;
       const known = await bringFacts(row, directory);
-      const media = await tool.fetch({ ...runOf(row, directory, stop, way), onProgress }, known);
+      const onComplaint = (line: string) => tell.notes.say("warning", line);
+      const run = { ...runOf(row, directory, stop, way), onProgress: tell.progress, onComplaint };
+      const media = await tool.fetch(run, known);
       if (!("kind" in media)) await describe(row, media.facts);
       // Addresses in what was known may be good no longer.
       else if (known) await rm(join(directory, FACTS_FILE), { force: true });

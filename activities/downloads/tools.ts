@@ -1,3 +1,4 @@
+import type { ReportProgress } from "../../domain/feeds.ts";
 import type { Database } from "../../models/database.ts";
 import type { SeenDisk } from "../../models/disks/index.ts";
 import type { Bus } from "../../platform/bus.ts";
@@ -31,6 +32,7 @@ export interface DownloadTools {
   bus: Bus;
   /** The way out, which judges every host. */
   egress: Egress;
+  reportProgress: ReportProgress;
   parts: PartFolders;
   disk: PartsDisk;
   /** yt-dlp, once it was found. */
