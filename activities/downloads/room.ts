@@ -44,12 +44,12 @@ export async function withRoom<T>(
   const fetched = new Map<string, number>();
   let isKnown = mediaBytes !== null;
   let resizing: Promise<void> | undefined;
+  const take = async (bytes: number) => {
+    if (await lease(tools, holder, bytes)) leased = bytes;
+    else gone.abort();
+  };
   const resize = (bytes: number) => {
-    resizing ??= lease(tools, holder, bytes)
-      .then((isGiven) => {
-        if (isGiven) leased = bytes;
-        else gone.abort();
-      })
+    resizing ??= take(bytes)
       // A database that is away for a moment takes no room from anybody.
       .catch(() => undefined)
       .finally(() => (resizing = undefined));
