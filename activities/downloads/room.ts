@@ -14,7 +14,7 @@ export interface Room {
 }
 
 /** Nobody is to blame, and nothing has failed: it waits until there is room. */
-export const NO_ROOM: CarriedFailure = {
+const NO_ROOM: CarriedFailure = {
   ...failureOf("downloads/disk-full", "retryable"),
   waitsFor: "disk",
 };

@@ -4,7 +4,7 @@ import { type Database, inTransaction } from "../database.ts";
 import { Disk, DiskLease } from "./tables.ts";
 
 /** Who wants how much of which disk. */
-export interface RoomOrder {
+interface RoomOrder {
   holder: string;
   disk: string;
   bytes: number;
