@@ -14,7 +14,7 @@ import { findYtDlp, type MediaTool, NoYtDlp, openMediaTool } from "../platform/y
 
 /** What a worker fetches media with, and what it says of that. */
 export interface Media {
-  tools: DownloadTools;
+  tools: Omit<DownloadTools, "reportProgress">;
   /** The names of the programs that are there now. */
   found(): string[];
   /** What is wrong, in sentences. */

@@ -30,7 +30,7 @@ import type {
 } from "./contract.ts";
 import type { DownloadTools } from "./tools.ts";
 import { openWay, type Way, type WayOrder } from "./way.ts";
-import { lasting, sourceFailed, tellProgress } from "./work.ts";
+import { lasting, type Notes, openNotes, sourceFailed, tellProgress } from "./work.ts";
 
 /** Where the tool writes down what a source says. */
 const FACTS_FILE = "facts.info.json";
@@ -81,10 +81,12 @@ export function createFetchingActivities(tools: DownloadTools) {
         const tool = toolOf(tools);
         const number = { downloadId, number: attempt };
         await beginAttempt(database, number, tool.version);
-        const tell = tellProgress(tools, row, attempt);
+        const notes = openNotes(tools, row);
+        const tell = { progress: tellProgress(tools, row, notes), notes };
         return parts.within(downloadId, signal, async (directory) => {
           const media = await fetch(tool, row, { directory, leaseId }, signal, tell);
-          const stored = "kind" in media ? media : await store(row, media, signal, tell);
+          const stored = "kind" in media ? media : await store(row, media, signal, tell.progress);
+          await notes.told();
           await endAttempt(database, number, "kind" in stored ? stored : undefined);
           if ("kind" in stored) throw sourceFailed(stored);
           return stored;
@@ -113,12 +115,14 @@ export function createFetchingActivities(tools: DownloadTools) {
     row: Download,
     place: Place,
     signal: AbortSignal,
-    onProgress: (heard: Heard) => void,
+    tell: { progress: (heard: Heard) => void; notes: Notes },
   ): Promise<FetchedMedia | CarriedFailure> {
     return underWay({ ...place, url: row.url }, signal, async (way, stop) => {
       const { directory } = place;
       const known = await bringFacts(row, directory);
-      const media = await tool.fetch({ ...runOf(row, directory, stop, way), onProgress }, known);
+      const onComplaint = (line: string) => tell.notes.say("warning", line);
+      const run = { ...runOf(row, directory, stop, way), onProgress: tell.progress, onComplaint };
+      const media = await tool.fetch(run, known);
       if (!("kind" in media)) await describe(row, media.facts);
       // Addresses in what was known may be good no longer.
       else if (known) await rm(join(directory, FACTS_FILE), { force: true });

@@ -1,3 +1,4 @@
+import type { ReportProgress } from "../../domain/feeds.ts";
 import type { Database } from "../../models/database.ts";
 import type { Bus } from "../../platform/bus.ts";
 import type { Egress } from "../../platform/egress/index.ts";
@@ -21,6 +22,7 @@ export interface DownloadTools {
   bus: Bus;
   /** The way out, which judges every host. */
   egress: Egress;
+  reportProgress: ReportProgress;
   parts: PartFolders;
   /** yt-dlp, once it was found. */
   mediaTool: () => MediaTool | undefined;

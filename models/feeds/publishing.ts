@@ -30,7 +30,10 @@ export async function publishTask(update: TaskUpdate, transaction: Transaction):
   await keep({ accountId, seq, event, kind, taskId: id, body: statusBody }, transaction);
   const endedAt = isOver(state) ? now : null;
   const stands = { state, statusSeq: seq, statusEvent: event, statusBody, endedAt };
-  const [known] = await FeedTask.update(stands, { where: { id, accountId }, transaction });
+  // What begins anew has got nowhere.
+  const anew = { phase: null, permille: null, progressSeq: null, progressBody: null };
+  const change = state === "queued" ? { ...stands, ...anew } : stands;
+  const [known] = await FeedTask.update(change, { where: { id, accountId }, transaction });
   if (known === 0) await FeedTask.create({ id, accountId, kind, ...stands }, { transaction });
   const data = { ...body, account: accountId };
   await emit({ id: newId(), type: OUTWARD[event], data }, transaction);

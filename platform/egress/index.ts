@@ -198,7 +198,8 @@ function exchange(
       const status = answer.statusCode ?? 0;
       if (status < 200) {
         outside.destroy();
-        return void reject(new Refused(502, "The host answered what is no HTTP."));
+        reject(new Refused(502, "The host answered what is no HTTP."));
+        return;
       }
       // Its phrase stays behind: it may hold what cannot be said, or what somebody would be misled by.
       response.writeHead(status, kept(answer));

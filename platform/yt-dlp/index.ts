@@ -27,6 +27,8 @@ export interface MediaRun {
   /** The way out, as its environment tells it: nobody else on the machine can read that. */
   env?: Readonly<Record<string, string>>;
   onProgress?: (heard: Heard) => void;
+  /** Warnings and errors as they come, without the addresses in them. */
+  onComplaint?: (line: string) => void;
 }
 
 /** What was fetched. */
@@ -57,6 +59,9 @@ export interface MediaToolSettings {
 /** How often the folder's size is looked at, beside what yt-dlp says itself. */
 const LOOK_MS = 500;
 const LAST_LINES = 20;
+const COMPLAINT = /^(WARNING|ERROR):/;
+/** What may hold a secret: of a source's, of a proxy's. */
+const ADDRESS = /\b[a-z][a-z0-9+.-]*:\/\/[^\s'"]+/gi;
 /** Whatever it has written by then is gone on with. */
 const KILL_AFTER_MS = 2_000;
 
@@ -106,7 +111,7 @@ async function run(
   order: MediaRun,
   args: readonly string[],
 ) {
-  const { wish, directory, timeoutMs, signal, env, onProgress } = order;
+  const { wish, directory, timeoutMs, signal, env, onProgress, onComplaint } = order;
   const complaints: string[] = [];
   const end = await shell.run({
     command: program.command,
@@ -126,6 +131,7 @@ async function run(
       const heard = readProgress(line);
       if (heard) return onProgress?.(heard);
       complaints.push(line);
+      if (COMPLAINT.test(line)) onComplaint?.(line.replace(ADDRESS, "<address>"));
       if (complaints.length > LAST_LINES) complaints.shift();
     },
   });

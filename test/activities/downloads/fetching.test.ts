@@ -6,13 +6,14 @@ import type { ApplicationFailure } from "@temporalio/common";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { createDownloadActivities, type StoredMedia } from "../../../activities/downloads/index.ts";
 import type { DownloadTools } from "../../../activities/downloads/tools.ts";
-import type { Event } from "../../../domain/events.ts";
+import type { TaskProgress } from "../../../domain/feeds.ts";
 import {
   addressHash,
   Download,
   DownloadAttempt,
   MediaParse,
 } from "../../../models/downloads/index.ts";
+import { FeedFrame } from "../../../models/feeds/index.ts";
 import { openLocalBus } from "../../../platform/bus.ts";
 import { sha256 } from "../../../platform/crypto.ts";
 import { openEgress } from "../../../platform/egress/index.ts";
@@ -48,13 +49,13 @@ async function startWorker(maxBytes = 10_000_000) {
   const egress = await openEgress([readOpenedHost(source.host)!]);
   onTestFinished(() => egress.close());
   const bus = openLocalBus({ on: () => undefined, off: () => undefined });
-  const events: Event[] = [];
-  bus.subscribe((event) => events.push(event));
+  const reports: TaskProgress[] = [];
   const own = await mkdtemp(join(folder, "worker-"));
   const tools: DownloadTools = {
     database,
     bus,
     egress,
+    reportProgress: (progress) => reports.push(progress),
     objects: await openObjectStore({ s3: undefined, folder: join(own, "objects") }),
     parts: await openPartFolders(join(own, "parts"), join(folder, "run")),
     mediaTool: () => media.tool,
@@ -65,12 +66,18 @@ async function startWorker(maxBytes = 10_000_000) {
   const activities = createDownloadActivities(tools);
   const fetch = ({ id: downloadId }: Download): Promise<StoredMedia> =>
     new MockActivityEnvironment().run(() => activities.fetchMedia({ downloadId, attempt: 1 }));
-  return { tools, activities, fetch, events };
+  return { tools, activities, fetch, reports };
+}
+/** The lines of its log that were told to whoever ordered a download. */
+async function logOf({ accountId, id }: Download): Promise<unknown[]> {
+  const where = { accountId, taskId: id, event: "task:log" };
+  const frames = await FeedFrame.findAll({ where, order: ["seq"] });
+  return frames.map(({ body }) => (JSON.parse(body) as { message: string }).message);
 }
 const working = (path: string) => makeDownload({ url: source.address + path, state: "working" });
 
 test("what an address has becomes an object, known by its digests, with its progress told on the way", async () => {
-  const { fetch, tools, events } = await startWorker();
+  const { fetch, tools, reports } = await startWorker();
   const bytes = mediaBytes(2_000_000);
   source.serve("/A clip.mp4", bytes, { bytesPerTick: 200_000 });
   const row = await working("/A%20clip.mp4");
@@ -84,10 +91,16 @@ test("what an address has becomes an object, known by its digests, with its prog
     sha256: sha256(bytes),
   });
   expect(await tools.objects.head(stored.objectKey)).toMatchObject({ bytes: bytes.length });
-  const told = events.filter(({ type }) => type === "download.progressed");
-  const percents = told.map(({ data }) => (data as { percent: number }).percent);
+  const percents = reports.map(({ percent }) => percent!);
   expect(percents).toEqual(percents.toSorted((a, b) => a - b));
-  expect(told.at(-1)!.data).toMatchObject({ phase: "storing", historyId: row.serial, attempt: 1 });
+  expect(reports.at(-1)).toMatchObject({ kind: "download", taskId: row.id, phase: "storing" });
+  expect(await logOf(row)).toEqual([
+    `Try 1 begins, with yt-dlp ${media.tool.version}.`,
+    "Downloading.",
+    "Finishing the file.",
+    "Storing the file.",
+    "Try 1 has fetched and stored the file.",
+  ]);
   expect(await DownloadAttempt.findAll()).toMatchObject([
     { number: 1, toolVersion: media.tool.version, errorCode: null },
   ]);
