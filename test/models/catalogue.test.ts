@@ -51,6 +51,8 @@ const STAYING = [
   "feeds",
   // The way out is each platform's own.
   "cookies",
+  "disk_leases",
+  "disks",
   // What was downloaded is its owner's, who stays.
   "download_attempts",
   "download_quotas",
