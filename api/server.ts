@@ -49,7 +49,7 @@ await runProcess("api", async (onStop) => {
   onStop(() => payments.close());
 
   const limiter = openLimiter(redis, `${env.TEMPORAL_NAMESPACE}:`);
-  const feeds = openFeeds({ ...resources, database, metrics });
+  const feeds = openFeeds({ ...resources, database, metrics, redis });
   const services: Services = {
     ...resources,
     database,
