@@ -16,9 +16,6 @@ import type { DownloadTools } from "./tools.ts";
 /** A try that came to nothing before anybody was asked for media. */
 type FailedTry = DownloadRef & { attempt: number; failure: Failure };
 
-/** What is written down of a try for which no tool was run. */
-const NO_TOOL = "none";
-
 /** How a download comes from state to state. The row is truth for everybody who looks. */
 export function createLifeActivities(tools: DownloadTools) {
   const { database, objects, bus, downloadSettings: settings } = tools;
@@ -60,7 +57,7 @@ export function createLifeActivities(tools: DownloadTools) {
 
     /** Twice: the same wait is noted again. */
     async noteWaiting(
-      order: DownloadRef & { waitingFor: "gate" | "proxy"; nextTryAt: number },
+      order: DownloadRef & { waitingFor: "gate" | "proxy" | "disk"; nextTryAt: number },
     ): Promise<void> {
       const { downloadId, waitingFor, nextTryAt } = order;
       await announce(await noteWait(database, downloadId, waitingFor, new Date(nextTryAt)));
@@ -69,7 +66,7 @@ export function createLifeActivities(tools: DownloadTools) {
     /** Twice: the same try is noted again. */
     async noteFailedTry({ downloadId, attempt, failure }: FailedTry): Promise<void> {
       const number = { downloadId, number: attempt };
-      await beginAttempt(database, number, NO_TOOL);
+      await beginAttempt(database, number, null);
       await endAttempt(database, number, failure);
     },
 
