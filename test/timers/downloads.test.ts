@@ -129,10 +129,10 @@ function fakeUntidy(tries: Parameters<typeof fakeDownload>[0]) {
 }
 
 test.each([
-  { told: [beginAgain], then: ["fetch 1", "kept"] },
-  { told: [beginAgain, cancelDownload], then: ["failed: downloads/cancelled"] },
-  { told: [cancelDownload, beginAgain], then: ["failed: downloads/cancelled"] },
-])("what it is told while it is wound up is for its next life: $then", async ({ told, then }) => {
+  { told: [beginAgain], next: ["fetch 1", "kept"] },
+  { told: [beginAgain, cancelDownload], next: ["failed: downloads/cancelled"] },
+  { told: [cancelDownload, beginAgain], next: ["failed: downloads/cancelled"] },
+])("what it is told while it is wound up is for its next life: $next", async ({ told, next }) => {
   const { activities, happened, row, openGate } = fakeUntidy(["terminal", "media"]);
 
   await withTimeSkipping(activities, async ({ client }) => {
@@ -146,7 +146,7 @@ test.each([
 
   const [first, second, ...rest] = happened.filter((one) => one !== "tidied");
   expect([first, second]).toEqual(["fetch 1", "failed: downloads/source-gone"]);
-  expect(rest).toEqual(then);
+  expect(rest).toEqual(next);
 });
 
 test("removed while it is wound up, its file is removed", async () => {
