@@ -4,6 +4,7 @@ import { LIMITS } from "../../domain/limits.ts";
 import { classify, type Failure, failureOf } from "../../domain/downloads/failures.ts";
 import type { MediaFacts } from "../../domain/downloads/media.ts";
 import type { Heard } from "../../domain/downloads/progress.ts";
+import { folderBytes } from "../disk.ts";
 import type { Shell, ToolEnd } from "../shell.ts";
 import { readFacts } from "./facts.ts";
 import {
@@ -159,7 +160,7 @@ function watchSize({ directory, signal, wish }: MediaRun) {
   const fetched = new Map<string, number>();
   const look = async () => {
     // What is merged is there twice for a moment.
-    if ((await sizeOf(directory)) > wish.maxBytes * 2) tooLarge.abort();
+    if ((await folderBytes(directory)) > wish.maxBytes * 2) tooLarge.abort();
   };
   const timer = setInterval(() => void look(), LOOK_MS);
   return {
@@ -172,19 +173,6 @@ function watchSize({ directory, signal, wish }: MediaRun) {
     },
     dismiss: () => clearInterval(timer),
   };
-}
-
-async function sizeOf(directory: string): Promise<number> {
-  const names = await readdir(directory).catch(() => []);
-  const sizes = await Promise.all(
-    names.map((name) =>
-      stat(join(directory, name)).then(
-        ({ size }) => size,
-        () => 0,
-      ),
-    ),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 /** What is known of the source; undefined where there is nothing, or nothing that can be used. */
