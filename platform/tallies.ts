@@ -49,38 +49,45 @@ export function openTallies(redis: Redis, keyPrefix: string, leaseMs = LEASE_MS)
     else counts.delete(owner);
     return now;
   };
-  /** Undefined while Redis is away. */
-  const asked = async <A>(question: () => Promise<A>): Promise<A | undefined> =>
-    redis.status === "ready" ? question().catch(() => undefined) : undefined;
-
-  const tell = (owner: string) => {
+  /** Those of whom Redis has not heard the newest. */
+  const untold = new Set<string>();
+  const isThere = () => redis.status === "ready";
+  const tell = async (owner: string): Promise<void> => {
+    untold.add(owner);
+    if (!isThere()) return;
     const now = counts.get(owner);
-    return now === undefined
-      ? redis.hdel(numbersOf(owner), self)
-      : redis.hset(numbersOf(owner), self, now);
+    const numbers = numbersOf(owner);
+    await (now === undefined ? redis.hdel(numbers, self) : redis.hset(numbers, self, now));
+    untold.delete(owner);
   };
-  const renew = async () => {
-    const answers = await redis
+  const renew = async (): Promise<void> => {
+    if (!isThere()) return;
+    const alive = redis
       .multi()
       .exists(life + self)
-      .set(life + self, "1", "PX", leaseMs)
-      .exec();
-    // Others took this process for dead.
-    if (answers?.[0]?.[1] === 0) await Promise.all([...counts.keys()].map(tell));
+      .set(life + self, "1", "PX", leaseMs);
+    const wasTakenForDead = (await alive.exec())?.[0]?.[1] === 0;
+    await Promise.all([...(wasTakenForDead ? counts.keys() : []), ...untold].map(tell));
   };
-  const renewing = setInterval(() => void asked(renew), leaseMs / 4);
+  /** What Redis does not hear of now it is told later. */
+  const later = () => undefined;
+  const renewing = setInterval(() => void renew().catch(later), leaseMs / 4);
 
   return {
     async add(owner, most) {
       const now = count(owner, 1);
       const given = [self, now, most, leaseMs, FORGET_MS, life].map(String);
-      const added = await asked(() => redis.eval(ADD, 2, numbersOf(owner), life + self, ...given));
+      const keys = [numbersOf(owner), life + self] as const;
+      const added = isThere()
+        ? await redis.eval(ADD, 2, ...keys, ...given).catch(later)
+        : undefined;
+      if (added === undefined) untold.add(owner);
       if (added === 0) count(owner, -1);
       return added !== 0;
     },
     drop(owner) {
       count(owner, -1);
-      void asked(() => tell(owner));
+      void tell(owner).catch(later);
     },
     close: () => clearInterval(renewing),
   };
