@@ -23,6 +23,7 @@ import { routes } from "./routes/index.ts";
 import type { Services } from "./services.ts";
 import { openFeeds } from "./sockets/feeds.ts";
 import { openGateway } from "./sockets/gateway.ts";
+import { openTransfers } from "./transfers.ts";
 
 /** How long requests in flight may go on after the API was asked to stop. */
 const DRAIN_MS = 5_000;
@@ -49,6 +50,8 @@ await runProcess("api", async (onStop) => {
   onStop(() => payments.close());
 
   const limiter = openLimiter(redis, `${env.TEMPORAL_NAMESPACE}:`);
+  const transfers = openTransfers({ ...resources, metrics, redis });
+  onStop(() => transfers.close());
   const feeds = openFeeds({ ...resources, database, metrics });
   const services: Services = {
     ...resources,
@@ -60,6 +63,7 @@ await runProcess("api", async (onStop) => {
     version: readVersion(),
     limiter,
     feeds,
+    transfers,
     guesses: openGuessGuard({ ...resources, limiter, metrics, rate: env.LIMIT_CARD_GUESS }),
     secretKey,
     passwords: createPasswords({ breached: await readBreachedPasswords(env.BREACHED_PASSWORDS) }),
