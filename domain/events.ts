@@ -42,6 +42,15 @@ export interface DownloadFacts {
   expire_at: string | null;
 }
 
+/** A disk as the outside knows it. */
+export interface DiskFacts {
+  /** The machine, and its folder. */
+  disk: string;
+  used_percent: number;
+  used_bytes: number;
+  capacity_bytes: number;
+}
+
 /** What stands under `data` of a frame of somebody's feed (domain/feeds.ts), and whose feed it is. */
 export type FeedFacts = FrameBody & {
   account: string;
@@ -73,6 +82,8 @@ export interface Events {
   "card.restored": CardFacts;
   /** Too many codes of cards that do not exist were shown by an address or a machine. */
   "card.guesser-blocked": { guesser: string; seconds: number };
+  /** It is fuller than is well; told again after it was emptier for a while. */
+  "disk.filling": DiskFacts;
   /** It stands elsewhere now, or waits for something else; its row says all of it. */
   "download.changed": {
     accountId: string;

@@ -17,6 +17,7 @@ import {
   endAttempt,
   findParse,
   keepParse,
+  type MediaParse,
   parsePlace,
 } from "../../models/downloads/index.ts";
 import type { FetchedMedia, MediaTool, MediaWish } from "../../platform/yt-dlp/index.ts";
@@ -28,6 +29,7 @@ import type {
   StoredMedia,
   TryOrder,
 } from "./contract.ts";
+import { withRoom } from "./room.ts";
 import type { DownloadTools } from "./tools.ts";
 import { openWay, type Way, type WayOrder } from "./way.ts";
 import { lasting, type Notes, openNotes, sourceFailed, tellProgress } from "./work.ts";
@@ -46,7 +48,7 @@ export function createFetchingActivities(tools: DownloadTools) {
         const row = await findRow(downloadId);
         const tool = toolOf(tools);
         const kept = await findParse(addressHash(row.url));
-        if (kept) return { bytes: estimateBytes(JSON.parse(kept.facts) as MediaFacts, row) };
+        if (kept) return { bytes: estimateBytes(factsOf(kept), row) };
         await beginAttempt(database, { downloadId, number: attempt }, tool.version);
         const facts = await parts.within(downloadId, signal, (directory) =>
           ask(tool, row, { directory, leaseId }, signal),
@@ -80,15 +82,27 @@ export function createFetchingActivities(tools: DownloadTools) {
         const row = await findRow(downloadId);
         const tool = toolOf(tools);
         const number = { downloadId, number: attempt };
-        await beginAttempt(database, number, tool.version);
         const notes = openNotes(tools, row);
-        const tell = { progress: tellProgress(tools, row, notes), notes };
+        const tell = tellProgress(tools, row, notes);
         return parts.within(downloadId, signal, async (directory) => {
-          const media = await fetch(tool, row, { directory, leaseId }, signal, tell);
-          const stored = "kind" in media ? media : await store(row, media, signal, tell.progress);
+          const known = await findParse(addressHash(row.url));
+          const mediaBytes = known ? estimateBytes(factsOf(known), row) : null;
+          const room = { holder: downloadId, directory, mediaBytes, mostBytes: settings.maxBytes };
+          const stored = await withRoom<Outcome>(tools, room, async ({ gone, hear }) => {
+            await beginAttempt(database, number, tool.version);
+            const stop = AbortSignal.any([signal, gone]);
+            const progress = (heard: Heard) => {
+              hear(heard);
+              tell(heard);
+            };
+            const place = { directory, leaseId };
+            const media = await fetch(tool, row, place, stop, { progress, notes });
+            return "kind" in media ? media : store(row, media, stop, tell);
+          });
           await notes.told();
-          await endAttempt(database, number, "kind" in stored ? stored : undefined);
-          if ("kind" in stored) throw sourceFailed(stored);
+          const failure = isFailure(stored) ? stored : undefined;
+          if (!failure?.waitsFor) await endAttempt(database, number, failure);
+          if (isFailure(stored)) throw sourceFailed(stored);
           return stored;
         });
       });
@@ -216,6 +230,9 @@ export function createFetchingActivities(tools: DownloadTools) {
   }
 }
 
+/** What one try comes to. */
+type Outcome = StoredMedia | CarriedFailure;
+
 /** What is asked for at an address. */
 type Wanted = Pick<Download, "url" | "quality" | "format" | "formatId">;
 
@@ -244,8 +261,12 @@ function isWhole(text: string): boolean {
   }
 }
 
-function isFailure(result: object): result is Failure {
+function isFailure(result: object): result is CarriedFailure {
   return "kind" in result;
+}
+
+function factsOf({ facts }: MediaParse): MediaFacts {
+  return JSON.parse(facts) as MediaFacts;
 }
 
 /** Where a try works, and by which lease it goes out. */

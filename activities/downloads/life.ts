@@ -57,7 +57,7 @@ export function createLifeActivities(tools: DownloadTools) {
 
     /** Twice: the same wait is noted again. */
     async noteWaiting(
-      order: DownloadRef & { waitingFor: "gate" | "proxy"; nextTryAt: number },
+      order: DownloadRef & { waitingFor: "gate" | "proxy" | "disk"; nextTryAt: number },
     ): Promise<void> {
       const { downloadId, waitingFor, nextTryAt } = order;
       await announce(await noteWait(database, downloadId, waitingFor, new Date(nextTryAt)));

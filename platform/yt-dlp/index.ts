@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { classify, type Failure, failureOf } from "../../domain/downloads/failures.ts";
 import type { MediaFacts } from "../../domain/downloads/media.ts";
 import type { Heard } from "../../domain/downloads/progress.ts";
+import { folderBytes } from "../disk.ts";
 import type { Shell, ToolEnd } from "../shell.ts";
 import { readFacts } from "./facts.ts";
 import {
@@ -155,7 +156,7 @@ function watchSize({ directory, signal, wish }: MediaRun) {
   const fetched = new Map<string, number>();
   const look = async () => {
     // What is merged is there twice for a moment.
-    if ((await sizeOf(directory)) > wish.maxBytes * 2) tooLarge.abort();
+    if ((await folderBytes(directory)) > wish.maxBytes * 2) tooLarge.abort();
   };
   const timer = setInterval(() => void look(), LOOK_MS);
   return {
@@ -168,19 +169,6 @@ function watchSize({ directory, signal, wish }: MediaRun) {
     },
     dismiss: () => clearInterval(timer),
   };
-}
-
-async function sizeOf(directory: string): Promise<number> {
-  const names = await readdir(directory).catch(() => []);
-  const sizes = await Promise.all(
-    names.map((name) =>
-      stat(join(directory, name)).then(
-        ({ size }) => size,
-        () => 0,
-      ),
-    ),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 async function factsIn(directory: string): Promise<MediaFacts | undefined> {

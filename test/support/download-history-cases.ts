@@ -47,6 +47,7 @@ export function downloadCases(): HistoryCase[] {
   const way = { gates: ["host:films.example"], platform: "generic" };
   const given = { way, retryPausesSeconds: [1], ttlSeconds: null };
   const proxied = fakeDownload(["blocked", "media"], given);
+  const crowded = fakeDownload(["no room", "media"], { ttlSeconds: null });
   const isReady = ({ happened }: typeof kept) => until(() => happened.includes("ready"));
   return [
     {
@@ -116,6 +117,15 @@ export function downloadCases(): HistoryCase[] {
       name: "by-a-proxy-behind-a-gate",
       activities: () => ({ ...proxied.activities, ...fakeWayOut(proxied.happened, WAY_OUT) }),
       live: living(),
+    },
+    {
+      workflow,
+      name: "waited-for-room",
+      activities: () => crowded.activities,
+      live: living(async (handle) => {
+        await until(() => crowded.happened.some((one) => one.startsWith("waits for disk")));
+        await handle.executeUpdate(tryDownloadNow);
+      }),
     },
     {
       workflow: "mediaParse",

@@ -16,6 +16,7 @@ import type {
 } from "../../activities/downloads/index.ts";
 import { pauseBefore } from "../../domain/downloads.ts";
 import { failureOf, isRetried } from "../../domain/downloads/failures.ts";
+import { roomPauseSeconds } from "../../domain/disks.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { onHeldFunds } from "../helpers/funds.ts";
@@ -44,7 +45,7 @@ const { readMedia } = proxyActivities<DownloadActivities>({
   summary: "ask the source what it has",
 });
 
-const { noteNextTry, noteGoingOn } = proxyActivities<DownloadActivities>({
+const { noteNextTry, noteWaiting, noteGoingOn } = proxyActivities<DownloadActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "30 seconds",
   retry: { maximumInterval: "30 seconds" },
@@ -93,6 +94,7 @@ export async function fetchInTries(
 /** Runs work again after each failure that may pass, at times that everybody can see; the tries of all work add up. */
 function countTries(downloadId: string, taken: TakenUp, desk: Desk) {
   let failures = 0;
+  let withoutRoom = 0;
   return async <T>(work: (attempt: number) => Promise<T>): Promise<T> => {
     for (;;) {
       enterStage("fetching");
@@ -101,7 +103,12 @@ function countTries(downloadId: string, taken: TakenUp, desk: Desk) {
       } catch (error) {
         if (isCancellation(error)) throw error;
         const failure = failureIn(error);
+        if (failure.waitsFor) {
+          await waitForRoom(downloadId, desk, roomPauseSeconds(++withoutRoom));
+          continue;
+        }
         failures++;
+        withoutRoom = 0;
         const pause = isRetried(failure.kind)
           ? pauseBefore(failures + 1, taken.retryPausesSeconds, failure.retryAfterSeconds)
           : undefined;
@@ -118,15 +125,44 @@ async function waitForNextTry(
   failure: CarriedFailure,
   pauseSeconds: number,
 ): Promise<void> {
-  const nextTryAt = Date.now() + pauseSeconds * 1000;
-  desk.isWaiting = true;
-  await noteNextTry({ downloadId, failure, nextTryAt });
-  enterStage("waiting", failure.code);
-  const until = new Date(nextTryAt).toISOString();
-  setCurrentDetails(`${failure.message}\n\nThe next try is at ${until}.`);
-  await condition(() => !desk.isWaiting, Math.max(1, nextTryAt - Date.now()), {
+  await waitFor(pauseSeconds, desk, downloadId, {
+    note: (nextTryAt) => noteNextTry({ downloadId, failure, nextTryAt }),
+    stage: failure.code,
+    says: (until) => `${failure.message}\n\nThe next try is at ${until}.`,
     summary: `until the next try, after ${failure.code}`,
   });
+}
+
+/** What it held on its way was given back before: whoever has room goes first. */
+async function waitForRoom(downloadId: string, desk: Desk, pauseSeconds: number): Promise<void> {
+  await waitFor(pauseSeconds, desk, downloadId, {
+    note: (nextTryAt) => noteWaiting({ downloadId, waitingFor: "disk", nextTryAt }),
+    stage: "disk",
+    says: (until) => `There is no room on the disk for it now. The next look is at ${until}.`,
+    summary: "until there is room on the disk",
+  });
+}
+
+/** What people are told of a pause. */
+interface Pause {
+  note: (nextTryAt: number) => Promise<void>;
+  stage: string;
+  says: (until: string) => string;
+  summary: string;
+}
+
+async function waitFor(
+  seconds: number,
+  desk: Desk,
+  downloadId: string,
+  { note, stage, says, summary }: Pause,
+): Promise<void> {
+  const nextTryAt = Date.now() + seconds * 1000;
+  desk.isWaiting = true;
+  await note(nextTryAt);
+  enterStage("waiting", stage);
+  setCurrentDetails(says(new Date(nextTryAt).toISOString()));
+  await condition(() => !desk.isWaiting, Math.max(1, nextTryAt - Date.now()), { summary });
   desk.isWaiting = false;
   setCurrentDetails("");
   await noteGoingOn({ downloadId });

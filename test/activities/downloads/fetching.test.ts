@@ -16,13 +16,16 @@ import {
 import { FeedFrame } from "../../../models/feeds/index.ts";
 import { openLocalBus } from "../../../platform/bus.ts";
 import { sha256 } from "../../../platform/crypto.ts";
+import { folderBytes } from "../../../platform/disk.ts";
 import { openEgress } from "../../../platform/egress/index.ts";
 import { openObjectStore } from "../../../platform/objects/index.ts";
 import { readOpenedHost } from "../../../platform/outbound-rules.ts";
 import { openPartFolders } from "../../../platform/part-folders.ts";
+import { Disk, DiskLease } from "../../../models/disks/index.ts";
 import { openTestDatabase } from "../../support/database.ts";
 import { makeDownload } from "../../support/downloads.ts";
 import { provideMediaTool } from "../../support/services/yt-dlp.ts";
+import { until } from "../../support/until.ts";
 import {
   mediaBytes,
   type MediaServer,
@@ -44,7 +47,7 @@ afterAll(async () => {
 });
 
 /** A worker that may fetch from `source`, and from nothing else that is private. */
-async function startWorker(maxBytes = 10_000_000) {
+async function startWorker(maxBytes = 10_000_000, capacityBytes = 1_000_000_000) {
   const database = await openTestDatabase();
   const egress = await openEgress([readOpenedHost(source.host)!]);
   onTestFinished(() => egress.close());
@@ -58,6 +61,11 @@ async function startWorker(maxBytes = 10_000_000) {
     reportProgress: (progress) => reports.push(progress),
     objects: await openObjectStore({ s3: undefined, folder: join(own, "objects") }),
     parts: await openPartFolders(join(own, "parts"), join(folder, "run")),
+    disk: {
+      measure: async () => ({ id: sha256(own), name: "machine", capacityBytes, usedBytes: 0 }),
+      bytesIn: folderBytes,
+      limitPercent: 90,
+    },
     mediaTool: () => media.tool,
     withScratch: (name, body) => media.shell.withScratch(name, body),
     unseal: (sealed) => sealed,
@@ -153,4 +161,59 @@ test("a source that sends more than it may is ended, whatever it has said", asyn
 
   expect(error).toMatchObject({ type: "downloads/too-large", details: [{ kind: "terminal" }] });
   expect(source.sent("/lies.mp4")).toBeLessThan(5_000_000);
+});
+
+test("nothing is begun without room, and nobody is to blame for that", async () => {
+  const { fetch } = await startWorker(1_000_000, 2_000_000);
+  source.serve("/waits.mp4", mediaBytes(1000));
+
+  const error = await fetch(await working("/waits.mp4")).catch((thrown: unknown) => thrown);
+
+  expect(error).toMatchObject({
+    type: "downloads/disk-full",
+    details: [{ kind: "retryable", waitsFor: "disk" }],
+  });
+  expect(source.asked.filter(({ path }) => path === "/waits.mp4")).toEqual([]);
+  expect([await DownloadAttempt.count(), await DiskLease.count()]).toEqual([0, 0]);
+});
+
+test("room is leased for as much as may come, for what is known once it is, and until it is stored", async () => {
+  const { fetch, tools } = await startWorker();
+  const leases: number[] = [];
+  const { measure } = tools.disk;
+  tools.disk.measure = async () => {
+    leases.push((await Disk.findOne())?.leasedBytes ?? 0);
+    return measure();
+  };
+  source.serve("/known-soon.mp4", mediaBytes(3_000_000), { bytesPerTick: 150_000 });
+
+  const fetching = fetch(await working("/known-soon.mp4"));
+  await until(async () => (await Disk.findOne())?.leasedBytes === 6_000_000);
+  await fetching;
+
+  expect(leases).toEqual([0, 20_000_000]);
+  expect([(await Disk.findOne())!.leasedBytes, await DiskLease.count()]).toEqual([0, 0]);
+});
+
+test("a source that has more than it said takes more room, or waits when there is none", async () => {
+  const { activities, fetch, tools } = await startWorker(10_000_000, 10_000_000);
+  source.serve("/grows.mp4", mediaBytes(6_000_000), { bytesPerTick: 200_000 });
+  const row = await working("/grows.mp4");
+  const order = { addressHash: addressHash(row.url), sealedAddress: row.url };
+  await new MockActivityEnvironment().run(() => activities.parseMedia(order));
+  const parse = (await MediaParse.findOne())!;
+  const facts = JSON.stringify({ ...(JSON.parse(parse.facts) as object), bytes: 1000 });
+  await parse.update({ facts });
+
+  const error = await fetch(row).catch((thrown: unknown) => thrown);
+
+  expect(error).toMatchObject({ details: [{ waitsFor: "disk" }] });
+  expect(await DownloadAttempt.findAll()).toMatchObject([{ number: 1, endedAt: null }]);
+  tools.disk.measure = async () => ({
+    id: sha256("more"),
+    name: "m",
+    capacityBytes: 1e9,
+    usedBytes: 0,
+  });
+  expect(await fetch(row)).toMatchObject({ bytes: 6_000_000 });
 });

@@ -1,6 +1,7 @@
 import { activityInfo, sleep } from "@temporalio/activity";
 import { ApplicationFailure } from "@temporalio/common";
 import type {
+  CarriedFailure,
   DownloadActivities,
   StoredMedia,
   TakenUp,
@@ -16,7 +17,7 @@ import type { BillingActivities } from "../../../activities/billing/index.ts";
 const MEDIA: StoredMedia = { objectKey: "k", fileName: "f.mp4", bytes: 7, md5: "m", sha256: "s" };
 
 /** How a try to fetch goes: it brings the media, fails so, or goes on until it is cancelled. */
-export type Try = "media" | "hangs" | FailureClass;
+export type Try = "media" | "hangs" | "no room" | FailureClass;
 
 /** One download whose tries go like this; what was done is remembered. Its time is the server's. */
 export function fakeDownload(tries: readonly Try[], given: Partial<TakenUp> = {}) {
@@ -43,6 +44,7 @@ export function fakeDownload(tries: readonly Try[], given: Partial<TakenUp> = {}
       const next = left.shift();
       if (next === "media") return MEDIA;
       if (next === "hangs") await sleep("1 hour");
+      if (next === "no room") throw failed("retryable", { waitsFor: "disk" });
       throw failed(next as FailureClass);
     },
     readMedia: async ({ attempt }) => {
@@ -113,9 +115,9 @@ export function fakeWayOut(
   } satisfies GateActivities & ProxyActivities;
 }
 
-function failed(kind: FailureClass): ApplicationFailure {
+function failed(kind: FailureClass, more: Partial<CarriedFailure> = {}): ApplicationFailure {
   const code = kind === "terminal" ? "downloads/source-gone" : "downloads/source-away";
-  const failure = failureOf(code, kind);
+  const failure = { ...failureOf(code, kind), ...more };
   return ApplicationFailure.create({
     type: code,
     message: failure.message,
