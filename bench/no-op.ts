@@ -69,6 +69,7 @@ function product(): RequestListener {
     version: "bench",
     limiter,
     feeds: openFeeds({ ...resources, database, metrics }),
+    transfers: openTransfers({ ...resources, metrics }),
     guesses: openGuessGuard({ ...resources, limiter, metrics, rate: env.LIMIT_CARD_GUESS }),
     passwords: createPasswords(),
     readiness: async () => ({ ready: true, checks: {}, warnings: [] }),

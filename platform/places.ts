@@ -110,7 +110,7 @@ function shareByRedis<T extends Holder>(redis: Redis, prefix: string) {
     },
     list: () =>
       asked(async () => {
-        const ids = await redis.zrange(everybody, 0, -1);
+        const ids = await redis.zrange(everybody, 0, "-1");
         if (ids.length === 0) return [];
         const said = await redis.mget(ids.map((id) => `${prefix}at:${id}`));
         return said.flatMap((one) => (one === null ? [] : [JSON.parse(one) as T]));

@@ -53,7 +53,7 @@ describe("places over Redis", () => {
     const { places: living, redis } = await openOver(url, prefix, terms);
     const holder = holderOf("one");
     await living.take(holder);
-    const lasts = async () => Number(await redis.pttl(`${prefix}all`));
+    const lasts = () => redis.pttl(`${prefix}all`);
     const before = await lasts();
     await redis.pexpire(`${prefix}all`, 1000);
 
