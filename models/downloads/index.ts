@@ -1,6 +1,7 @@
 export {
   beginAttempt,
   changeDownload,
+  countUnderWay,
   endAttempt,
   moveDownload,
   noteProgress,
