@@ -20,6 +20,7 @@ export {
 export {
   addressHash,
   findParse,
+  findTicket,
   forgetParse,
   forgetParses,
   keepParse,
