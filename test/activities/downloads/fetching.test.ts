@@ -193,7 +193,8 @@ test("a proxy asks for itself, whatever was told to somebody else", async () => 
   await new MockActivityEnvironment().run(() => activities.parseMedia(parse));
   const row = await working("/bound.mp4");
   const order = leaseOrder({ taskId: row.id });
-  await leaseRented(tools.database, order, proxy.upstream);
+  const rented = { ...proxy.upstream, username: "u", password: "p" };
+  await leaseRented(tools.database, order, rented);
   const before = source.asked.length;
 
   const fetch = { downloadId: row.id, attempt: 1, leaseId: order.id };
