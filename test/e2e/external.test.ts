@@ -13,6 +13,7 @@ import { ADMIN_PASSWORD } from "../support/platform.ts";
 import { processesIn } from "../support/processes.ts";
 import { makeMarkedApk, rigTools, type RiggedTools } from "../support/rigged-tools.ts";
 import { type Roles, startRoles } from "../support/roles.ts";
+import { type Listening, listenOn } from "../support/sockets.ts";
 import { startProgram } from "../support/started.ts";
 import {
   describeProcessing,
@@ -115,6 +116,35 @@ describe("the roles", () => {
     const answers = await raceForCard(roles.addresses, installation.password);
 
     expect(countEach(answers)).toEqual({ "200 授权成功": 1, "403 机器码不匹配": 199 });
+  });
+
+  test("tell sockets at both APIs all of a run, in one order, and count an account's connections together", async () => {
+    const { accessToken } = await signIn(roles.addresses[0]!, installation.password);
+    const listen = (address: string) =>
+      listenOn(address, "/ws", { protocols: ["bearer", accessToken] });
+    const clients = roles.addresses.map(listen);
+    for (const client of clients) await client.until(2);
+    const { client } = installation;
+    const order = await client.upload(await makeMarkedApk("is-followed"), "is followed");
+    const told = ({ heard }: Listening) =>
+      heard.filter(({ event, data }) => data["task_id"] === order.run && event !== "task:progress");
+    const ends = (one: Listening) => told(one).some(({ event }) => event === "task:completed");
+    await until(() => Promise.resolve(clients.every(ends)));
+
+    const [one, other] = clients.map((client) =>
+      told(client).map(({ event, seq }) => [event, seq]),
+    );
+    expect(one).toEqual(other);
+    expect(one!.length).toBeGreaterThan(10);
+
+    const crowd = Array.from({ length: 60 }, (_, index) => listen(roles.addresses[index % 2]!));
+    const codes = await Promise.all(
+      crowd.map((client) =>
+        Promise.race([client.until(2).then(() => 0), client.closed.then(({ code }) => code)]),
+      ),
+    );
+    expect(codes.filter((code) => code === 4429)).toHaveLength(12);
+    expect(codes.filter((code) => code === 0)).toHaveLength(48);
   });
 
   test("share limits and revocations: what one API was told holds at the other within a second", async () => {
