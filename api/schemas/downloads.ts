@@ -12,8 +12,9 @@ import {
 import { FAILURE_CLASSES } from "../../domain/downloads/failures.ts";
 import { PHASE_LABELS, PHASES } from "../../domain/downloads/progress.ts";
 import { LIMITS } from "../../domain/limits.ts";
-import { printShanghai } from "../../domain/shanghai.ts";
+import { printShanghai, readShanghaiClock } from "../../domain/shanghai.ts";
 import type { Download, DownloadAttempt } from "../../models/downloads/index.ts";
+import type { OpenTransfer } from "../transfers.ts";
 
 const Moment = z.iso.datetime({ offset: true });
 const Address = z.string().min(1).max(LIMITS.downloadUrlCharacters);
@@ -82,13 +83,21 @@ export const HistoryId = z.strictObject({
   history_id: z.coerce.number("must be a number").int().min(1).max(Number.MAX_SAFE_INTEGER),
 });
 
-/** A moment, or a day in Shanghai. */
-const From = z.union([z.iso.datetime({ offset: true }), z.iso.date()]).transform((text) => {
-  return text.length > 10 ? new Date(text) : new Date(`${text}T00:00:00+08:00`);
-});
-const To = z.union([z.iso.datetime({ offset: true }), z.iso.date()]).transform((text) => {
-  if (text.length > 10) return new Date(text);
-  return new Date(Date.parse(`${text}T00:00:00+08:00`) + 86_400_000);
+const DAY = /^\d{4}-\d\d-\d\d$/;
+
+/** A moment as the contract's clients write it, by the clock in Shanghai; a day is meant from its beginning. */
+function readMoment(text: string): Date | undefined {
+  const isMoment = Moment.safeParse(text).success;
+  return isMoment ? new Date(text) : readShanghaiClock(DAY.test(text) ? `${text} 00:00:00` : text);
+}
+
+const AnyMoment = z
+  .string()
+  .refine(readMoment, "must be as 2026-11-21, 2026-11-21 08:00:00 or 2026-11-21T08:00:00+08:00");
+const From = AnyMoment.transform((text) => readMoment(text)!);
+const To = AnyMoment.transform((text) => {
+  const start = readMoment(text)!;
+  return DAY.test(text) ? new Date(start.getTime() + 86_400_000) : start;
 });
 
 export const HistoryQuery = z.strictObject({
@@ -170,10 +179,12 @@ export const HistoryEntryOut = HistoryItem.extend({
   ),
 });
 
-export const ExtendBody = z.strictObject({
-  /** From now on; as long as a quick download is kept when not given. */
-  seconds: z.int().min(1).max(LIMITS.downloadTtlSeconds).optional(),
-});
+export const ExtendBody = z
+  .strictObject({
+    /** From now on; as long as a quick download is kept when not given. */
+    seconds: z.int().min(1).max(LIMITS.downloadTtlSeconds).optional(),
+  })
+  .prefault({});
 export const ExtendedOut = z.strictObject({ history_id: z.int(), expire_at: Moment });
 
 export const QuotaOut = z.strictObject({
@@ -240,6 +251,37 @@ export function presentDownload(row: Download): z.input<typeof HistoryItem> {
     started_at: isoOf(row.startedAt),
     completed_at: isoOf(row.completedAt),
     expire_at: isoOf(row.expireAt),
+  };
+}
+
+/** A file on its way. */
+const TransferOut = z.strictObject({
+  id: z.uuid(),
+  account_id: z.uuid(),
+  task_id: z.uuid(),
+  history_id: z.int(),
+  file_name: z.string(),
+  /** What was asked for of the file, and what of that had gone when its process told of it last. */
+  bytes: z.int(),
+  sent_bytes: z.int(),
+  since: Moment,
+});
+export const TransfersOut = z.strictObject({
+  most: z.int(),
+  most_per_user: z.int(),
+  items: z.array(TransferOut),
+});
+
+export function presentTransfer(transfer: OpenTransfer): z.input<typeof TransferOut> {
+  return {
+    id: transfer.id,
+    account_id: transfer.owner,
+    task_id: transfer.downloadId,
+    history_id: transfer.historyId,
+    file_name: transfer.fileName,
+    bytes: transfer.bytes,
+    sent_bytes: transfer.sentBytes,
+    since: new Date(transfer.since).toISOString(),
   };
 }
 

@@ -1,3 +1,4 @@
+import { TimeoutFailure, WorkflowFailedError } from "@temporalio/client";
 import { describe, expect, test } from "vitest";
 import { ADMIN, NOBODY, startApi } from "../../support/api.ts";
 import { startWithFetcher } from "../../support/downloads.ts";
@@ -171,6 +172,19 @@ describe("POST /api/v1/download", () => {
     });
   });
 
+  test("the order that used up the quota stands, also for who asks for it again", async () => {
+    const api = await startWithFetcher({ env: { DOWNLOAD_DAILY_QUOTA: "1" } });
+    const order = () =>
+      api.call(ADMIN, "POST", START, { json: { url }, headers: { "Idempotency-Key": "one" } });
+    const { body } = await order();
+    await IdempotencyKey.destroy({ where: {} });
+
+    expect(await order()).toMatchObject({ status: 202, body });
+    expect((await api.call(ADMIN, "GET", "/api/v1/user/quota")).body).toMatchObject({
+      daily_used: 1,
+    });
+  });
+
   test("where it is charged for, is for who can pay", async () => {
     const api = await startWithFetcher({
       env: { DOWNLOAD_BILLING: "on", DOWNLOAD_DAILY_QUOTA: "0" },
@@ -236,6 +250,13 @@ describe("POST /api/v1/parse", () => {
     const answer = await api.call(ADMIN, "POST", PARSE, { json: { url } });
     const refused = await api.call(ADMIN, "POST", PARSE, { json: { url: "http://10.0.0.1/" } });
 
+    api.temporal.answerWith(() => {
+      const late = new TimeoutFailure("workflow timed out", undefined, "START_TO_CLOSE");
+      throw new WorkflowFailedError("Workflow execution timed out", late, "TIMEOUT");
+    });
+    const silent = await api.call(ADMIN, "POST", PARSE, { json: { url } });
+
+    expect(silent).toMatchObject({ status: 502, body: { code: "downloads/source-away" } });
     expect(answer).toMatchObject({ status: 403, body: { code: "downloads/source-private" } });
     expect(refused).toMatchObject({ status: 400, body: { code: "downloads/address-refused" } });
   });
