@@ -4,7 +4,7 @@ import { createReadStream } from "node:fs";
 import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { downloadKey, fileNameOf } from "../../domain/downloads.ts";
+import { downloadKey, fileNameOf, partsFolder } from "../../domain/downloads.ts";
 import { type Failure, failureOf } from "../../domain/downloads/failures.ts";
 import type { Heard } from "../../domain/downloads/progress.ts";
 import { refusalIn } from "../../domain/errors.ts";
@@ -18,11 +18,14 @@ import {
   findParse,
   keepParse,
   parsePlace,
+  SharedMedia,
+  waitersOf,
 } from "../../models/downloads/index.ts";
 import type { FetchedMedia, MediaTool, MediaWish } from "../../platform/yt-dlp/index.ts";
 import type {
   CarriedFailure,
-  DownloadRef,
+  FetchOrder,
+  FetchRef,
   KnownMedia,
   ParseOrder,
   StoredMedia,
@@ -55,7 +58,7 @@ export function createFetchingActivities(tools: DownloadTools) {
           await endAttempt(database, { downloadId, number: attempt }, facts);
           throw sourceFailed(facts);
         }
-        await describe(row, facts);
+        await describe({ downloadId }, facts);
         return { bytes: estimateBytes(facts, row) };
       });
     },
@@ -75,16 +78,17 @@ export function createFetchingActivities(tools: DownloadTools) {
     /**
      * Twice: what is there of it is not fetched again, and a file that was stored is stored once more under the same key.
      */
-    async fetchMedia({ downloadId, attempt, leaseId }: TryOrder): Promise<StoredMedia> {
+    async fetchMedia({ attempt, leaseId, ...of }: FetchOrder): Promise<StoredMedia> {
       return lasting(async (signal) => {
-        const row = await findRow(downloadId);
+        const wanted = await findWanted(of);
         const tool = toolOf(tools);
-        const number = { downloadId, number: attempt };
+        const number = { downloadId: wanted.id, number: attempt };
         await beginAttempt(database, number, tool.version);
-        const tell = tellProgress(tools, row, attempt);
-        return parts.within(downloadId, signal, async (directory) => {
-          const media = await fetch(tool, row, { directory, leaseId }, signal, tell);
-          const stored = "kind" in media ? media : await store(row, media, signal, tell);
+        const tell = await tellProgress(tools, of, attempt);
+        return parts.within(partsFolder(of), signal, async (directory) => {
+          const place = { directory, leaseId, isNobody: "mediaId" in of };
+          const media = await fetch(tool, wanted, place, signal, tell);
+          const stored = "kind" in media ? media : await store(wanted, media, signal, tell);
           await endAttempt(database, number, "kind" in stored ? stored : undefined);
           if ("kind" in stored) throw sourceFailed(stored);
           return stored;
@@ -93,8 +97,8 @@ export function createFetchingActivities(tools: DownloadTools) {
     },
 
     /** Twice: what is gone is gone. */
-    async removeParts({ downloadId }: DownloadRef): Promise<void> {
-      await lasting((signal) => parts.remove(downloadId, signal));
+    async removeParts(of: FetchRef): Promise<void> {
+      await lasting((signal) => parts.remove(partsFolder(of), signal));
     },
   };
 
@@ -110,7 +114,7 @@ export function createFetchingActivities(tools: DownloadTools) {
 
   async function fetch(
     tool: MediaTool,
-    row: Download,
+    { row, of }: WantedMedia,
     place: Place,
     signal: AbortSignal,
     onProgress: (heard: Heard) => void,
@@ -119,7 +123,7 @@ export function createFetchingActivities(tools: DownloadTools) {
       const { directory } = place;
       const known = await bringFacts(row, directory);
       const media = await tool.fetch({ ...runOf(row, directory, stop, way), onProgress }, known);
-      if (!("kind" in media)) await describe(row, media.facts);
+      if (!("kind" in media)) await describe(of, media.facts);
       // Addresses in what was known may be good no longer.
       else if (known) await rm(join(directory, FACTS_FILE), { force: true });
       return media;
@@ -181,29 +185,29 @@ export function createFetchingActivities(tools: DownloadTools) {
     });
   }
 
-  async function describe({ id }: Download, facts: MediaFacts): Promise<void> {
-    await changeDownload(database, id, "working", {
+  async function describe(of: FetchRef, facts: MediaFacts): Promise<void> {
+    const said = {
       title: facts.title.slice(0, 500),
       author: facts.author?.slice(0, 200) ?? null,
       thumbnail: (facts.thumbnail?.length ?? 0) <= 1000 ? facts.thumbnail : null,
       durationMs: facts.durationSeconds === null ? null : Math.round(facts.durationSeconds * 1000),
-    });
+    };
+    for (const { id } of await waitersOf(of)) await changeDownload(database, id, "working", said);
   }
 
   async function store(
-    row: Download,
+    { id, objectKey }: WantedMedia,
     { file, bytes, extension, facts }: FetchedMedia,
     signal: AbortSignal,
     tell: (heard: Heard) => void,
   ): Promise<StoredMedia | Failure> {
     tell({ kind: "step", name: "storing" });
-    const objectKey = downloadKey(row);
     // The contract's clients compare it; nobody relies on it alone.
     const md5 = createHash("md5");
     const source = Readable.from(hashing(createReadStream(file), md5), { objectMode: false });
     try {
       const { sha256 } = await objects.put(objectKey, source, { signal });
-      const fileName = fileNameOf(facts.title, extension, row.id);
+      const fileName = fileNameOf(facts.title, extension, id);
       return { objectKey, fileName, bytes, md5: md5.digest("hex"), sha256 };
     } catch (error) {
       if (refusalIn(error)?.code !== "platform/storage-full") throw error;
@@ -246,6 +250,26 @@ function isFailure(result: object): result is Failure {
 
 /** Where a try works, and by which lease it goes out. */
 type Place = Omit<WayOrder, "url">;
+
+/** What is to be fetched, for whom. */
+interface WantedMedia {
+  of: FetchRef;
+  /** By which its tries are known. */
+  id: string;
+  /** Says what is wanted. */
+  row: Download;
+  objectKey: string;
+}
+
+async function findWanted(of: FetchRef): Promise<WantedMedia> {
+  if ("downloadId" in of) {
+    const row = await findRow(of.downloadId);
+    return { of, id: row.id, row, objectKey: downloadKey(row) };
+  }
+  const media = await SharedMedia.findByPk(of.mediaId, { rejectOnEmpty: true });
+  const row = await findRow(media.downloadId);
+  return { of, id: media.id, row, objectKey: media.objectKey };
+}
 
 async function findRow(id: string): Promise<Download> {
   return Download.findByPk(id, { rejectOnEmpty: true });

@@ -1,8 +1,8 @@
 import { ApplicationFailure, cancellationSignal, Context, heartbeat } from "@temporalio/activity";
 import { ApplicationFailureCategory } from "@temporalio/common";
 import { createProgress, type Heard, type Progress } from "../../domain/downloads/progress.ts";
-import { type Download, noteProgress } from "../../models/downloads/index.ts";
-import type { CarriedFailure } from "./contract.ts";
+import { noteProgress, waitersOf } from "../../models/downloads/index.ts";
+import type { CarriedFailure, FetchRef } from "./contract.ts";
 import type { DownloadTools } from "./tools.ts";
 
 const BEAT_MS = 1_000;
@@ -35,12 +35,13 @@ export function sourceFailed(failure: CarriedFailure): ApplicationFailure {
   });
 }
 
-/** Tells how far one try is: everybody who listens twice a second, the row every other. */
-export function tellProgress(
+/** Tells how far one try is: everybody who listens twice a second, the rows of who waits for it every other. */
+export async function tellProgress(
   { database, bus }: Pick<DownloadTools, "database" | "bus">,
-  { id, serial, accountId }: Download,
+  of: FetchRef,
   attempt: number,
-): (heard: Heard) => void {
+): Promise<(heard: Heard) => void> {
+  let rows = await waitersOf(of);
   const advance = createProgress();
   let [toldAt, writtenAt] = [-Infinity, -Infinity];
   let phase: Progress["phase"] | undefined;
@@ -50,11 +51,17 @@ export function tellProgress(
     const isNews = progress.phase !== phase;
     if (!isNews && now - toldAt < TELL_MS) return;
     [toldAt, phase] = [now, progress.phase];
-    const about = { accountId: accountId, downloadId: id, historyId: serial, attempt };
-    void bus.announce({ type: "download.progressed", data: { ...progress, ...about } });
+    for (const { id: downloadId, serial: historyId, accountId } of rows) {
+      const about = { accountId, downloadId, historyId, attempt };
+      void bus.announce({ type: "download.progressed", data: { ...progress, ...about } });
+    }
     if (!isNews && now - writtenAt < WRITE_MS) return;
     writtenAt = now;
+    const write = async () => {
+      rows = await waitersOf(of);
+      for (const { id } of rows) await noteProgress(database, id, progress);
+    };
     // Whoever misses it sees the next one.
-    noteProgress(database, id, progress).catch(() => undefined);
+    write().catch(() => undefined);
   };
 }

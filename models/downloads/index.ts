@@ -5,7 +5,7 @@ export {
   moveDownload,
   noteProgress,
   noteWait,
-  unfinishedOf,
+  unfinishedParts,
 } from "./life.ts";
 export { listHistory, orderedSince } from "./lists.ts";
 export {
@@ -27,9 +27,24 @@ export {
   useTicket,
 } from "./parses.ts";
 export {
+  endMedia,
+  fetchOf,
+  fetchUnderWay,
+  type FetchRef,
+  forgetMedia,
+  joinMedia,
+  leaveMedia,
+  type MediaEnd,
+  triesEnded,
+  triesOf,
+  waitersOf,
+  wishHash,
+} from "./shared-media.ts";
+export {
   defineDownloads,
   Download,
   DownloadAttempt,
   DownloadTicket,
   MediaParse,
+  SharedMedia,
 } from "./tables.ts";

@@ -33,6 +33,7 @@ import { createDownloads } from "./20261121T1600-create-downloads.ts";
 import { createProxies } from "./20261121T1650-create-proxies.ts";
 import { createGates } from "./20261121T1651-create-gates.ts";
 import { createFeeds } from "./20261121T1700-create-feeds.ts";
+import { shareMedia } from "./20261122T1730-share-media.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, oldest first: a list and not a folder, so that compiled and uncompiled programs agree. */
@@ -72,4 +73,5 @@ export const MIGRATIONS: readonly Migration[] = [
   createProxies,
   createGates,
   createFeeds,
+  shareMedia,
 ];

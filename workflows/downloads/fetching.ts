@@ -11,8 +11,10 @@ import {
 import type {
   CarriedFailure,
   DownloadActivities,
+  FetchRef,
   StoredMedia,
   TakenUp,
+  WayOut,
 } from "../../activities/downloads/index.ts";
 import { pauseBefore } from "../../domain/downloads.ts";
 import { failureOf, isRetried } from "../../domain/downloads/failures.ts";
@@ -21,6 +23,7 @@ import { QUEUES } from "../../domain/queues.ts";
 import { onHeldFunds } from "../helpers/funds.ts";
 import { enterStage } from "../helpers/stage.ts";
 import type { Desk } from "./desk.ts";
+import { fetchTogether } from "./together.ts";
 import { onTheWay } from "./way-out.ts";
 
 const fetching = {
@@ -59,23 +62,21 @@ export interface Fetched {
   holdId: string | null;
 }
 
-/** Fetches the media, in as many tries as there may be; where it costs something, while the money for it is held. */
-export async function fetchInTries(
+/** Fetches the media, alone or with others; where it costs something, while the money for it is held. */
+export async function fetchForOne(
   downloadId: string,
   taken: TakenUp,
   desk: Desk,
 ): Promise<Fetched> {
-  const tries = countTries(downloadId, taken, desk);
-  const trip = { downloadId, way: taken.way };
-  const fetch = () =>
-    tries((attempt) =>
-      onTheWay({ ...trip, attempt, stage: "download" }, (leaseId) =>
-        fetchMedia({ downloadId, attempt, ...(leaseId && { leaseId }) }),
-      ),
-    );
+  const of = { downloadId };
+  const tries = countTries(of, taken, desk);
+  const { wishHash, way } = taken;
+  const fetch = wishHash
+    ? () => fetchTogether(downloadId, wishHash)
+    : () => fetchInTries(of, way, tries);
   if (!taken.isCharged) return { media: await fetch(), holdId: null };
   const { bytes } = await tries((attempt) =>
-    onTheWay({ ...trip, attempt, stage: "parse" }, (leaseId) =>
+    onTheWay({ of, way, attempt, stage: "parse" }, (leaseId) =>
       readMedia({ downloadId, attempt, ...(leaseId && { leaseId }) }),
     ),
   );
@@ -90,37 +91,53 @@ export async function fetchInTries(
   return { media, holdId };
 }
 
+/** Fetches the media, in as many tries as there may be. */
+export function fetchInTries(of: FetchRef, way: WayOut | undefined, tries: Tries) {
+  return tries((attempt) =>
+    onTheWay({ of, way, attempt, stage: "download" }, (leaseId) =>
+      fetchMedia({ ...of, attempt, ...(leaseId && { leaseId }) }),
+    ),
+  );
+}
+
+/** Work that may be tried again. */
+type Tries = <T>(work: (attempt: number) => Promise<T>) => Promise<T>;
+
 /** Runs work again after each failure that may pass, at times that everybody can see; the tries of all work add up. */
-function countTries(downloadId: string, taken: TakenUp, desk: Desk) {
+export function countTries(
+  of: FetchRef,
+  { attempts, retryPausesSeconds }: Pick<TakenUp, "attempts" | "retryPausesSeconds">,
+  desk: Pick<Desk, "isWaiting">,
+): Tries {
   let failures = 0;
-  return async <T>(work: (attempt: number) => Promise<T>): Promise<T> => {
+  return async (work) => {
     for (;;) {
       enterStage("fetching");
       try {
-        return await work(taken.attempts + failures + 1);
+        return await work(attempts + failures + 1);
       } catch (error) {
         if (isCancellation(error)) throw error;
         const failure = failureIn(error);
         failures++;
         const pause = isRetried(failure.kind)
-          ? pauseBefore(failures + 1, taken.retryPausesSeconds, failure.retryAfterSeconds)
+          ? pauseBefore(failures + 1, retryPausesSeconds, failure.retryAfterSeconds)
           : undefined;
         if (pause === undefined) throw error;
-        await waitForNextTry(downloadId, desk, failure, pause);
+        await waitForNextTry(of, desk, failure, pause);
       }
     }
   };
 }
 
 async function waitForNextTry(
-  downloadId: string,
-  desk: Desk,
+  of: FetchRef,
+  desk: Pick<Desk, "isWaiting">,
   failure: CarriedFailure,
   pauseSeconds: number,
 ): Promise<void> {
   const nextTryAt = Date.now() + pauseSeconds * 1000;
   desk.isWaiting = true;
-  await noteNextTry({ downloadId, failure, nextTryAt });
+  await noteNextTry({ ...of, failure, nextTryAt });
   enterStage("waiting", failure.code);
   const until = new Date(nextTryAt).toISOString();
   setCurrentDetails(`${failure.message}\n\nThe next try is at ${until}.`);
@@ -129,7 +146,7 @@ async function waitForNextTry(
   });
   desk.isWaiting = false;
   setCurrentDetails("");
-  await noteGoingOn({ downloadId });
+  await noteGoingOn(of);
 }
 
 /** Why a download cannot go on, out of whatever an activity has thrown. */
