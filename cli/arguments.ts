@@ -58,6 +58,19 @@ export const COMMANDS = {
     options: { machine: { type: "string" }, product: { type: "string" } },
     operands: [1, 1],
   },
+  "downloads get": {
+    options: {
+      archive: { type: "boolean" },
+      quality: { type: "string" },
+      format: { type: "string" },
+      key: { type: "string" },
+      out: { type: "string" },
+      "no-follow": { type: "boolean" },
+    },
+    operands: [1, 1],
+  },
+  "downloads list": { options: { limit: { type: "string" } }, operands: [0, 0] },
+  "downloads save": { options: {}, operands: [2, 2] },
 } as const satisfies Record<
   string,
   { options: NonNullable<ParseArgsConfig["options"]>; operands: readonly [number, number] }

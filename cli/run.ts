@@ -5,6 +5,8 @@ import { exportCards, listCards } from "./cards/reading.ts";
 import { validate } from "./cards/validate.ts";
 import { openConnection } from "./connection.ts";
 import type { Desk } from "./desk.ts";
+import { get, save } from "./downloads/get.ts";
+import { listDownloads } from "./downloads/reading.ts";
 import { EXIT, Refused, Unreachable, UsageFault } from "./endings.ts";
 import { push } from "./packages/push.ts";
 import { list, log, query } from "./packages/reading.ts";
@@ -32,6 +34,9 @@ const ACTIONS: Record<Command, (desk: Desk, order: Order) => Promise<number>> = 
   "cards list": listCards,
   "cards export": exportCards,
   "cards validate": validate,
+  "downloads get": get,
+  "downloads list": listDownloads,
+  "downloads save": save,
 };
 
 const DEFAULT_ADDRESS = "http://127.0.0.1:3000";

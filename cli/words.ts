@@ -1,4 +1,5 @@
 import type { Command } from "./arguments.ts";
+import type { DownloadOut } from "./downloads/platform.ts";
 
 /** Everything the command says by itself, in one language. What the platform says comes as the platform says it. */
 export interface Words {
@@ -43,6 +44,11 @@ export interface Words {
   making: (generated: number, count: number) => string;
   made: (count: number) => string;
   batchFailed: (generated: number, count: number, reason: string) => string;
+  downloadColumns: Record<"id" | "state" | "ends" | "name", string>;
+  downloading: (id: number) => string;
+  onTheWay: (download: DownloadOut) => string;
+  downloadFailed: (reason: string) => string;
+  fileThere: (name: string, until: string | null) => string;
   refused: (message: string, code: string, requestId: string | undefined) => string;
   unreachable: (address: string, reason: string) => string;
 }
@@ -58,10 +64,13 @@ longhaul cards generate --prefix P --count N [--length N] [--alphabet plain|clea
                         [--product P] [--note TEXT] [--key K] [--yes] [--no-follow]
 longhaul cards list [FILTERS] [--limit N]
 longhaul cards export [FILTERS] [--format txt|csv|xlsx] [--out FILE]
-longhaul cards validate CODE --machine M [--product P]`;
+longhaul cards validate CODE --machine M [--product P]
+longhaul downloads get URL [--archive] [--quality Q] [--format F] [--key K] [--out FILE] [--no-follow]
+longhaul downloads list [--limit N]
+longhaul downloads save ID FILE`;
 
 const ENGLISH: Words = {
-  help: `Pushes packages to a Longhaul platform, makes cards there, and looks at both.
+  help: `Pushes packages to a Longhaul platform, makes cards there, has media downloaded, and looks at all three.
 
 ${HELP}
 
@@ -84,6 +93,12 @@ stdout) and --help; longhaul --version prints the version.
   validate  shows a card as a client would: its first use activates it
   FILTERS   --status S --prefix P --batch ID --product P --text T --from TIME --to TIME
 
+  get       has media downloaded, for a day or with --archive for ever, and waits for it; --out
+            brings the file; --key names the order, so that asking for it again meets the same
+            download; Q is best, audio, or a height as 1080p
+  list      what you have downloaded, newest first
+  save      brings the file of a download into a new file
+
 Environment:
   LONGHAUL_URL           address of the platform (default http://127.0.0.1:3000)
   LONGHAUL_API_KEY       API key; or LONGHAUL_API_KEY_FILE, a file that holds it
@@ -102,6 +117,9 @@ Exit codes:
     "cards list": "longhaul cards list [FILTERS] [--limit N]",
     "cards export": "longhaul cards export [FILTERS] [--format F] [--out FILE]",
     "cards validate": "longhaul cards validate CODE --machine M",
+    "downloads get": "longhaul downloads get URL [--archive] [--out FILE]",
+    "downloads list": "longhaul downloads list [--limit N]",
+    "downloads save": "longhaul downloads save ID FILE",
   },
   unknownCommand: (typed) => `There is no command "${typed}".`,
   helpHint: 'See "longhaul --help".',
@@ -162,13 +180,22 @@ Exit codes:
   made: (count) => `${count} cards are made.`,
   batchFailed: (generated, count, reason) =>
     `Made ${generated} of ${count} cards, then failed: ${reason}`,
+  downloadColumns: { id: "ID", state: "STATE", ends: "ENDS", name: "NAME" },
+  downloading: (id) => `Ordered: download ${id}.`,
+  onTheWay: ({ waiting_for: wait, next_try_at: at, error_message: reason, progress }) => {
+    if (wait === "retry") return `${reason ?? "It failed"}. The next try is at ${at}.`;
+    if (wait) return `It waits for its turn (${wait}).`;
+    return progress ? `${progress.phase_label.en}, ${Math.floor(progress.percent)} %` : "queued";
+  },
+  downloadFailed: (reason) => `The download failed: ${reason}`,
+  fileThere: (name, until) => (until ? `${name} is there until ${until}.` : `${name} is kept.`),
   refused: (message, code, requestId) =>
     `${message} (${code}${requestId ? `, request ${requestId}` : ""})`,
   unreachable: (address, reason) => `${address} cannot be reached: ${reason}`,
 };
 
 const CHINESE: Words = {
-  help: `向 Longhaul 平台推送应用包、生成卡密,并查看其状态。
+  help: `向 Longhaul 平台推送应用包、生成卡密、下载媒体,并查看其状态。
 
 ${HELP}
 
@@ -189,6 +216,11 @@ PACKAGE 可以是编号(数字)或名称。所有命令都支持 --json(在标�
   validate  像客户端一样验证卡密:首次使用即激活
   FILTERS   --status S --prefix P --batch ID --product P --text T --from TIME --to TIME
 
+  get       下载媒体并等待完成,默认保留一天,--archive 永久保留;--out 取回文件;
+            --key 为订单命名,重复执行会找到同一个下载;Q 为 best、audio 或高度(如 1080p)
+  list      列出下载记录,最新在前
+  save      把下载好的文件存为新文件
+
 环境变量:
   LONGHAUL_URL           平台地址(默认 http://127.0.0.1:3000)
   LONGHAUL_API_KEY       API 密钥;或用 LONGHAUL_API_KEY_FILE 指定存放密钥的文件
@@ -207,6 +239,9 @@ PACKAGE 可以是编号(数字)或名称。所有命令都支持 --json(在标�
     "cards list": "longhaul cards list [FILTERS] [--limit N]",
     "cards export": "longhaul cards export [FILTERS] [--format F] [--out FILE]",
     "cards validate": "longhaul cards validate 卡密 --machine 机器码",
+    "downloads get": "longhaul downloads get 地址 [--archive] [--out 文件]",
+    "downloads list": "longhaul downloads list [--limit 条数]",
+    "downloads save": "longhaul downloads save 编号 文件",
   },
   unknownCommand: (typed) => `没有“${typed}”这个命令。`,
   helpHint: "用法见 longhaul --help。",
@@ -259,6 +294,15 @@ PACKAGE 可以是编号(数字)或名称。所有命令都支持 --json(在标�
   making: (generated, count) => `已生成 ${generated} / ${count} 张`,
   made: (count) => `已生成 ${count} 张卡密。`,
   batchFailed: (generated, count, reason) => `已生成 ${generated} / ${count} 张后失败:${reason}`,
+  downloadColumns: { id: "编号", state: "状态", ends: "到期时间", name: "名称" },
+  downloading: (id) => `已下单:下载 ${id}。`,
+  onTheWay: ({ waiting_for: wait, next_try_at: at, error_message: reason, progress }) => {
+    if (wait === "retry") return `${reason ?? "失败"}。将于 ${at} 重试。`;
+    if (wait) return `正在等待(${wait})。`;
+    return progress ? `${progress.phase_label.zh},${Math.floor(progress.percent)} %` : "排队中";
+  },
+  downloadFailed: (reason) => `下载失败:${reason}`,
+  fileThere: (name, until) => (until ? `${name} 保留至 ${until}。` : `${name} 已永久保留。`),
   refused: (message, code, requestId) =>
     `${message}(${code}${requestId ? `,请求 ${requestId}` : ""})`,
   unreachable: (address, reason) => `无法连接 ${address}:${reason}`,

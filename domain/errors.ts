@@ -90,6 +90,7 @@ export const REFUSALS = {
   "cards/policy-of-other-product": 422,
   "cards/product-needed": 422,
   "cards/product-not-found": 404,
+  "cards/results-gone": 410,
   "cards/slug-taken": 409,
   "billing/usage-too-large": 422,
   "cards/banned": 403,

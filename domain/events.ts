@@ -1,6 +1,4 @@
-import type { BulkState } from "./cards.ts";
 import type { DownloadState } from "./downloads.ts";
-import type { Progress } from "./downloads/progress.ts";
 import type { FrameBody } from "./feeds.ts";
 import type { RunKind, RunState } from "./packages.ts";
 
@@ -44,6 +42,15 @@ export interface DownloadFacts {
   expire_at: string | null;
 }
 
+/** A disk as the outside knows it. */
+export interface DiskFacts {
+  /** The machine, and its folder. */
+  disk: string;
+  used_percent: number;
+  used_bytes: number;
+  capacity_bytes: number;
+}
+
 /** What stands under `data` of a frame of somebody's feed (domain/feeds.ts), and whose feed it is. */
 export type FeedFacts = FrameBody & {
   account: string;
@@ -73,10 +80,10 @@ export interface Events {
   "card.changed": CardFacts;
   "card.deleted": CardFacts;
   "card.restored": CardFacts;
-  /** How far it is what was ordered of many cards, or its undoing. */
-  "card.bulk-moved": { bulkId: string; state: BulkState; looked: number; total: number };
   /** Too many codes of cards that do not exist were shown by an address or a machine. */
   "card.guesser-blocked": { guesser: string; seconds: number };
+  /** It is fuller than is well; told again after it was emptier for a while. */
+  "disk.filling": DiskFacts;
   /** It stands elsewhere now, or waits for something else; its row says all of it. */
   "download.changed": {
     accountId: string;
@@ -84,13 +91,6 @@ export interface Events {
     state: DownloadState;
     /** Of the row: what is lower is older. */
     version: number;
-  };
-  /** At most twice a second, within one try. */
-  "download.progressed": Progress & {
-    accountId: string;
-    downloadId: string;
-    historyId: number;
-    attempt: number;
   };
   "download.ready": DownloadFacts;
   "download.kept": DownloadFacts;

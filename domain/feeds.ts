@@ -1,4 +1,5 @@
 import type { Permission } from "./accounts.ts";
+import { PHASE_LABELS } from "./downloads/progress.ts";
 
 /**
  * What may be followed as a task, and the right by which programs hear of it: an API key hears of what it may do, a
@@ -7,6 +8,9 @@ import type { Permission } from "./accounts.ts";
 export const TASK_KINDS = {
   package: "packages:read",
   "card-batch": "cards:read",
+  "card-bulk": "cards:read",
+  "card-import": "cards:read",
+  download: "downloads:read",
 } as const satisfies Record<string, Permission>;
 export type TaskKind = keyof typeof TASK_KINDS;
 
@@ -28,18 +32,15 @@ export function isOver(state: TaskState): boolean {
   return FINAL.has(state);
 }
 
-/** What a task is busy with, in the words that people are shown. Some are spelled by the contract of downloads. */
+/** What a task is busy with, in the words that people are shown. */
 export const PHASES = {
   preparing: { zh: "正在准备", en: "Preparing" },
   building: { zh: "正在构建", en: "Building" },
   generating: { zh: "正在生成卡密", en: "Making cards" },
   changing: { zh: "正在修改卡密", en: "Changing cards" },
-  parsing: { zh: "正在解析地址", en: "Reading the address" },
-  downloading_video: { zh: "正在下载视频流", en: "Downloading video" },
-  downloading_audio: { zh: "正在下载音频流", en: "Downloading audio" },
-  downloading: { zh: "正在下载", en: "Downloading" },
-  merging: { zh: "正在合并音视频", en: "Merging video and audio" },
-  processing: { zh: "正在处理文件", en: "Processing the file" },
+  undoing: { zh: "正在撤销修改", en: "Undoing the changes" },
+  importing: { zh: "正在导入卡密", en: "Taking cards in" },
+  ...PHASE_LABELS,
 } as const satisfies Record<string, { zh: string; en: string }>;
 export type Phase = keyof typeof PHASES;
 
@@ -74,7 +75,7 @@ export interface TaskProgress extends TaskRef {
   percent?: number;
   done?: number;
   total?: number;
-  unit?: "bytes" | "cards" | "steps" | "frames";
+  unit?: "bytes" | "cards" | "lines" | "steps" | "frames";
   /** Units a second, and the seconds that are left; told from how `done` grows when not given. */
   speed?: number;
   etaSeconds?: number;

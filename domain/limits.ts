@@ -104,9 +104,15 @@ export const LIMITS = {
   /** How long a rotated secret still signs beside the new one. */
   webhookOverlapHours: 24,
   webhookDeliveryDays: 30,
+  /** How often, at most, sellers are told how the cards of a product stand. */
+  cardNewsSeconds: 60,
+  /** Who has less than this after a charge, in fen, is told. */
+  lowBalanceFen: 1000,
   /** What a feed keeps for those who were away: for so long, and so many frames. */
   feedHours: 24,
   feedFrames: 10_000,
+  /** Of the lines that a task's log grows by at once, so many are told: the last ones. */
+  feedLines: 20,
   /** How long a task that is over can still be asked for by its id, and how many tasks are told of on connecting. */
   feedTaskDays: 7,
   feedStateTasks: 200,

@@ -23,6 +23,7 @@ export const OUTWARD_EVENTS = {
   "card.changed": "cards:oversee",
   "card.deleted": "cards:oversee",
   "card.restored": "cards:oversee",
+  "disk.filling": "downloads:oversee",
   "download.ready": "downloads:oversee",
   "download.kept": "downloads:oversee",
   "download.failed": "downloads:oversee",

@@ -2,6 +2,7 @@ import type { Define } from "./database.ts";
 import { defineAccounts } from "./accounts.ts";
 import { defineBilling } from "./billing/index.ts";
 import { defineCards } from "./cards/index.ts";
+import { defineDisks } from "./disks/index.ts";
 import { defineDownloads } from "./downloads/index.ts";
 import { defineFeeds } from "./feeds/index.ts";
 import { defineGates } from "./gates/index.ts";
@@ -16,6 +17,7 @@ export const MODELS: readonly Define[] = [
   defineAccounts,
   defineBilling,
   defineCards,
+  defineDisks,
   defineDownloads,
   defineFeeds,
   defineGates,

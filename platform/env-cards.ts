@@ -31,6 +31,10 @@ export const CARD_VARIABLES = {
     rule: life.default(600),
     doc: "How long what was done with many cards at once can be undone, from its end on",
   },
+  CARD_RESULTS: {
+    rule: life.default(2_592_000),
+    doc: "How long it can be read what became of each card that was changed with many others, and of each line that was taken in: not shorter than CARD_BULK_UNDO",
+  },
   CARD_LICENCE_TERM: {
     rule: life.default(259_200),
     doc: "How long a licence is good that is checked without a network, at most until the card's end",

@@ -36,7 +36,11 @@ export const DOWNLOAD_VARIABLES = {
   },
   DISK_LIMIT_PERCENT: {
     rule: z.coerce.number().int().min(0).max(100).default(90),
-    doc: "How full the disk of the data folder may be before downloads are refused",
+    doc: "How full the disk of the data folder may be before downloads are refused; what is fetched has room leased below it",
+  },
+  DISK_WARNING_PERCENT: {
+    rule: z.coerce.number().int().min(1).max(100).default(85),
+    doc: "How full the disk of the data folder is when operators are told: by the event disk.filling, a notice, a metric and /ready",
   },
   DOWNLOAD_BILLING: {
     rule: onOff.default(false),

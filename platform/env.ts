@@ -321,6 +321,9 @@ export function readEnv(source: Record<string, string | undefined> = process.env
   ) {
     faults.push("HARDEN_COMMAND: must contain {input} and {output}");
   }
+  if (values.CARD_RESULTS < values.CARD_BULK_UNDO) {
+    faults.push("CARD_RESULTS: must not be shorter than CARD_BULK_UNDO");
+  }
   if (values.NODE_ENV === "production") {
     for (const name of ["SECRET_KEY", "SIGNING_KEYSTORE", "SIGNING_KEYSTORE_PASSWORD"] as const) {
       if (!values[name]) faults.push(`${name}: is needed in production`);

@@ -7,7 +7,9 @@ import {
   forgetScenes,
 } from "../models/accounts.ts";
 import { endAbandonedHolds } from "../models/billing/index.ts";
+import { tellSellers } from "../models/cards/index.ts";
 import type { Database } from "../models/database.ts";
+import { endOverdueRoom, forgetDisks } from "../models/disks/index.ts";
 import { forgetParses } from "../models/downloads/index.ts";
 import { forgetFrames } from "../models/feeds/index.ts";
 import {
@@ -86,8 +88,11 @@ async function tidy({ database, objects }: ChoreTools): Promise<void> {
   await forgetScenes(database, new Date(Date.now() - DAY_MS));
   await forgetParses(database);
   await tidyGates(database, new Date());
+  await endOverdueRoom(database, new Date());
+  await forgetDisks(database, new Date(Date.now() - DAY_MS));
   await endOverdueLeases(database, new Date());
   await forgetLeases(database, new Date(Date.now() - LIMITS.proxyUsageDays * DAY_MS));
+  await tellSellers(database);
   await forgetDeliveries(database, new Date(Date.now() - LIMITS.webhookDeliveryDays * DAY_MS));
   await forgetFrames(database, {
     frames: new Date(Date.now() - LIMITS.feedHours * HOUR_MS),

@@ -87,6 +87,7 @@ await runProcess("worker", async (onStop) => {
     ...accountTools(resources, database, messages.send),
     cardCodes: resources.cardCodes,
     cardRestoreSeconds: env.CARD_RESTORE,
+    cardResultsSeconds: env.CARD_RESULTS,
     ...packageTools(env, resources, database, shell),
     ...gateTools(env, resources, database),
     ...proxyTools(env, resources, database),

@@ -1,6 +1,12 @@
 import type { BulkState } from "../../domain/cards.ts";
 import { heartbeat } from "@temporalio/activity";
-import { beginBulk, type CardBulk, failBulk, stepBulk } from "../../models/cards/index.ts";
+import {
+  beginBulk,
+  type CardBulk,
+  failBulk,
+  stepBulk,
+  taskOfBulk,
+} from "../../models/cards/index.ts";
 import type { CardTools } from "./tools.ts";
 
 /** After so long the workflow hears how far it is. */
@@ -16,7 +22,10 @@ export interface BulkProgress {
 }
 
 /** How what is ordered of many cards is done. */
-export function createBulkActivities({ database, bus }: Pick<CardTools, "database" | "bus">) {
+export function createBulkActivities({
+  database,
+  reportProgress,
+}: Pick<CardTools, "database" | "reportProgress">) {
   return {
     /**
      * Twice: each stretch of cards is changed by the transaction that moves the bulk on from where it stood, so that what
@@ -32,7 +41,9 @@ export function createBulkActivities({ database, bus }: Pick<CardTools, "databas
         reached = bulk;
         const progress = progressOf(bulk);
         heartbeat(progress.looked);
-        await bus.announce({ type: "card.bulk-moved", data: { bulkId, ...progress } });
+        const { state, looked: done, total } = progress;
+        const phase = state === "undoing" || state === "undone" ? "undoing" : "changing";
+        reportProgress({ ...taskOfBulk(bulk), phase, done, total, unit: "cards" });
         if (bulk.state !== "running" && bulk.state !== "undoing") break;
       }
       return reached ? progressOf(reached) : null;

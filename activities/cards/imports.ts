@@ -6,6 +6,7 @@ import {
   MOST_AT_ONCE,
   stepImport,
   type StoredLine,
+  taskOfImport,
 } from "../../models/cards/index.ts";
 import type { ObjectStore } from "../../platform/objects/index.ts";
 import type { CardTools } from "./tools.ts";
@@ -25,7 +26,8 @@ export interface ImportProgress {
 export function createImportActivities({
   database,
   objects,
-}: Pick<CardTools, "database" | "objects">) {
+  reportProgress,
+}: Pick<CardTools, "database" | "objects" | "reportProgress">) {
   return {
     /**
      * Twice: each stretch of lines is taken in by the transaction that moves the import on from where it stood, so that
@@ -39,7 +41,10 @@ export function createImportActivities({
       for await (const { lines, from, to } of stretches(objects, begun)) {
         row = await stepImport(database, importId, lines, [from, to]);
         heartbeat(to);
-        if (!row || Date.now() >= until) break;
+        if (!row) break;
+        const { looked: done, lines: total } = progressOf(row);
+        reportProgress({ ...taskOfImport(row), phase: "importing", done, total, unit: "lines" });
+        if (Date.now() >= until) break;
       }
       return row ? progressOf(row) : progressOf(await begun.reload());
     },

@@ -2,6 +2,8 @@ import { heartbeat } from "@temporalio/activity";
 import {
   endCardsWith,
   endDueCards,
+  forgetBulkResults,
+  forgetImportFaults,
   lookAtCard,
   type Mended,
   mendTimers,
@@ -35,7 +37,8 @@ export type CardLooks = ReturnType<typeof createCardLooks>;
 export function createTimerActivities({
   database,
   cardRestoreSeconds,
-}: Pick<CardTools, "database" | "cardRestoreSeconds">) {
+  cardResultsSeconds,
+}: Pick<CardTools, "database" | "cardRestoreSeconds" | "cardResultsSeconds">) {
   return {
     /** Twice: what has ended is not due any more. */
     async endCardsWith({ cardId }: { cardId: string }): Promise<NextDue> {
@@ -66,6 +69,19 @@ export function createTimerActivities({
         heartbeat(removed);
       }
       return removed;
+    },
+
+    /** Twice: what is gone is not there any more. */
+    async forgetCardResults(): Promise<number> {
+      const endedBefore = new Date(Date.now() - cardResultsSeconds * 1000);
+      let forgotten = 0;
+      for (const forget of [forgetBulkResults, forgetImportFaults]) {
+        for (let last = await forget(database, endedBefore); last !== null;) {
+          heartbeat((forgotten += last));
+          last = await forget(database, endedBefore);
+        }
+      }
+      return forgotten;
     },
   };
 }

@@ -1,6 +1,5 @@
 import type { ReportProgress } from "../../domain/feeds.ts";
 import type { Database } from "../../models/database.ts";
-import type { Bus } from "../../platform/bus.ts";
 import type { CardCodes } from "../../platform/card-codes.ts";
 import type { ObjectStore } from "../../platform/objects/index.ts";
 
@@ -8,9 +7,10 @@ import type { ObjectStore } from "../../platform/objects/index.ts";
 export interface CardTools {
   database: Database;
   cardCodes: CardCodes;
-  bus: Bus;
   objects: ObjectStore;
   reportProgress: ReportProgress;
   /** How long deleted cards are kept. */
   cardRestoreSeconds: number;
+  /** How long it is kept what became of each card of a bulk, and of each line of an import. */
+  cardResultsSeconds: number;
 }

@@ -78,7 +78,11 @@ export interface KnownMedia {
 }
 
 /** What travels in the details of an activity that failed because of a source. */
-export type CarriedFailure = Failure & { retryAfterSeconds?: number };
+export type CarriedFailure = Failure & {
+  retryAfterSeconds?: number;
+  /** Set where nothing has failed: the same try begins, or goes on, when there is room. */
+  waitsFor?: "disk";
+};
 
 /** An address that somebody wants to know about: sealed, for it may hold a secret, and histories are shown to people. */
 export interface ParseOrder {

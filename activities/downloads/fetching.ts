@@ -17,6 +17,7 @@ import {
   endAttempt,
   findParse,
   keepParse,
+  type MediaParse,
   parsePlace,
   SharedMedia,
   waitersOf,
@@ -31,9 +32,10 @@ import type {
   StoredMedia,
   TryOrder,
 } from "./contract.ts";
+import { withRoom } from "./room.ts";
 import type { DownloadTools } from "./tools.ts";
 import { openWay, type Way, type WayOrder } from "./way.ts";
-import { lasting, sourceFailed, tellProgress } from "./work.ts";
+import { lasting, type Notes, openNotes, sourceFailed, tellProgress } from "./work.ts";
 
 /** Where the tool writes down what a source says. */
 const FACTS_FILE = "facts.info.json";
@@ -49,7 +51,7 @@ export function createFetchingActivities(tools: DownloadTools) {
         const row = await findRow(downloadId);
         const tool = toolOf(tools);
         const kept = await findParse(addressHash(row.url));
-        if (kept) return { bytes: estimateBytes(JSON.parse(kept.facts) as MediaFacts, row) };
+        if (kept) return { bytes: estimateBytes(factsOf(kept), row) };
         await beginAttempt(database, { downloadId, number: attempt }, tool.version);
         const facts = await parts.within(downloadId, signal, (directory) =>
           ask(tool, row, { directory, leaseId }, signal),
@@ -83,14 +85,28 @@ export function createFetchingActivities(tools: DownloadTools) {
         const wanted = await findWanted(of);
         const tool = toolOf(tools);
         const number = { downloadId: wanted.id, number: attempt };
-        await beginAttempt(database, number, tool.version);
-        const tell = await tellProgress(tools, of, attempt);
+        const notes = openNotes(tools, wanted.id);
+        const tell = await tellProgress(tools, of, notes);
         return parts.within(partsFolder(of), signal, async (directory) => {
-          const place = { directory, leaseId, isNobody: "mediaId" in of };
-          const media = await fetch(tool, wanted, place, signal, tell);
-          const stored = "kind" in media ? media : await store(wanted, media, signal, tell);
-          await endAttempt(database, number, "kind" in stored ? stored : undefined);
-          if ("kind" in stored) throw sourceFailed(stored);
+          const { id: holder, row } = wanted;
+          const known = await findParse(addressHash(row.url));
+          const mediaBytes = known ? estimateBytes(factsOf(known), row) : null;
+          const room = { holder, directory, mediaBytes, mostBytes: settings.maxBytes };
+          const stored = await withRoom<Outcome>(tools, room, async ({ gone, hear }) => {
+            await beginAttempt(database, number, tool.version);
+            const stop = AbortSignal.any([signal, gone]);
+            const progress = (heard: Heard) => {
+              hear(heard);
+              tell(heard);
+            };
+            const place = { directory, leaseId, isNobody: "mediaId" in of };
+            const media = await fetch(tool, wanted, place, stop, { progress, notes });
+            return "kind" in media ? media : store(wanted, media, stop, tell);
+          });
+          await notes.told();
+          const failure = isFailure(stored) ? stored : undefined;
+          if (!failure?.waitsFor) await endAttempt(database, number, failure);
+          if (isFailure(stored)) throw sourceFailed(stored);
           return stored;
         });
       });
@@ -117,12 +133,14 @@ export function createFetchingActivities(tools: DownloadTools) {
     { row, of }: WantedMedia,
     place: Place,
     signal: AbortSignal,
-    onProgress: (heard: Heard) => void,
+    tell: { progress: (heard: Heard) => void; notes: Notes },
   ): Promise<FetchedMedia | CarriedFailure> {
     return underWay({ ...place, url: row.url }, signal, async (way, stop) => {
       const { directory } = place;
       const known = await bringFacts(row, directory);
-      const media = await tool.fetch({ ...runOf(row, directory, stop, way), onProgress }, known);
+      const onComplaint = (line: string) => tell.notes.say("warning", line);
+      const run = { ...runOf(row, directory, stop, way), onProgress: tell.progress, onComplaint };
+      const media = await tool.fetch(run, known);
       if (!("kind" in media)) await describe(of, media.facts);
       // Addresses in what was known may be good no longer.
       else if (known) await rm(join(directory, FACTS_FILE), { force: true });
@@ -216,6 +234,9 @@ export function createFetchingActivities(tools: DownloadTools) {
   }
 }
 
+/** What one try comes to. */
+type Outcome = StoredMedia | CarriedFailure;
+
 /** What is asked for at an address. */
 type Wanted = Pick<Download, "url" | "quality" | "format" | "formatId">;
 
@@ -244,8 +265,12 @@ function isWhole(text: string): boolean {
   }
 }
 
-function isFailure(result: object): result is Failure {
+function isFailure(result: object): result is CarriedFailure {
   return "kind" in result;
+}
+
+function factsOf({ facts }: MediaParse): MediaFacts {
+  return JSON.parse(facts) as MediaFacts;
 }
 
 /** Where a try works, and by which lease it goes out. */

@@ -19,9 +19,6 @@ import type { DownloadTools } from "./tools.ts";
 /** A try that came to nothing before anybody was asked for media. */
 type FailedTry = FetchRef & { attempt: number; failure: Failure };
 
-/** What is written down of a try for which no tool was run. */
-const NO_TOOL = "none";
-
 /** How a download comes from state to state. The row is truth for everybody who looks. */
 export function createLifeActivities(tools: DownloadTools) {
   const { database, objects, bus, downloadSettings: settings } = tools;
@@ -73,7 +70,7 @@ export function createLifeActivities(tools: DownloadTools) {
 
     /** Twice: the same wait is noted again. */
     async noteWaiting(
-      order: FetchRef & { waitingFor: "gate" | "proxy"; nextTryAt: number },
+      order: FetchRef & { waitingFor: "gate" | "proxy" | "disk"; nextTryAt: number },
     ): Promise<void> {
       await noteForAll(order, order.waitingFor, new Date(order.nextTryAt));
     },
@@ -82,7 +79,7 @@ export function createLifeActivities(tools: DownloadTools) {
     async noteFailedTry({ attempt, failure, ...of }: FailedTry): Promise<void> {
       const downloadId = "mediaId" in of ? of.mediaId : of.downloadId;
       const number = { downloadId, number: attempt };
-      await beginAttempt(database, number, NO_TOOL);
+      await beginAttempt(database, number, null);
       await endAttempt(database, number, failure);
     },
 

@@ -1,4 +1,6 @@
+import type { ReportProgress } from "../../domain/feeds.ts";
 import type { Database } from "../../models/database.ts";
+import type { SeenDisk } from "../../models/disks/index.ts";
 import type { Bus } from "../../platform/bus.ts";
 import type { Egress } from "../../platform/egress/index.ts";
 import type { ObjectStore } from "../../platform/objects/index.ts";
@@ -14,6 +16,15 @@ export interface DownloadSettings {
   isCharged: boolean;
 }
 
+/** The disk that unfinished files lie on. */
+export interface PartsDisk {
+  measure: () => Promise<SeenDisk>;
+  /** What the files of a folder take. */
+  bytesIn: (folder: string) => Promise<number>;
+  /** Leases fill it so far and no further. */
+  limitPercent: number;
+}
+
 /** What the activities of downloads work with. */
 export interface DownloadTools {
   database: Database;
@@ -21,7 +32,9 @@ export interface DownloadTools {
   bus: Bus;
   /** The way out, which judges every host. */
   egress: Egress;
+  reportProgress: ReportProgress;
   parts: PartFolders;
+  disk: PartsDisk;
   /** yt-dlp, once it was found. */
   mediaTool: () => MediaTool | undefined;
   downloadSettings: DownloadSettings;

@@ -72,6 +72,15 @@ export async function findImport(actor: Actor, id: string): Promise<CardImport> 
   return row;
 }
 
+/** Refuses `cards/results-gone` once it is not kept any more what became of single cards, or lines. */
+export function demandResults({ hasResults }: Pick<CardBulk | CardImport, "hasResults">): void {
+  if (hasResults) return;
+  throw refusal(
+    "cards/results-gone",
+    "What became of each of them was kept for a while, which is over: only the counts are left.",
+  );
+}
+
 /**
  * What cards are to be ordered for, and by which terms. The product is the one that is named, else the policy's, else
  * the only one that a seller has.

@@ -1,11 +1,13 @@
 import type { Actor } from "../../domain/accounts.ts";
+import { usedPercent } from "../../domain/disks.ts";
 import { FILED_STATES, SUCCESS_STATES } from "../../domain/downloads.ts";
 import { refusal } from "../../domain/errors.ts";
 import { Account } from "../../models/accounts.ts";
 import { freeBalance, quote } from "../../models/billing/index.ts";
+import { knownDisks } from "../../models/disks/index.ts";
 import { Download } from "../../models/downloads/index.ts";
 import { mediaFetcherExists } from "../../models/operations.ts";
-import { usedPercent } from "../../platform/disk.ts";
+import { measureDisk } from "../../platform/disk.ts";
 import { OutboundRefused } from "../../platform/outbound-rules.ts";
 import type { Services } from "../services.ts";
 
@@ -65,10 +67,17 @@ export async function assertFetching(): Promise<void> {
   );
 }
 
-/** Refuses while there is no room for more. */
+/** Refuses while there is no room for more: here, or wherever workers fetch it to. */
 export async function assertRoom({ env }: Services): Promise<void> {
-  if ((await usedPercent(env.dataFolder)) < env.DISK_LIMIT_PERCENT) return;
-  throw refusal("downloads/disk-full", "There is no room for more downloads now. Try again later.");
+  const limit = env.DISK_LIMIT_PERCENT;
+  const theirs = await knownDisks();
+  const hasRoom = theirs.length === 0 || theirs.some((disk) => usedPercent(disk) < limit);
+  if (hasRoom && usedPercent(await measureDisk(env.dataFolder)) < limit) return;
+  throw refusal(
+    "downloads/disk-full",
+    "There is no room for more downloads now. Try again later.",
+    { headers: { "Retry-After": "60" } },
+  );
 }
 
 /** Refuses whoever could not pay for it; nothing is held before a worker begins. */

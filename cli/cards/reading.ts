@@ -1,9 +1,8 @@
-import { createWriteStream, type WriteStream } from "node:fs";
-import { rm } from "node:fs/promises";
 import { CARD_FILTERS, type Order } from "../arguments.ts";
 import { type Desk, everyItem } from "../desk.ts";
 import { EXIT, UsageFault } from "../endings.ts";
 import { showList } from "../listing.ts";
+import { saveAnew } from "../saving.ts";
 
 /** What of a card this command shows; the rest is handed on as it came. */
 interface CardOut {
@@ -16,6 +15,7 @@ interface CardOut {
 }
 
 const CARDS = "/api/v1/cards";
+
 /** Shows cards, newest first; of their codes the last four characters. */
 export function listCards(desk: Desk, { options }: Order): Promise<number> {
   const { card, state, machine, ends, batch } = desk.screen.words.cardColumns;
@@ -42,25 +42,8 @@ export async function exportCards(desk: Desk, { options }: Order): Promise<numbe
     screen.printLog(await connection.readText(path));
     return EXIT.done;
   }
-  const sink = await openNew(file, screen.words.outFault);
-  try {
-    await connection.save(path, sink);
-  } catch (error) {
-    sink.destroy();
-    await rm(file, { force: true });
-    throw error;
-  }
-  screen.remark(screen.words.saved(file));
+  await saveAnew(desk, path, file);
   return EXIT.done;
-}
-
-/** Never over another file: the codes in it may be all that is left of them. */
-function openNew(file: string, fault: (file: string, reason: string) => string) {
-  return new Promise<WriteStream>((resolve, reject) => {
-    const sink = createWriteStream(file, { flags: "wx", mode: 0o600 });
-    sink.once("open", () => resolve(sink));
-    sink.once("error", (error) => reject(new UsageFault(fault(file, error.message))));
-  });
 }
 
 function filters(options: Order["options"]): string {

@@ -1,8 +1,9 @@
 import type { TrafficFault } from "../proxies.ts";
 import type { Failure } from "./failures.ts";
 
-/** What a failed try says of the proxy and the cookie that it went with. */
-export function trafficFault({ code, kind }: Pick<Failure, "code" | "kind">): TrafficFault {
+/** What a failed try says of the proxy and the cookie that it went with; null when it says nothing of them. */
+export function trafficFault({ code, kind }: Pick<Failure, "code" | "kind">): TrafficFault | null {
+  if (code === "downloads/disk-full") return null;
   if (code === "downloads/proxy-refused") return "proxy_auth";
   if (code === "downloads/proxy-away") return "proxy_unreachable";
   switch (kind) {

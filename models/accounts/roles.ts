@@ -6,7 +6,13 @@ import {
   type Sequelize,
   type Transaction,
 } from "sequelize";
-import { builtInRole, PERMISSIONS, type Permission, type Role } from "../../domain/accounts.ts";
+import {
+  builtInRole,
+  PERMISSIONS,
+  type Permission,
+  type Role,
+  ROLES,
+} from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
 import { json, text, times } from "../columns.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
@@ -37,6 +43,29 @@ export async function permissionsOf(
   const within = transaction ? { transaction } : {};
   return builtInRole(name) ?? permittedBy(await CustomRole.findByPk(name, within));
 }
+
+/** Some of the people who may do something by their roles, in one order; services are none. */
+export async function peopleWhoMay(
+  permission: Permission,
+  transaction: Transaction,
+): Promise<string[]> {
+  const custom = await CustomRole.findAll({ transaction });
+  const roles = [
+    ...Object.keys(ROLES).filter((name) => builtInRole(name)!.includes(permission)),
+    ...custom.filter((role) => permittedBy(role).includes(permission)).map(({ name }) => name),
+  ];
+  const people = await Account.findAll({
+    attributes: ["id"],
+    where: { role: roles, isActive: true, isService: false },
+    order: [["id", "ASC"]],
+    limit: MOST_PEOPLE,
+    transaction,
+  });
+  return people.map(({ id }) => id);
+}
+
+/** Of those who may see everything there are few. */
+const MOST_PEOPLE = 100;
 
 /** What a role permits, which stays until the transaction ends; refuses `accounts/role-not-found`. */
 export async function holdRole(

@@ -6,6 +6,7 @@ import { CardBulk, CardBulkResult } from "./bulk-tables.ts";
 import { auditBulk, filtersOf } from "./bulks.ts";
 import { becoming, newsFor } from "./changes.ts";
 import { type CardCounts, countCards } from "./counts.ts";
+import { tellBulk } from "./tasks.ts";
 import { tellCards } from "./events.ts";
 import { MOST_AT_ONCE } from "./expiry.ts";
 import { conditionOf, idsAfter } from "./lists.ts";
@@ -79,7 +80,7 @@ async function doMore(bulk: CardBulk, transaction: Transaction): Promise<void> {
     },
     { transaction },
   );
-  if (isOver) await auditBulk("completed", bulk, transaction);
+  if (isOver) await end(bulk, "completed", transaction);
 }
 
 /** The cards that still meet the condition, each the transaction's alone. */
@@ -218,7 +219,16 @@ async function undoMore(bulk: CardBulk, transaction: Transaction): Promise<void>
     },
     { transaction },
   );
-  if (isOver) await auditBulk("undone", bulk, transaction);
+  if (isOver) await end(bulk, "undone", transaction);
+}
+
+async function end(
+  bulk: CardBulk,
+  how: "completed" | "undone",
+  transaction: Transaction,
+): Promise<void> {
+  await tellBulk(bulk.id, transaction);
+  await auditBulk(how, bulk, transaction);
 }
 
 /** What comes of a card by taking back what was made of it; why it is not, when it is not as it was left. */

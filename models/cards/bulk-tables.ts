@@ -12,7 +12,7 @@ import {
   type BulkState,
 } from "../../domain/cards.ts";
 import { type BulkOrder } from "../../domain/cards/bulk.ts";
-import { count, id, json, moment, state, text, times } from "../columns.ts";
+import { count, flag, id, json, moment, state, text, times } from "../columns.ts";
 
 /** Something that was ordered of many cards at once. */
 export class CardBulk extends Model<InferAttributes<CardBulk>, InferCreationAttributes<CardBulk>> {
@@ -39,6 +39,8 @@ export class CardBulk extends Model<InferAttributes<CardBulk>, InferCreationAttr
   declare error: CreationOptional<string | null>;
   /** Since when all cards have been looked at; while it is recent, it can be undone. */
   declare completedAt: CreationOptional<Date | null>;
+  /** What became of each card is still there. */
+  declare hasResults: CreationOptional<boolean>;
   declare createdAt: CreationOptional<Date>;
   declare updatedAt: CreationOptional<Date>;
 }
@@ -79,6 +81,7 @@ export function defineBulks(sequelize: Sequelize): void {
       actorName: text(100),
       error: text(500, { allowNull: true }),
       completedAt: moment({ allowNull: true }),
+      hasResults: flag({ defaultValue: true }),
       ...times(),
     },
     { sequelize, tableName: "card_bulks" },

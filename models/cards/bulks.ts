@@ -11,6 +11,7 @@ import type { Origin } from "./batches.ts";
 import { CardBulk } from "./bulk-tables.ts";
 import { type CardFilters, conditionOf, countMatching } from "./lists.ts";
 import { Card } from "./tables.ts";
+import { tellBulk } from "./tasks.ts";
 
 /** Something that somebody wants done with all cards that match. */
 export interface NewBulk {
@@ -75,6 +76,7 @@ export async function orderBulk(
       const row = { ...order, filters: meant, actorName, total };
       const bulk = await CardBulk.create(row, { transaction });
       await tellWorkflow(bulk, origin, transaction);
+      await tellBulk(bulk.id, transaction);
       await audit("ordered", bulk, origin, transaction, { ...saidOf(bulk), cards: total });
       return bulk.reload({ transaction });
     });
@@ -112,6 +114,7 @@ export async function undoBulk(
     }
     await bulk.update({ state: "undoing", reached: null, error: null }, { transaction });
     await tellWorkflow(bulk, origin, transaction);
+    await tellBulk(bulkId, transaction);
     await audit("undo-ordered", bulk, origin, transaction, { changed: bulk.done });
     return bulk;
   });
@@ -132,6 +135,7 @@ export async function resumeBulk(
     }
     await bulk.update({ state, error: null, completedAt: null }, { transaction });
     await tellWorkflow(bulk, origin, transaction);
+    await tellBulk(bulkId, transaction);
     await audit("resumed", bulk, origin, transaction, { state });
     return bulk;
   });
@@ -144,9 +148,11 @@ const RESUMED: Partial<Record<BulkState, BulkState>> = {
 
 /** A bulk that there is something to do for; undefined when there is nothing. */
 export async function beginBulk(database: Database, bulkId: string): Promise<CardBulk | undefined> {
-  await inTransaction(database, (transaction) =>
-    CardBulk.update({ state: "running" }, { where: { id: bulkId, state: "queued" }, transaction }),
-  );
+  await inTransaction(database, async (transaction) => {
+    const queued = { id: bulkId, state: "queued" as const };
+    const [begun] = await CardBulk.update({ state: "running" }, { where: queued, transaction });
+    if (begun === 1) await tellBulk(bulkId, transaction);
+  });
   const bulk = await CardBulk.findByPk(bulkId);
   return bulk?.state === "running" || bulk?.state === "undoing" ? bulk : undefined;
 }
@@ -157,9 +163,11 @@ export async function failBulk(database: Database, bulkId: string, reason: strin
   await inTransaction(database, async (transaction) => {
     const failed = { state: "failed" as const, error, completedAt: new Date() };
     const doing = { id: bulkId, state: ["queued", "running"] as BulkState[] };
-    await CardBulk.update(failed, { where: doing, transaction });
+    const [notDone] = await CardBulk.update(failed, { where: doing, transaction });
     const undoing = { id: bulkId, state: "undoing" as const };
-    await CardBulk.update({ state: "undo_failed", error }, { where: undoing, transaction });
+    const undoFailed = { state: "undo_failed" as const, error };
+    const [notUndone] = await CardBulk.update(undoFailed, { where: undoing, transaction });
+    if (notDone + notUndone > 0) await tellBulk(bulkId, transaction);
   });
 }
 

@@ -7,6 +7,7 @@ import { type CardCounts, countCards } from "./counts.ts";
 import { CardImport, CardImportFault } from "./import-tables.ts";
 import { auditImport } from "./imports.ts";
 import { Card, CardPolicy } from "./tables.ts";
+import { tellImport } from "./tasks.ts";
 import { clockOf, tellWheel } from "./timers.ts";
 
 /** A line as it is stored: a card whose code is sealed, or what is wrong with it. */
@@ -65,7 +66,10 @@ export async function stepImport(
       },
       { transaction },
     );
-    if (isOver) await auditImport(row, transaction);
+    if (isOver) {
+      await tellImport(row, transaction);
+      await auditImport(row, transaction);
+    }
     return row;
   });
 }

@@ -39,6 +39,8 @@ export class CardImport extends Model<
   /** Why it failed. */
   declare error: CreationOptional<string | null>;
   declare completedAt: CreationOptional<Date | null>;
+  /** The lines that are no cards are still named. */
+  declare hasResults: CreationOptional<boolean>;
   declare createdAt: CreationOptional<Date>;
   declare updatedAt: CreationOptional<Date>;
 }
@@ -78,6 +80,7 @@ export function defineImports(sequelize: Sequelize): void {
       actorName: text(100),
       error: text(500, { allowNull: true }),
       completedAt: moment({ allowNull: true }),
+      hasResults: flag({ defaultValue: true }),
       ...times(),
     },
     { sequelize, tableName: "card_imports" },

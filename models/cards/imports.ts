@@ -7,6 +7,7 @@ import { type Database, inTransaction, isTaken } from "../database.ts";
 import { adoptStaged, type Audit, enqueue, recordAudit } from "../operations.ts";
 import type { Origin } from "./batches.ts";
 import { CardImport } from "./import-tables.ts";
+import { tellImport } from "./tasks.ts";
 
 /** Cards that somebody wants taken in; their lines are stored. */
 export type NewImport = Pick<
@@ -40,6 +41,7 @@ export async function orderImport(
       await adoptStaged(order.objectKey, transaction);
       const row = await CardImport.create({ ...order, actorName }, { transaction });
       await tellWorkflow(row, origin, transaction);
+      await tellImport(row, transaction);
       const { id: _, objectKey: __, digest: ___, ...after } = order;
       await audit("ordered", row, origin, transaction, after);
       return row.reload({ transaction });
@@ -76,6 +78,7 @@ export async function resumeImport(
     }
     await row.update({ state: "importing", error: null }, { transaction });
     await tellWorkflow(row, origin, transaction);
+    await tellImport(row, transaction);
     await audit("resumed", row, origin, transaction, { imported: row.imported });
     return row;
   });
@@ -86,13 +89,14 @@ export async function beginImport(
   database: Database,
   importId: string,
 ): Promise<CardImport | undefined> {
-  await inTransaction(database, (transaction) =>
-    CardImport.update(
-      { state: "importing" },
-      { where: { id: importId, state: "queued" }, transaction },
-    ),
-  );
-  const row = await CardImport.findByPk(importId);
+  const row = await inTransaction(database, async (transaction) => {
+    const queued = { id: importId, state: "queued" as const };
+    const change = { state: "importing" as const };
+    const [begun] = await CardImport.update(change, { where: queued, transaction });
+    const found = await CardImport.findByPk(importId, { transaction });
+    if (begun === 1 && found) await tellImport(found, transaction);
+    return found;
+  });
   return row?.state === "importing" ? row : undefined;
 }
 
@@ -102,15 +106,16 @@ export async function failImport(
   importId: string,
   reason: string,
 ): Promise<void> {
-  await inTransaction(database, (transaction) =>
-    CardImport.update(
-      { state: "failed", error: reason.slice(0, 500) },
-      {
-        where: { id: importId, state: ["queued", "importing"] as ImportState[] },
-        transaction,
-      },
-    ),
-  );
+  await inTransaction(database, async (transaction) => {
+    const underWay = { id: importId, state: ["queued", "importing"] as ImportState[] };
+    const failed = { state: "failed" as const, error: reason.slice(0, 500) };
+    const [isNews] = await CardImport.update(failed, { where: underWay, transaction });
+    if (isNews !== 1) return;
+    await tellImport(
+      await CardImport.findByPk(importId, { transaction, rejectOnEmpty: true }),
+      transaction,
+    );
+  });
 }
 
 /** Writes down what became of an import. */

@@ -25,6 +25,7 @@ export { stepImport, type StoredLine } from "./import-steps.ts";
 export { CardImport, CardImportFault } from "./import-tables.ts";
 export { stepBulk } from "./bulk-steps.ts";
 export { CardBulk, CardBulkResult } from "./bulk-tables.ts";
+export { forgetBulkResults, forgetImportFaults } from "./forgetting.ts";
 export { deleteCard, editCard, removeDeletedCards, restoreCard } from "./edits.ts";
 export {
   endCardsWith,
@@ -59,4 +60,5 @@ export {
 export { type CardAsker } from "./holding.ts";
 export { changeCard, transferTime, unbindMachine } from "./verbs.ts";
 export { type CardDefaults, validateCard } from "./validation.ts";
-export { taskOfBatch } from "./tasks.ts";
+export { tellSellers } from "./news.ts";
+export { taskOfBatch, taskOfBulk, taskOfImport } from "./tasks.ts";

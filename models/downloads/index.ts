@@ -26,6 +26,7 @@ export {
   parsePlace,
   useTicket,
 } from "./parses.ts";
+export { noteDownload, taskOfDownload } from "./tasks.ts";
 export {
   endMedia,
   fetchOf,

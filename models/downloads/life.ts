@@ -1,4 +1,4 @@
-import { literal, Op, type Transaction } from "sequelize";
+import { literal, type Transaction } from "sequelize";
 import { v7 as newId } from "uuid";
 import { type DownloadState, partsFolder, partsOwner, type Wait } from "../../domain/downloads.ts";
 import type { Failure } from "../../domain/downloads/failures.ts";
@@ -7,6 +7,7 @@ import type { OutwardEventName } from "../../domain/webhooks.ts";
 import { type Database, inTransaction } from "../database.ts";
 import { emit } from "../webhooks/index.ts";
 import { Download, DownloadAttempt, SharedMedia } from "./tables.ts";
+import { concernedBy, noteDownload, tellDownload } from "./tasks.ts";
 
 /** What changes with a state. */
 type Change = Partial<
@@ -42,8 +43,9 @@ const TOLD: Readonly<Partial<Record<DownloadState, OutwardEventName & `download.
 };
 
 /**
- * Moves a download from one of these states to another one, with what changes with it, and tells the outside. Undefined
- * when it stands elsewhere: then nothing changes. The same move again changes nothing either, and answers the row.
+ * Moves a download from one of these states to another one, with what changes with it, and tells its orderer and the
+ * outside. Undefined when it stands elsewhere: then nothing changes. The same move again changes nothing either, and
+ * answers the row.
  */
 export async function moveDownload(
   database: Database,
@@ -57,7 +59,10 @@ export async function moveDownload(
       { where: { id, state: [...from] }, transaction },
     );
     const row = await Download.findByPk(id, { transaction });
-    if (moved === 1 && row && !row.deletedAt) await tell(row, transaction);
+    if (moved === 1 && row && !row.deletedAt) {
+      await tell(row, transaction);
+      await tellDownload(row, transaction);
+    }
     return row?.state === to ? row : undefined;
   });
 }
@@ -83,24 +88,35 @@ export async function changeDownload(
   state: DownloadState,
   change: Change,
 ): Promise<Download | undefined> {
-  return inTransaction(database, async (transaction) => {
-    await Download.update(
-      { ...change, version: literal("version + 1") },
-      { where: { id, state }, transaction },
-    );
-    const row = await Download.findByPk(id, { transaction });
-    return row?.state === state ? row : undefined;
-  });
+  return inTransaction(database, (transaction) => changeIn(transaction, id, state, change));
 }
 
-/** Says what a working download waits for. */
+async function changeIn(
+  transaction: Transaction,
+  id: string,
+  state: DownloadState,
+  change: Change,
+): Promise<Download | undefined> {
+  await Download.update(
+    { ...change, version: literal("version + 1") },
+    { where: { id, state }, transaction },
+  );
+  const row = await Download.findByPk(id, { transaction });
+  return row?.state === state ? row : undefined;
+}
+
+/** Says what a working download waits for, and tells its orderer. */
 export async function noteWait(
   database: Database,
   id: string,
   waitingFor: Wait | null,
   nextTryAt: Date | null,
 ): Promise<Download | undefined> {
-  return changeDownload(database, id, "working", { waitingFor, nextTryAt });
+  return inTransaction(database, async (transaction) => {
+    const row = await changeIn(transaction, id, "working", { waitingFor, nextTryAt });
+    if (row && !row.deletedAt) await tellDownload(row, transaction);
+    return row;
+  });
 }
 
 /** Writes down how far a download is: no change of what it is. */
@@ -114,12 +130,19 @@ export async function noteProgress(
   );
 }
 
-/** Writes a try down; one that was begun before and was cut short goes on. */
+/** What is written down of a try for which no tool was run. */
+const NO_TOOL = "none";
+
+/**
+ * Writes a try down; one that was begun before and was cut short goes on. `version`: null when it ended before a
+ * tool was run.
+ */
 export async function beginAttempt(
   database: Database,
   { downloadId, number }: Pick<DownloadAttempt, "downloadId" | "number">,
-  toolVersion: string,
+  version: string | null,
 ): Promise<void> {
+  const toolVersion = version ?? NO_TOOL;
   await inTransaction(database, async (transaction) => {
     const startedAt = new Date();
     const [, begun] = await DownloadAttempt.findOrCreate({
@@ -131,11 +154,10 @@ export async function beginAttempt(
       const where = { downloadId, number };
       await DownloadAttempt.update({ toolVersion }, { where, transaction });
     }
-    const its = [
-      { id: downloadId, isSharing: false },
-      { mediaId: downloadId, isSharing: true },
-    ];
-    await Download.update({ attempts: number }, { where: { [Op.or]: its }, transaction });
+    await Download.update({ attempts: number }, { where: concernedBy(downloadId), transaction });
+    if (version === null) return;
+    const message = `Try ${number} ${begun ? "begins" : "goes on"}, with yt-dlp ${version}.`;
+    await noteDownload(downloadId, { level: "info", message }, transaction);
   });
 }
 
@@ -145,8 +167,8 @@ export async function endAttempt(
   { downloadId, number }: Pick<DownloadAttempt, "downloadId" | "number">,
   failure: Failure | undefined,
 ): Promise<void> {
-  await inTransaction(database, (transaction) =>
-    DownloadAttempt.update(
+  await inTransaction(database, async (transaction) => {
+    await DownloadAttempt.update(
       {
         endedAt: new Date(),
         failureClass: failure?.kind ?? null,
@@ -154,8 +176,12 @@ export async function endAttempt(
         error: failure?.message.slice(0, 500) ?? null,
       },
       { where: { downloadId, number }, transaction },
-    ),
-  );
+    );
+    const said = failure
+      ? ({ level: "warning", message: `Try ${number} failed: ${failure.message}` } as const)
+      : ({ level: "info", message: `Try ${number} has fetched and stored the file.` } as const);
+    await noteDownload(downloadId, said, transaction);
+  });
 }
 
 /** Of these folders of parts, those whose media is unfinished. */

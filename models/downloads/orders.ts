@@ -6,6 +6,7 @@ import { workflowId } from "../../domain/ids.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
 import { type Audit, enqueue, nextSerial, recordAudit } from "../operations.ts";
 import { Download, DownloadQuota } from "./tables.ts";
+import { tellDownload, tellRemoved } from "./tasks.ts";
 
 /** Where an order came from: what its audit entry says beside it. */
 export type Origin = Pick<Audit, "actor" | "address" | "requestId">;
@@ -33,6 +34,7 @@ export async function orderDownload(
       const serial = await nextSerial("downloads", transaction);
       const download = await Download.create({ ...order, serial }, { transaction });
       await tellWorkflow(download, null, origin, transaction);
+      await tellDownload(download, transaction);
       await audit("ordered", download, origin, transaction);
       return download;
     });
@@ -110,6 +112,7 @@ export async function retryDownload(
       );
     }
     await tellWorkflow(download, null, origin, transaction);
+    await tellDownload(download, transaction);
     await audit("retried", download, origin, transaction);
     return download;
   });
@@ -150,6 +153,7 @@ export async function deleteDownload(
     if (deleted !== 1) return;
     const download = await Download.findByPk(id, { transaction, rejectOnEmpty: true });
     await tellWorkflow(download, "removeDownload", origin, transaction);
+    await tellRemoved(download, transaction);
     await audit("deleted", download, origin, transaction);
   });
 }

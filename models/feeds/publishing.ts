@@ -11,6 +11,7 @@ import {
   progressBody,
   taskFrame,
   type TaskNote,
+  type TaskRef,
   type TaskUpdate,
 } from "../../domain/feeds.ts";
 import { announceAfter, type Database, inTransaction, isTaken } from "../database.ts";
@@ -30,7 +31,10 @@ export async function publishTask(update: TaskUpdate, transaction: Transaction):
   await keep({ accountId, seq, event, kind, taskId: id, body: statusBody }, transaction);
   const endedAt = isOver(state) ? now : null;
   const stands = { state, statusSeq: seq, statusEvent: event, statusBody, endedAt };
-  const [known] = await FeedTask.update(stands, { where: { id, accountId }, transaction });
+  // What begins anew has got nowhere.
+  const anew = { phase: null, permille: null, progressSeq: null, progressBody: null };
+  const change = state === "queued" ? { ...stands, ...anew } : stands;
+  const [known] = await FeedTask.update(change, { where: { id, accountId }, transaction });
   if (known === 0) await FeedTask.create({ id, accountId, kind, ...stands }, { transaction });
   const data = { ...body, account: accountId };
   await emit({ id: newId(), type: OUTWARD[event], data }, transaction);
@@ -43,11 +47,25 @@ const OUTWARD = {
 } as const;
 
 /** Tells whoever a task belongs to a line of its log, if and only if `transaction` commits. */
-export async function publishNote(note: TaskNote, transaction: Transaction): Promise<void> {
-  const { accountId, taskId, kind } = note;
-  const seq = await takeSeqs(accountId, 1, transaction);
-  const body = JSON.stringify(noteBody(note, new Date()));
-  await keep({ accountId, seq, event: "task:log", kind, taskId, body }, transaction);
+export function publishNote(note: TaskNote, transaction: Transaction): Promise<void> {
+  return publishNotes(note, [note], transaction);
+}
+
+/** The same for some lines of one task's log, in their order. */
+export async function publishNotes(
+  { accountId, taskId, kind }: TaskRef,
+  lines: readonly Pick<TaskNote, "level" | "message">[],
+  transaction: Transaction,
+): Promise<void> {
+  if (lines.length === 0) return;
+  const first = (await takeSeqs(accountId, lines.length, transaction)) - lines.length + 1;
+  const now = new Date();
+  const about = { accountId, event: "task:log", kind, taskId } as const;
+  const frames = lines.map((line, place) => {
+    const body = JSON.stringify(noteBody({ accountId, taskId, kind, ...line }, now));
+    return { ...about, seq: first + place, body };
+  });
+  await FeedFrame.bulkCreate(frames, { transaction });
 }
 
 /** Tells an account, and the webhooks of theirs that want to hear it, something they should know. */

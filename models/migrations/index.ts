@@ -33,6 +33,9 @@ import { createDownloads } from "./20261121T1600-create-downloads.ts";
 import { createProxies } from "./20261121T1650-create-proxies.ts";
 import { createGates } from "./20261121T1651-create-gates.ts";
 import { createFeeds } from "./20261121T1700-create-feeds.ts";
+import { createDisks } from "./20261121T1710-create-disks.ts";
+import { tellSellers } from "./20261121T1750-tell-sellers.ts";
+import { forgetCardResults } from "./20261121T1770-forget-card-results.ts";
 import { shareMedia } from "./20261122T1730-share-media.ts";
 import type { Migration } from "./migration.ts";
 
@@ -73,5 +76,8 @@ export const MIGRATIONS: readonly Migration[] = [
   createProxies,
   createGates,
   createFeeds,
+  createDisks,
+  tellSellers,
+  forgetCardResults,
   shareMedia,
 ];

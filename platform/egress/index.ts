@@ -192,13 +192,20 @@ function exchange(
       reject(new Refused(502, `The host broke off: ${error.code ?? error.message}.`));
     });
     onward.once("response", (answer) => {
-      response.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? "", kept(answer));
       // An answer that ends too early must end too early for the run as well.
       answer.once("aborted", () => response.destroy());
       answer.on("error", () => response.destroy());
+      const status = answer.statusCode ?? 0;
+      if (status < 200) {
+        outside.destroy();
+        reject(new Refused(502, "The host answered what is no HTTP."));
+        return;
+      }
+      // Its phrase stays behind: it may hold what cannot be said, or what somebody would be misled by.
+      response.writeHead(status, kept(answer));
       answer.pipe(response);
       answer.on("data", passage.count);
-      passage.hear(answer.statusCode ?? 0, answer.headers["retry-after"]);
+      passage.hear(status, answer.headers["retry-after"]);
       response.once("close", () => {
         outside.destroy();
         resolve();

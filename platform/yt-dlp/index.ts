@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { classify, type Failure, failureOf } from "../../domain/downloads/failures.ts";
 import type { MediaFacts } from "../../domain/downloads/media.ts";
 import type { Heard } from "../../domain/downloads/progress.ts";
+import { folderBytes } from "../disk.ts";
 import type { Shell, ToolEnd } from "../shell.ts";
 import { readFacts } from "./facts.ts";
 import {
@@ -27,6 +28,8 @@ export interface MediaRun {
   /** The way out, as its environment tells it: nobody else on the machine can read that. */
   env?: Readonly<Record<string, string>>;
   onProgress?: (heard: Heard) => void;
+  /** Warnings and errors as they come, without the addresses in them. */
+  onComplaint?: (line: string) => void;
 }
 
 /** What was fetched. */
@@ -57,6 +60,9 @@ export interface MediaToolSettings {
 /** How often the folder's size is looked at, beside what yt-dlp says itself. */
 const LOOK_MS = 500;
 const LAST_LINES = 20;
+const COMPLAINT = /^(WARNING|ERROR):/;
+/** What may hold a secret: of a source's, of a proxy's. */
+const ADDRESS = /\b[a-z][a-z0-9+.-]*:\/\/[^\s'"]+/gi;
 /** Whatever it has written by then is gone on with. */
 const KILL_AFTER_MS = 2_000;
 
@@ -106,7 +112,7 @@ async function run(
   order: MediaRun,
   args: readonly string[],
 ) {
-  const { wish, directory, timeoutMs, signal, env, onProgress } = order;
+  const { wish, directory, timeoutMs, signal, env, onProgress, onComplaint } = order;
   const complaints: string[] = [];
   const end = await shell.run({
     command: program.command,
@@ -126,6 +132,7 @@ async function run(
       const heard = readProgress(line);
       if (heard) return onProgress?.(heard);
       complaints.push(line);
+      if (COMPLAINT.test(line)) onComplaint?.(line.replace(ADDRESS, "<address>"));
       if (complaints.length > LAST_LINES) complaints.shift();
     },
   });
@@ -149,7 +156,7 @@ function watchSize({ directory, signal, wish }: MediaRun) {
   const fetched = new Map<string, number>();
   const look = async () => {
     // What is merged is there twice for a moment.
-    if ((await sizeOf(directory)) > wish.maxBytes * 2) tooLarge.abort();
+    if ((await folderBytes(directory)) > wish.maxBytes * 2) tooLarge.abort();
   };
   const timer = setInterval(() => void look(), LOOK_MS);
   return {
@@ -162,19 +169,6 @@ function watchSize({ directory, signal, wish }: MediaRun) {
     },
     dismiss: () => clearInterval(timer),
   };
-}
-
-async function sizeOf(directory: string): Promise<number> {
-  const names = await readdir(directory).catch(() => []);
-  const sizes = await Promise.all(
-    names.map((name) =>
-      stat(join(directory, name)).then(
-        ({ size }) => size,
-        () => 0,
-      ),
-    ),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 async function factsIn(directory: string): Promise<MediaFacts | undefined> {

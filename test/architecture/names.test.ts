@@ -6,6 +6,7 @@ const DOMAINS = [
   "accounts",
   "billing",
   "cards",
+  "disks",
   "downloads",
   "feeds",
   "gates",

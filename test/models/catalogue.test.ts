@@ -38,6 +38,7 @@ const STAYING = [
   "card_import_faults",
   "card_imports",
   "card_machines",
+  "card_news",
   "card_policies",
   "card_products",
   "card_sellers",
@@ -50,6 +51,8 @@ const STAYING = [
   "feeds",
   // The way out is each platform's own.
   "cookies",
+  "disk_leases",
+  "disks",
   // What was downloaded is its owner's, who stays.
   "download_attempts",
   "download_quotas",

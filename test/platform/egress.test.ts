@@ -179,6 +179,22 @@ describe.each([
   });
 });
 
+test.each(["000 Nothing", "099 Early", "200 O\u0001K", "200 Sign in: not a bot", "101 Switched"])(
+  "a source that answers %j harms nobody, and does not choose our words",
+  async (first) => {
+    const port = await startRaw((socket) => {
+      socket.once("data", () => socket.end(`HTTP/1.1 ${first}\r\nContent-Length: 2\r\n\r\nok`));
+    });
+    const source = await startReceiver(status(204));
+    const passage = await enter({ allow: ["127.0.0.1"] });
+
+    const answer = await ask(passage, `http://127.0.0.1:${port}/`);
+
+    expect(answer.status).toBe(first.startsWith("200") ? 200 : 502);
+    expect(await ask(passage, source.address)).toMatchObject({ status: 204 });
+  },
+);
+
 test("a redirect is the run's to follow, and is judged like what came first", async () => {
   const source = await startReceiver(status(302, { location: "http://169.254.169.254/latest" }));
   const passage = await enter({ allow: [`127.0.0.1:${source.port}`] });

@@ -66,6 +66,7 @@ describe("the configuration", () => {
     ["LIMIT_SIGN_IN", "5/0"],
     ["LIMIT_SIGN_IN", "0/60"],
     ["ACCESS_TTL", "0"],
+    ["CARD_RESULTS", "5m"],
     ["HARDEN_COMMAND", '["protect"]'],
     ["CLOUDFLARE_API_URL", "api.cloudflare.com"],
   ])("refuses %s=%s and says why", (name, value) => {

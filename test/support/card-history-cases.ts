@@ -68,7 +68,7 @@ export function cardCases(): HistoryCase[] {
         return handle;
       },
     },
-    ...["done", "removed"].map((name) => ({
+    ...["done", "removed", "forgotten"].map((name) => ({
       workflow: "cardReconciliation",
       name,
       activities: () => fakeCards().activities,

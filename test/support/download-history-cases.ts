@@ -76,6 +76,7 @@ export function downloadCases(): HistoryCase[] {
   const left = fakeDownload(["hangs"], leaves, leavers);
   const fetched = fakeDownload(["retryable", "media"], { retryPausesSeconds: [1] }, ["gone"]);
   const vain = fakeDownload(["terminal"]);
+  const crowded = fakeDownload(["no room", "media"], { ttlSeconds: null });
   const isReady = ({ happened }: typeof kept) => until(() => happened.includes("ready"));
   return [
     {
@@ -172,6 +173,15 @@ export function downloadCases(): HistoryCase[] {
       name: "failed",
       activities: () => ({ ...vain.activities, ...fakeWayOut(vain.happened, {}) }),
       live: fetchingFor,
+    },
+    {
+      workflow,
+      name: "waited-for-room",
+      activities: () => crowded.activities,
+      live: living(async (handle) => {
+        await until(() => crowded.happened.some((one) => one.startsWith("waits for disk")));
+        await handle.executeUpdate(tryDownloadNow);
+      }),
     },
     {
       workflow: "mediaParse",

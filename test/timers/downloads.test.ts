@@ -184,3 +184,25 @@ test("a shared fetch that nobody wants any more is ended", async () => {
     await until(() => happened.includes("nothing: downloads/cancelled"));
   });
 });
+
+test("where there is no room it waits, longer each time, and has tried nothing meanwhile", async () => {
+  const room = Array.from({ length: 8 }, () => "no room" as const);
+  const { activities, happened } = fakeDownload([...room, "retryable", "no room", "media"], {
+    ttlSeconds: null,
+  });
+
+  await withTimeSkipping(activities, async ({ client }) => {
+    expect(await (await begin(client)).result()).toBe("kept");
+  });
+
+  const waits = happened.filter((one) => one.startsWith("waits"));
+  expect(waits.map((one) => Number(one.split(", ")[1]))).toEqual([
+    5, 10, 20, 40, 80, 160, 300, 300, 5,
+  ]);
+  expect(waits[0]).toContain("disk");
+  expect(happened.filter((one) => one.startsWith("fetch")).slice(-3)).toEqual([
+    "fetch 1",
+    "fetch 2",
+    "fetch 2",
+  ]);
+});

@@ -20,7 +20,7 @@ const ALL = Object.values(QUEUES);
 const NO_PARENT = { on: () => undefined, off: () => undefined };
 
 const activitiesOf = (database: Database) => ({
-  ...createTimerActivities({ database, cardRestoreSeconds: 60 }),
+  ...createTimerActivities({ database, cardRestoreSeconds: 60, cardResultsSeconds: 60 }),
   ...createCardLooks({ database }),
 });
 const relay = (database: Database, temporal: Client) =>

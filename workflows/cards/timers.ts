@@ -49,6 +49,14 @@ const { removeDeletedCards } = proxyActivities<CardActivities>({
   summary: "remove cards for good that were deleted long ago",
 });
 
+const { forgetCardResults } = proxyActivities<CardActivities>({
+  taskQueue: QUEUES.io,
+  startToCloseTimeout: "30 minutes",
+  heartbeatTimeout: "1 minute",
+  retry: { maximumInterval: "30 seconds" },
+  summary: "remove what became of each card in orders that ended long ago",
+});
+
 const LONG_HISTORY_EVENTS = 2_000;
 /** A clock that is a little behind finds a card still good at its end; and a wheel turns no more often. */
 const SHORTEST_SLEEP_MS = 1_000;
@@ -111,15 +119,19 @@ export async function cardWheel(order: { shard: number; ended?: number }): Promi
   }
 }
 
-/** Every hour: what timers were late for, or were lost; and cards that were deleted long ago. */
+/** Every hour: what timers were late for, or were lost; and what is kept of cards no longer than for some time. */
 export async function cardReconciliation(): Promise<{ ended: number; begun: number }> {
   enterStage("comparing");
   const mended = await mendCardTimers();
-  const done = `- overdue and ended: ${mended.ended}\n- without a timer: ${mended.begun}`;
+  let done = `- overdue and ended: ${mended.ended}\n- without a timer: ${mended.begun}`;
   setCurrentDetails(done);
   if (patched("2026-11-21 deleted cards")) {
     enterStage("removing");
-    setCurrentDetails(`${done}\n- deleted and removed: ${await removeDeletedCards()}`);
+    setCurrentDetails((done += `\n- deleted and removed: ${await removeDeletedCards()}`));
+  }
+  if (patched("2026-11-22 card results")) {
+    enterStage("forgetting");
+    setCurrentDetails(`${done}\n- results of old orders, removed: ${await forgetCardResults()}`);
   }
   enterStage("done");
   return mended;

@@ -18,6 +18,7 @@ import type {
 } from "../../activities/downloads/index.ts";
 import { pauseBefore } from "../../domain/downloads.ts";
 import { failureOf, isRetried } from "../../domain/downloads/failures.ts";
+import { roomPauseSeconds } from "../../domain/disks.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { onHeldFunds } from "../helpers/funds.ts";
@@ -47,7 +48,7 @@ const { readMedia } = proxyActivities<DownloadActivities>({
   summary: "ask the source what it has",
 });
 
-const { noteNextTry, noteGoingOn } = proxyActivities<DownloadActivities>({
+const { noteNextTry, noteWaiting, noteGoingOn } = proxyActivities<DownloadActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "30 seconds",
   retry: { maximumInterval: "30 seconds" },
@@ -100,6 +101,9 @@ export function fetchInTries(of: FetchRef, way: WayOut | undefined, tries: Tries
   );
 }
 
+/** Who may be told not to wait any longer. */
+type Waiter = Pick<Desk, "isWaiting">;
+
 /** Work that may be tried again. */
 type Tries = <T>(work: (attempt: number) => Promise<T>) => Promise<T>;
 
@@ -107,9 +111,10 @@ type Tries = <T>(work: (attempt: number) => Promise<T>) => Promise<T>;
 export function countTries(
   of: FetchRef,
   { attempts, retryPausesSeconds }: Pick<TakenUp, "attempts" | "retryPausesSeconds">,
-  desk: Pick<Desk, "isWaiting">,
+  desk: Waiter,
 ): Tries {
   let failures = 0;
+  let withoutRoom = 0;
   return async (work) => {
     for (;;) {
       enterStage("fetching");
@@ -118,7 +123,12 @@ export function countTries(
       } catch (error) {
         if (isCancellation(error)) throw error;
         const failure = failureIn(error);
+        if (failure.waitsFor) {
+          await waitForRoom(of, desk, roomPauseSeconds(++withoutRoom));
+          continue;
+        }
         failures++;
+        withoutRoom = 0;
         const pause = isRetried(failure.kind)
           ? pauseBefore(failures + 1, retryPausesSeconds, failure.retryAfterSeconds)
           : undefined;
@@ -131,19 +141,48 @@ export function countTries(
 
 async function waitForNextTry(
   of: FetchRef,
-  desk: Pick<Desk, "isWaiting">,
+  desk: Waiter,
   failure: CarriedFailure,
   pauseSeconds: number,
 ): Promise<void> {
-  const nextTryAt = Date.now() + pauseSeconds * 1000;
-  desk.isWaiting = true;
-  await noteNextTry({ ...of, failure, nextTryAt });
-  enterStage("waiting", failure.code);
-  const until = new Date(nextTryAt).toISOString();
-  setCurrentDetails(`${failure.message}\n\nThe next try is at ${until}.`);
-  await condition(() => !desk.isWaiting, Math.max(1, nextTryAt - Date.now()), {
+  await waitFor(pauseSeconds, desk, of, {
+    note: (nextTryAt) => noteNextTry({ ...of, failure, nextTryAt }),
+    stage: failure.code,
+    says: (until) => `${failure.message}\n\nThe next try is at ${until}.`,
     summary: `until the next try, after ${failure.code}`,
   });
+}
+
+/** What it held on its way was given back before: whoever has room goes first. */
+async function waitForRoom(of: FetchRef, desk: Waiter, pauseSeconds: number): Promise<void> {
+  await waitFor(pauseSeconds, desk, of, {
+    note: (nextTryAt) => noteWaiting({ ...of, waitingFor: "disk", nextTryAt }),
+    stage: "disk",
+    says: (until) => `There is no room on the disk for it now. The next look is at ${until}.`,
+    summary: "until there is room on the disk",
+  });
+}
+
+/** What people are told of a pause. */
+interface Pause {
+  note: (nextTryAt: number) => Promise<void>;
+  stage: string;
+  says: (until: string) => string;
+  summary: string;
+}
+
+async function waitFor(
+  seconds: number,
+  desk: Waiter,
+  of: FetchRef,
+  { note, stage, says, summary }: Pause,
+): Promise<void> {
+  const nextTryAt = Date.now() + seconds * 1000;
+  desk.isWaiting = true;
+  await note(nextTryAt);
+  enterStage("waiting", stage);
+  setCurrentDetails(says(new Date(nextTryAt).toISOString()));
+  await condition(() => !desk.isWaiting, Math.max(1, nextTryAt - Date.now()), { summary });
   desk.isWaiting = false;
   setCurrentDetails("");
   await noteGoingOn(of);

@@ -11,7 +11,7 @@ import {
 } from "../../../models/cards/index.ts";
 import { page } from "../../../models/paging.ts";
 import { may } from "../../../domain/accounts.ts";
-import { findBulk } from "../../policies/cards.ts";
+import { demandResults, findBulk } from "../../policies/cards.ts";
 import { Forecast, route } from "../../route.ts";
 import {
   BulkForecastOut,
@@ -110,8 +110,9 @@ export const listCardBulkResults = route({
   query: BulkResultsQuery,
   returns: [200, BulkResultsOut],
   async handle({ actor, params, query: { outcome, ...place } }) {
-    const { id: bulkId } = await findBulk(actor, params.id);
-    const where = { bulkId, ...(outcome && { outcome }) };
+    const bulk = await findBulk(actor, params.id);
+    demandResults(bulk);
+    const where = { bulkId: bulk.id, ...(outcome && { outcome }) };
     const found = await page(CardBulkResult, {
       where,
       question: where,
@@ -162,5 +163,6 @@ async function told(services: Services, bulk: CardBulk) {
 }
 
 function show({ env }: Services, bulk: CardBulk) {
-  return presentBulk(bulk, env.CARD_BULK_UNDO);
+  const { CARD_BULK_UNDO: undoSeconds, CARD_RESULTS: resultsSeconds } = env;
+  return presentBulk(bulk, { undoSeconds, resultsSeconds });
 }

@@ -13,7 +13,7 @@ import { StagedObjectGone } from "../../../models/operations.ts";
 import { page } from "../../../models/paging.ts";
 import { newId } from "../../../platform/crypto.ts";
 import { sealLines } from "../../card-lines.ts";
-import { findImport, findTerms } from "../../policies/cards.ts";
+import { demandResults, findImport, findTerms } from "../../policies/cards.ts";
 import { route } from "../../route.ts";
 import {
   ImportId,
@@ -72,7 +72,7 @@ export const importCards = route({
       if (row.objectKey !== file.key) await unstage(services, file.key);
       call.header("Location", `${PATH}/${row.id}`);
       await services.bus.announce({ type: "outbox.filled", data: {} });
-      return show(row);
+      return show(services, row);
     } catch (error) {
       await unstage(services, file.key);
       if (!(error instanceof StagedObjectGone)) throw error;
@@ -88,7 +88,7 @@ export const listCardImports = route({
   access: "cards:read",
   query: ImportsQuery,
   returns: [200, ImportsOut],
-  async handle({ actor, query }) {
+  async handle({ actor, query, services }) {
     const own = may(actor, "cards:oversee") ? {} : { accountId: actor.accountId };
     const leading = own.accountId === undefined ? [] : ["account_id"];
     const { items, next } = await page(CardImport, {
@@ -98,7 +98,8 @@ export const listCardImports = route({
       ...query,
     });
     const names = await namesOf(items);
-    return { items: items.map((row) => presentImport(row, names)), next };
+    const { CARD_RESULTS } = services.env;
+    return { items: items.map((row) => presentImport(row, names, CARD_RESULTS)), next };
   },
 });
 
@@ -109,7 +110,7 @@ export const readCardImport = route({
   access: "cards:read",
   params: ImportId,
   returns: [200, ImportOut],
-  handle: async ({ actor, params }) => show(await findImport(actor, params.id)),
+  handle: async ({ actor, params, services }) => show(services, await findImport(actor, params.id)),
 });
 
 export const reportCardImport = route({
@@ -120,7 +121,9 @@ export const reportCardImport = route({
   params: ImportId,
   returns: "export",
   async handle({ actor, params }) {
-    const { id } = await findImport(actor, params.id);
+    const row = await findImport(actor, params.id);
+    demandResults(row);
+    const { id } = row;
     return exportList("csv", {
       name: `import-${id}`,
       batches: faultsOf(id),
@@ -140,7 +143,7 @@ export const resumeCardImport = route({
     const { id } = await findImport(call.actor, call.params.id);
     const row = await resumeImport(call.services.database, id, call);
     await call.services.bus.announce({ type: "outbox.filled", data: {} });
-    return show(row);
+    return show(call.services, row);
   },
 });
 
@@ -168,6 +171,6 @@ async function* faultsOf(importId: string): AsyncGenerator<CardImportFault[]> {
   }
 }
 
-async function show(row: CardImport) {
-  return presentImport(row, await namesOf([row]));
+async function show({ env }: Services, row: CardImport) {
+  return presentImport(row, await namesOf([row]), env.CARD_RESULTS);
 }

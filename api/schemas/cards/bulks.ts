@@ -89,6 +89,9 @@ export const BulkOut = z.strictObject({
   created_at: Moment,
   completed_at: Moment.nullable(),
   undo_until: Moment.nullable().describe("Null while it goes on: then it can be undone too"),
+  results_until: Moment.nullable().describe(
+    "Until then it can be read what became of each card; null while it goes on, and when it has failed",
+  ),
 });
 export const BulksOut = z.strictObject({
   items: z.array(BulkOut),
@@ -128,10 +131,15 @@ export function presentForecast(
   return { dry_run: true, verb, matching, will_change: changed, refused, summary };
 }
 
-/** A bulk; it can be undone for so many seconds from its end on. */
-export function presentBulk(row: CardBulk, undoSeconds: number): z.input<typeof BulkOut> {
+/** A bulk; for so many seconds from its end on it can be undone, and what became of each card is kept. */
+export function presentBulk(
+  row: CardBulk,
+  kept: { undoSeconds: number; resultsSeconds: number },
+): z.input<typeof BulkOut> {
   const { order, completedAt } = row;
-  const until = completedAt && new Date(completedAt.getTime() + undoSeconds * 1000);
+  const until = (seconds: number) =>
+    completedAt && new Date(completedAt.getTime() + seconds * 1000).toISOString();
+  const isOver = row.state === "completed" || row.state === "undone";
   return {
     id: row.id,
     verb: order.verb,
@@ -151,7 +159,8 @@ export function presentBulk(row: CardBulk, undoSeconds: number): z.input<typeof 
     ordered_by: row.actorName,
     created_at: row.createdAt.toISOString(),
     completed_at: completedAt?.toISOString() ?? null,
-    undo_until: until?.toISOString() ?? null,
+    undo_until: until(kept.undoSeconds),
+    results_until: isOver ? until(kept.resultsSeconds) : null,
   };
 }
 

@@ -41,13 +41,23 @@ export const ImportOut = z.strictObject({
   ordered_by: z.string(),
   created_at: Moment,
   completed_at: Moment.nullable(),
+  report_until: Moment.nullable().describe(
+    "Until then its report can be read; null while it goes on",
+  ),
 });
 export const ImportsOut = z.strictObject({
   items: z.array(ImportOut),
   next: z.string().nullable(),
 });
 
-export function presentImport(row: CardImport, names: Names): z.input<typeof ImportOut> {
+/** An import; for so many seconds from its end on the lines are named that are no cards. */
+export function presentImport(
+  row: CardImport,
+  names: Names,
+  resultsSeconds: number,
+): z.input<typeof ImportOut> {
+  const { completedAt } = row;
+  const until = completedAt && new Date(completedAt.getTime() + resultsSeconds * 1000);
   return {
     id: row.id,
     status: row.state,
@@ -63,6 +73,7 @@ export function presentImport(row: CardImport, names: Names): z.input<typeof Imp
     error: row.error,
     ordered_by: row.actorName,
     created_at: row.createdAt.toISOString(),
-    completed_at: row.completedAt?.toISOString() ?? null,
+    completed_at: completedAt?.toISOString() ?? null,
+    report_until: until?.toISOString() ?? null,
   };
 }

@@ -6,7 +6,7 @@ import type { ApplicationFailure } from "@temporalio/common";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { createDownloadActivities, type StoredMedia } from "../../../activities/downloads/index.ts";
 import type { DownloadTools } from "../../../activities/downloads/tools.ts";
-import type { Event } from "../../../domain/events.ts";
+import type { TaskProgress } from "../../../domain/feeds.ts";
 import {
   addressHash,
   Download,
@@ -15,15 +15,19 @@ import {
   SharedMedia,
   wishHash,
 } from "../../../models/downloads/index.ts";
+import { FeedFrame } from "../../../models/feeds/index.ts";
 import { openLocalBus } from "../../../platform/bus.ts";
 import { sha256 } from "../../../platform/crypto.ts";
+import { folderBytes } from "../../../platform/disk.ts";
 import { openEgress } from "../../../platform/egress/index.ts";
 import { openObjectStore } from "../../../platform/objects/index.ts";
 import { readOpenedHost } from "../../../platform/outbound-rules.ts";
 import { openPartFolders } from "../../../platform/part-folders.ts";
+import { Disk, DiskLease } from "../../../models/disks/index.ts";
 import { openTestDatabase } from "../../support/database.ts";
 import { makeDownload } from "../../support/downloads.ts";
 import { provideMediaTool } from "../../support/services/yt-dlp.ts";
+import { until } from "../../support/until.ts";
 import {
   mediaBytes,
   type MediaServer,
@@ -45,20 +49,25 @@ afterAll(async () => {
 });
 
 /** A worker that may fetch from `source`, and from nothing else that is private. */
-async function startWorker(maxBytes = 10_000_000) {
+async function startWorker(maxBytes = 10_000_000, capacityBytes = 1_000_000_000) {
   const database = await openTestDatabase();
   const egress = await openEgress([readOpenedHost(source.host)!]);
   onTestFinished(() => egress.close());
   const bus = openLocalBus({ on: () => undefined, off: () => undefined });
-  const events: Event[] = [];
-  bus.subscribe((event) => events.push(event));
+  const reports: TaskProgress[] = [];
   const own = await mkdtemp(join(folder, "worker-"));
   const tools: DownloadTools = {
     database,
     bus,
     egress,
+    reportProgress: (progress) => reports.push(progress),
     objects: await openObjectStore({ s3: undefined, folder: join(own, "objects") }),
     parts: await openPartFolders(join(own, "parts"), join(folder, "run")),
+    disk: {
+      measure: async () => ({ id: sha256(own), name: "machine", capacityBytes, usedBytes: 0 }),
+      bytesIn: folderBytes,
+      limitPercent: 90,
+    },
     mediaTool: () => media.tool,
     withScratch: (name, body) => media.shell.withScratch(name, body),
     unseal: (sealed) => sealed,
@@ -67,14 +76,20 @@ async function startWorker(maxBytes = 10_000_000) {
   const activities = createDownloadActivities(tools);
   const fetch = ({ id: downloadId }: Download): Promise<StoredMedia> =>
     new MockActivityEnvironment().run(() => activities.fetchMedia({ downloadId, attempt: 1 }));
-  return { tools, activities, fetch, events };
+  return { tools, activities, fetch, reports };
+}
+/** The lines of its log that were told to whoever ordered a download. */
+async function logOf({ accountId, id }: Download): Promise<unknown[]> {
+  const where = { accountId, taskId: id, event: "task:log" };
+  const frames = await FeedFrame.findAll({ where, order: ["seq"] });
+  return frames.map(({ body }) => (JSON.parse(body) as { message: string }).message);
 }
 const inActivity = <T>(body: () => Promise<T>): Promise<T> =>
   new MockActivityEnvironment().run(body);
 const working = (path: string) => makeDownload({ url: source.address + path, state: "working" });
 
 test("what an address has becomes an object, known by its digests, with its progress told on the way", async () => {
-  const { fetch, tools, events } = await startWorker();
+  const { fetch, tools, reports } = await startWorker();
   const bytes = mediaBytes(2_000_000);
   source.serve("/A clip.mp4", bytes, { bytesPerTick: 200_000 });
   const row = await working("/A%20clip.mp4");
@@ -88,10 +103,16 @@ test("what an address has becomes an object, known by its digests, with its prog
     sha256: sha256(bytes),
   });
   expect(await tools.objects.head(stored.objectKey)).toMatchObject({ bytes: bytes.length });
-  const told = events.filter(({ type }) => type === "download.progressed");
-  const percents = told.map(({ data }) => (data as { percent: number }).percent);
+  const percents = reports.map(({ percent }) => percent!);
   expect(percents).toEqual(percents.toSorted((a, b) => a - b));
-  expect(told.at(-1)!.data).toMatchObject({ phase: "storing", historyId: row.serial, attempt: 1 });
+  expect(reports.at(-1)).toMatchObject({ kind: "download", taskId: row.id, phase: "storing" });
+  expect(await logOf(row)).toEqual([
+    `Try 1 begins, with yt-dlp ${media.tool.version}.`,
+    "Downloading.",
+    "Finishing the file.",
+    "Storing the file.",
+    "Try 1 has fetched and stored the file.",
+  ]);
   expect(await DownloadAttempt.findAll()).toMatchObject([
     { number: 1, toolVersion: media.tool.version, errorCode: null },
   ]);
@@ -112,7 +133,7 @@ test("what was asked a short while ago is not asked again", async () => {
 });
 
 test("what two want is fetched once, told to both, and there until neither wants it", async () => {
-  const { activities, tools, events } = await startWorker();
+  const { activities, tools, reports } = await startWorker();
   const bytes = mediaBytes(500_000);
   source.serve("/both.mp4", bytes, { bytesPerTick: 100_000 });
   const [quick, archived] = [await working("/both.mp4"), await working("/both.mp4?fbclid=1")];
@@ -121,12 +142,12 @@ test("what two want is fetched once, told to both, and there until neither wants
   const { mediaId } = await activities.joinSharedMedia(order(quick));
   expect(await activities.joinSharedMedia(order(archived))).toMatchObject({ mediaId });
 
-  const media = await inActivity(() => activities.fetchMedia({ mediaId, attempt: 1 }));
-  const waiting = await activities.endSharedMedia({ mediaId, end: { media } });
+  const stored = await inActivity(() => activities.fetchMedia({ mediaId, attempt: 1 }));
+  const waiting = await activities.endSharedMedia({ mediaId, end: { media: stored } });
   const late = await working("/both.mp4");
-  expect(await activities.joinSharedMedia(order(late))).toMatchObject({ end: { media } });
+  expect(await activities.joinSharedMedia(order(late))).toMatchObject({ end: { media: stored } });
   const finish = ({ id: downloadId }: Download, ttlSeconds: number | null) =>
-    activities.finishDownload({ downloadId, media, ttlSeconds, holdId: null });
+    activities.finishDownload({ downloadId, media: stored, ttlSeconds, holdId: null });
   await finish(quick, 60);
   await finish(late, 60);
   await finish(archived, null);
@@ -134,18 +155,18 @@ test("what two want is fetched once, told to both, and there until neither wants
 
   expect(source.sent("/both.mp4")).toBeLessThan(2 * bytes.length);
   expect(waiting.toSorted()).toEqual([quick.id, archived.id].toSorted());
-  const told = events.filter(({ type }) => type === "download.progressed");
-  expect(new Set(told.map(({ data }) => (data as { downloadId: string }).downloadId))).toEqual(
-    new Set([quick.id, archived.id]),
-  );
+  const both = [quick.id, archived.id].toSorted();
+  expect([...new Set(reports.map(({ taskId }) => taskId))].toSorted()).toEqual(both);
+  const begun = `Try 1 begins, with yt-dlp ${media.tool.version}.`;
+  expect([(await logOf(quick))[0], (await logOf(archived))[0]]).toEqual([begun, begun]);
   for (const row of [quick, archived, late]) await row.reload();
-  expect([quick.objectKey, late.objectKey]).toEqual([media.objectKey, media.objectKey]);
+  expect([quick.objectKey, late.objectKey]).toEqual([stored.objectKey, stored.objectKey]);
   expect(archived).toMatchObject({ title: "both", state: "kept", sha256: sha256(bytes) });
   expect(archived.objectKey).toMatch(new RegExp(`/archive/\\d{8}/${archived.id}$`));
   await activities.expireDownload({ downloadId: quick.id });
-  expect(await tools.objects.head(media.objectKey)).toMatchObject({ bytes: bytes.length });
+  expect(await tools.objects.head(stored.objectKey)).toMatchObject({ bytes: bytes.length });
   await activities.removeFile({ downloadId: late.id });
-  expect(await tools.objects.head(media.objectKey)).toBeUndefined();
+  expect(await tools.objects.head(stored.objectKey)).toBeUndefined();
   expect(await tools.objects.head(archived.objectKey!)).toMatchObject({ bytes: bytes.length });
   expect(await SharedMedia.count()).toBe(0);
 });
@@ -183,4 +204,59 @@ test("a source that sends more than it may is ended, whatever it has said", asyn
 
   expect(error).toMatchObject({ type: "downloads/too-large", details: [{ kind: "terminal" }] });
   expect(source.sent("/lies.mp4")).toBeLessThan(5_000_000);
+});
+
+test("nothing is begun without room, and nobody is to blame for that", async () => {
+  const { fetch } = await startWorker(1_000_000, 2_000_000);
+  source.serve("/waits.mp4", mediaBytes(1000));
+
+  const error = await fetch(await working("/waits.mp4")).catch((thrown: unknown) => thrown);
+
+  expect(error).toMatchObject({
+    type: "downloads/disk-full",
+    details: [{ kind: "retryable", waitsFor: "disk" }],
+  });
+  expect(source.asked.filter(({ path }) => path === "/waits.mp4")).toEqual([]);
+  expect([await DownloadAttempt.count(), await DiskLease.count()]).toEqual([0, 0]);
+});
+
+test("room is leased for as much as may come, for what is known once it is, and until it is stored", async () => {
+  const { fetch, tools } = await startWorker();
+  const leases: number[] = [];
+  const { measure } = tools.disk;
+  tools.disk.measure = async () => {
+    leases.push((await Disk.findOne())?.leasedBytes ?? 0);
+    return measure();
+  };
+  source.serve("/known-soon.mp4", mediaBytes(3_000_000), { bytesPerTick: 150_000 });
+
+  const fetching = fetch(await working("/known-soon.mp4"));
+  await until(async () => (await Disk.findOne())?.leasedBytes === 6_000_000);
+  await fetching;
+
+  expect(leases).toEqual([0, 20_000_000]);
+  expect([(await Disk.findOne())!.leasedBytes, await DiskLease.count()]).toEqual([0, 0]);
+});
+
+test("a source that has more than it said takes more room, or waits when there is none", async () => {
+  const { activities, fetch, tools } = await startWorker(10_000_000, 10_000_000);
+  source.serve("/grows.mp4", mediaBytes(6_000_000), { bytesPerTick: 200_000 });
+  const row = await working("/grows.mp4");
+  const order = { addressHash: addressHash(row.url), sealedAddress: row.url };
+  await new MockActivityEnvironment().run(() => activities.parseMedia(order));
+  const parse = (await MediaParse.findOne())!;
+  const facts = JSON.stringify({ ...(JSON.parse(parse.facts) as object), bytes: 1000 });
+  await parse.update({ facts });
+
+  const error = await fetch(row).catch((thrown: unknown) => thrown);
+
+  expect(error).toMatchObject({ details: [{ waitsFor: "disk" }] });
+  expect(await DownloadAttempt.findAll()).toMatchObject([{ number: 1, endedAt: null }]);
+  tools.disk.measure = async () => ({
+    id: sha256("more"),
+    name: "m",
+    capacityBytes: 1e9,
+    usedBytes: 0,
+  });
+  expect(await fetch(row)).toMatchObject({ bytes: 6_000_000 });
 });

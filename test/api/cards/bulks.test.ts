@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { beginBulk, stepBulk } from "../../../models/cards/index.ts";
+import { beginBulk, CardBulk, stepBulk } from "../../../models/cards/index.ts";
 import { OutboxEntry } from "../../../models/operations.ts";
 import { ADMIN, type StartedApi, startApi, STRANGER } from "../../support/api.ts";
 import { makeBatch, makeCard, makeProduct, makeSeller, show } from "../../support/cards.ts";
@@ -143,6 +143,7 @@ describe("GET /api/v1/cards/bulk/:id", () => {
       changed: 2,
       refused: 1,
       undo_until: expect.any(String),
+      results_until: expect.any(String),
     });
     expect((await read("", await makeSeller())).body.code).toBe("cards/bulk-not-found");
   });
@@ -169,6 +170,16 @@ describe("GET /api/v1/cards/bulk/:id/results", () => {
       { outcome: "refused", reason: "It is banned.", before: null },
     ]);
     expect((await read("/results", await makeSeller())).status).toBe(404);
+  });
+
+  test("says so when they are not kept any more", async () => {
+    const { read, id } = await startWithBulk();
+    await CardBulk.update({ hasResults: false }, { where: { id } });
+
+    expect(await read("/results")).toMatchObject({
+      status: 410,
+      body: { code: "cards/results-gone" },
+    });
   });
 });
 

@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { beginImport, CardImportFault, failImport } from "../../../models/cards/index.ts";
+import {
+  beginImport,
+  CardImport,
+  CardImportFault,
+  failImport,
+} from "../../../models/cards/index.ts";
 import { OutboxEntry, StagedObject } from "../../../models/operations.ts";
 import { ADMIN, type StartedApi, startApi, STRANGER } from "../../support/api.ts";
 import { makeProduct, makeSeller } from "../../support/cards.ts";
@@ -95,6 +100,7 @@ describe("GET /api/v1/cards/import/:id", () => {
       status: "failed",
       error: "no room",
       dry_run: true,
+      report_until: null,
     });
     expect((await read("", await makeSeller())).body.code).toBe("cards/import-not-found");
   });
@@ -109,6 +115,16 @@ describe("GET /api/v1/cards/import/:id/report", () => {
     expect(body).toBe('"line","reason"\r\n2,"There is no code."\r\n');
     expect(headers.get("Content-Disposition")).toContain(`import-${id}.csv`);
     expect((await read("/report", await makeSeller())).status).toBe(404);
+  });
+
+  test("says so when it is not kept any more", async () => {
+    const { id, read } = await startWithFailed();
+    await CardImport.update({ hasResults: false }, { where: { id } });
+
+    expect(await read("/report")).toMatchObject({
+      status: 410,
+      body: { code: "cards/results-gone" },
+    });
   });
 });
 

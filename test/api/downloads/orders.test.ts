@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { ADMIN, NOBODY, startApi } from "../../support/api.ts";
 import { startWithFetcher } from "../../support/downloads.ts";
+import { noteDisk } from "../../../models/disks/index.ts";
 import { Download, keepParse, addressHash } from "../../../models/downloads/index.ts";
 import { IdempotencyKey, OutboxEntry } from "../../../models/operations.ts";
 import { setPrices } from "../../../models/billing/index.ts";
+import { sha256 } from "../../../platform/crypto.ts";
 import { FIRST_PRICES } from "../../../domain/billing.ts";
 import { refusal } from "../../../domain/errors.ts";
 
@@ -136,6 +138,14 @@ describe("POST /api/v1/download", () => {
       status: 507,
       body: { code: "downloads/disk-full" },
     });
+    const room = await startWithFetcher();
+    await noteDisk(room.services.database, {
+      id: sha256("disk"),
+      name: "the worker's",
+      capacityBytes: 100,
+      usedBytes: 100,
+    });
+    expect(await room.call(ADMIN, "POST", START, { json })).toMatchObject({ status: 507 });
     expect((await full.call(NOBODY, "POST", START, { json })).status).toBe(401);
   });
 

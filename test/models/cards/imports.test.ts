@@ -57,7 +57,11 @@ async function send(
 describeDatabases(({ open }) => {
   const openBench = async () => {
     const [database, objects] = [await open(), await openStore()];
-    const activities = createImportActivities({ database, objects });
+    const activities = createImportActivities({
+      database,
+      objects,
+      reportProgress: () => undefined,
+    });
     const take = ({ id: importId }: CardImport) =>
       new MockActivityEnvironment().run(() => activities.takeCardsIn({ importId }));
     return { database, objects, activities, take };

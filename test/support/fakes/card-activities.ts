@@ -4,7 +4,7 @@ import type { CardActivities, CardLooks } from "../../../activities/cards/index.
 /** What a timer of cards may ask for. */
 type Timing = Pick<
   CardActivities,
-  "endCardsWith" | "turnWheel" | "mendCardTimers" | "removeDeletedCards"
+  "endCardsWith" | "turnWheel" | "mendCardTimers" | "removeDeletedCards" | "forgetCardResults"
 > &
   CardLooks;
 
@@ -39,6 +39,7 @@ export function fakeCards(due: number[] = []): {
       turnWheel: async () => ({ ended: end(), ...next() }),
       mendCardTimers: async () => ({ ended: 2, begun: 1 }),
       removeDeletedCards: async () => 3,
+      forgetCardResults: async () => 4,
     },
   };
 }

@@ -1,6 +1,7 @@
 import { activityInfo, heartbeat, sleep } from "@temporalio/activity";
 import { ApplicationFailure } from "@temporalio/common";
 import type {
+  CarriedFailure,
   DownloadActivities,
   MediaEnd,
   StoredMedia,
@@ -17,7 +18,7 @@ import type { BillingActivities } from "../../../activities/billing/index.ts";
 const MEDIA: StoredMedia = { objectKey: "k", fileName: "f.mp4", bytes: 7, md5: "m", sha256: "s" };
 
 /** How a try to fetch goes: it brings the media, fails so, or goes on until it is cancelled. */
-export type Try = "media" | "hangs" | FailureClass;
+export type Try = "media" | "hangs" | "no room" | FailureClass;
 
 /** Downloads whose tries go like this; what was done is remembered. Their time is the server's. */
 export function fakeDownload(
@@ -67,6 +68,7 @@ export function fakeDownload(
         heartbeat();
         await sleep(100);
       }
+      if (next === "no room") throw failed("retryable", { waitsFor: "disk" });
       throw failed(next as FailureClass);
     },
     readMedia: async ({ attempt }) => {
@@ -141,9 +143,9 @@ export function fakeWayOut(
   } satisfies GateActivities & ProxyActivities;
 }
 
-function failed(kind: FailureClass): ApplicationFailure {
+function failed(kind: FailureClass, more: Partial<CarriedFailure> = {}): ApplicationFailure {
   const code = kind === "terminal" ? "downloads/source-gone" : "downloads/source-away";
-  const failure = failureOf(code, kind);
+  const failure = { ...failureOf(code, kind), ...more };
   return ApplicationFailure.create({
     type: code,
     message: failure.message,
