@@ -84,6 +84,8 @@ export const LIMITS = {
   downloadSeconds: 6 * 3600,
   /** How long what a source says of its media is believed. */
   parseSeconds: 3600,
+  /** What a source says of its media is never longer. */
+  sourceFactsBytes: 8 * 1024 * 1024,
   fileTicketSeconds: 90,
   /** How long it is kept how proxies were used, and how much of it one question may be about. */
   proxyUsageDays: 62,

@@ -71,7 +71,7 @@ const RULES: readonly Rule[] = [
     "downloads/geo-blocked",
     "terminal",
   ],
-  [/copyright|Terms of Service|violat/i, "downloads/source-removed", "terminal"],
+  [/copyright|Terms of Service|violat(?!ion of protocol)/i, "downloads/source-removed", "terminal"],
   [
     /live event will begin|not currently live|Premieres in|is offline|will begin in|stream has not started/i,
     "downloads/not-yet",
@@ -152,8 +152,15 @@ export function failureOf(code: DownloadCode, kind: FailureClass): Failure {
   return { code, kind, message: MESSAGES[code] ?? MESSAGES["downloads/failed"]! };
 }
 
-/** What yt-dlp meant by the last thing it complained of. What is not understood is not tried again blindly. */
+/** Names and addresses, which whoever made them has chosen. */
+const CHOSEN = /^ERROR: (\[generic\] [^:]*: |\[[^\]]*\] \S+: )|\bhttps?:\/\/\S+/g;
+
+/**
+ * What yt-dlp meant by the last thing it complained of, whatever the source is called. What is not understood is not
+ * tried again blindly.
+ */
 export function classify(said: string): Failure {
-  const found = RULES.find(([pattern]) => pattern.test(said));
+  const words = said.replace(CHOSEN, " ");
+  const found = RULES.find(([pattern]) => pattern.test(words));
   return found ? failureOf(found[1], found[2]) : failureOf("downloads/failed", "terminal");
 }

@@ -20,6 +20,7 @@ export {
 export {
   addressHash,
   findParse,
+  forgetParse,
   forgetParses,
   keepParse,
   keepTicket,

@@ -12,6 +12,9 @@ const { parseMedia } = proxyActivities<DownloadActivities>({
   summary: "ask the source what it has",
 });
 
+/** Somebody waits for it: what takes longer is ended, and may not say so any more. */
+const HELD_SECONDS = 180;
+
 /** What a source has, asked while somebody waits for it: whoever asks the same meanwhile waits with them. */
 export async function mediaParse(order: ParseOrder): Promise<void> {
   enterStage("asking");
@@ -23,7 +26,8 @@ export async function mediaParse(order: ParseOrder): Promise<void> {
 
 /** A proxy that fails is not the source's fault: another one is asked, once. */
 async function askByProxy(order: ParseOrder, platform: string): Promise<void> {
-  const outing = { taskId: order.addressHash, stage: "parse" as const, platform };
+  const about = { taskId: order.addressHash, platform };
+  const outing = { ...about, stage: "parse" as const, seconds: HELD_SECONDS };
   const ask = async () =>
     byProxy(await findProxy(outing), (leaseId) =>
       parseMedia({ ...order, ...(leaseId && { leaseId }) }),
