@@ -124,6 +124,7 @@ const RULES: readonly Rule[] = [
 
 /** The sentences for people. */
 const MESSAGES: Readonly<Partial<Record<DownloadCode, string>>> = {
+  "downloads/address-refused": "The source leads to an address that is not public.",
   "downloads/age-restricted": "The source shows this to adults alone: it needs a cookie.",
   "downloads/blocked": "The source takes us for a robot, or does not let us in.",
   "downloads/disk-full": "There was no room left for it.",

@@ -2,6 +2,7 @@ import type { Client, WorkflowHandle } from "@temporalio/client";
 import { workflowId } from "../../domain/ids.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import {
+  beginAgain,
   cancelDownload,
   download,
   extendDownload,
@@ -59,6 +60,7 @@ export function downloadCases(): HistoryCase[] {
   const extended = fakeDownload(["media"]);
   const kept = fakeDownload(["retryable", "media"]);
   const hanging = fakeDownload(["hangs"]);
+  const again = fakeDownload(["hangs", "media"], { ttlSeconds: null });
   const removed = fakeDownload(["media"]);
   const charged = fakeDownload(["proxy", "media"], {
     isCharged: true,
@@ -117,6 +119,16 @@ export function downloadCases(): HistoryCase[] {
       activities: () => hanging.activities,
       live: living(async (handle) => {
         await until(() => hanging.happened.includes("fetch 1"));
+        await handle.executeUpdate(cancelDownload, { args: [{}] });
+      }),
+    },
+    {
+      workflow,
+      name: "told-to-begin-anew",
+      activities: () => again.activities,
+      live: living(async (handle) => {
+        await until(() => again.happened.includes("fetch 1"));
+        await handle.executeUpdate(beginAgain, { args: [{}] });
         await handle.executeUpdate(cancelDownload, { args: [{}] });
       }),
     },
