@@ -11,7 +11,6 @@ export type {
   MediaRef,
   ParseOrder,
   Shared,
-  SharedOrder,
   StoredMedia,
   TakenUp,
   WayOut,

@@ -88,7 +88,7 @@ async function seenBy({ id, downloadId }: SharedMedia, transaction: Transaction)
 }
 
 /** Whose fetch something is about: a download's own, or what several share. */
-export type FetchRef = { downloadId: string } | { mediaId: string };
+type FetchRef = { downloadId: string } | { mediaId: string };
 
 /** The downloads that are told how a fetch goes. */
 export async function waitersOf(of: FetchRef): Promise<Download[]> {
@@ -100,7 +100,7 @@ export async function waitersOf(of: FetchRef): Promise<Download[]> {
 }
 
 /** How a shared fetch has ended. */
-export type MediaEnd =
+type MediaEnd =
   | { media: Pick<Download, "objectKey" | "fileName" | "bytes" | "md5" | "sha256"> }
   | { failure: Failure };
 

@@ -1,4 +1,4 @@
-import { Op, type Transaction, type WhereOptions } from "sequelize";
+import { Op, type Transaction } from "sequelize";
 import type { DownloadState } from "../../domain/downloads.ts";
 import type { Facts, TaskNote, TaskRef, TaskUpdate } from "../../domain/feeds.ts";
 import { findHold } from "../billing/index.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import {
-  Download,
+  type Download,
   endMedia,
   forgetMedia,
   joinMedia,

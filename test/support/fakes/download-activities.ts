@@ -64,10 +64,7 @@ export function fakeDownload(
       happened.push(`fetch ${attempt}`);
       const next = left.shift();
       if (next === "media") return MEDIA;
-      while (next === "hangs") {
-        heartbeat();
-        await sleep(100);
-      }
+      if (next === "hangs") await hang();
       if (next === "no room") throw failed("retryable", { waitsFor: "disk" });
       throw failed(next as FailureClass);
     },
@@ -106,6 +103,14 @@ export function fakeDownload(
     parseMedia: async () => void happened.push("parsed"),
   } satisfies DownloadActivities;
   return { activities, happened };
+}
+
+/** Lives until it is cancelled. */
+async function hang(): Promise<never> {
+  for (;;) {
+    heartbeat();
+    await sleep(100);
+  }
 }
 
 /** A ledger in which everybody has enough, or nobody; what was done is remembered beside the rest. */
