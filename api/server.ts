@@ -24,6 +24,7 @@ import { routes } from "./routes/index.ts";
 import type { Services } from "./services.ts";
 import { openFeeds } from "./sockets/feeds.ts";
 import { openGateway } from "./sockets/gateway.ts";
+import { showVitalSigns } from "./vital-signs.ts";
 
 /** How long requests in flight may go on after the API was asked to stop. */
 const DRAIN_MS = 5_000;
@@ -52,6 +53,8 @@ await runProcess("api", async (onStop) => {
 
   const limiter = openLimiter(redis, `${env.TEMPORAL_NAMESPACE}:`);
   const feeds = openFeeds({ ...resources, database, metrics });
+  const readiness = watchReadiness({ ...resources, database, redis });
+  showVitalSigns({ ...resources, metrics, readiness });
   const services: Services = {
     ...resources,
     database,
@@ -65,7 +68,7 @@ await runProcess("api", async (onStop) => {
     guesses: openGuessGuard({ ...resources, limiter, metrics, rate: env.LIMIT_CARD_GUESS }),
     secretKey,
     passwords: createPasswords({ breached: await readBreachedPasswords(env.BREACHED_PASSWORDS) }),
-    readiness: watchReadiness({ ...resources, database, redis }),
+    readiness,
   };
   const authenticate = rememberKeys(createAuthenticator(services), resources.bus);
   const app = createApp(routes, services, { authenticate });

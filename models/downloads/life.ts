@@ -1,4 +1,4 @@
-import { literal, type Transaction } from "sequelize";
+import { col, fn, literal, type Transaction } from "sequelize";
 import { v7 as newId } from "uuid";
 import { type DownloadState, partsFolder, partsOwner, type Wait } from "../../domain/downloads.ts";
 import type { Failure } from "../../domain/downloads/failures.ts";
@@ -199,4 +199,15 @@ export async function unfinishedParts(folders: readonly string[]): Promise<Set<s
     ...rows.map(({ id: downloadId }) => partsFolder({ downloadId })),
     ...media.map(({ id: mediaId }) => partsFolder({ mediaId })),
   ]);
+}
+
+/** How many downloads are not over, by what they wait for. */
+export async function countUnderWay(): Promise<{ waitingFor: Wait | null; count: number }[]> {
+  const rows = await Download.findAll({
+    attributes: ["waitingFor", [fn("COUNT", col("id")), "count"]],
+    where: { state: ["queued", "working"] },
+    group: ["waitingFor"],
+    raw: true,
+  });
+  return rows as unknown as { waitingFor: Wait | null; count: number }[];
 }
