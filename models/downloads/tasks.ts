@@ -22,7 +22,7 @@ export async function tellRemoved(row: Download, transaction: Transaction): Prom
 }
 
 /** Whom it concerns what becomes of a fetch: the download that has it for itself, or all that share it. */
-export function concernedBy(id: string): WhereOptions {
+export function concernedBy(id: string) {
   const [alone, together] = [
     { id, isSharing: false },
     { mediaId: id, isSharing: true },
