@@ -25,6 +25,7 @@ import type { Services } from "./services.ts";
 import { openFeeds } from "./sockets/feeds.ts";
 import { openGateway } from "./sockets/gateway.ts";
 import { openTransfers } from "./transfers.ts";
+import { showVitalSigns } from "./vital-signs.ts";
 
 /** How long requests in flight may go on after the API was asked to stop. */
 const DRAIN_MS = 5_000;
@@ -55,6 +56,8 @@ await runProcess("api", async (onStop) => {
   const transfers = openTransfers({ ...resources, metrics, redis });
   onStop(() => transfers.close());
   const feeds = openFeeds({ ...resources, database, metrics });
+  const readiness = watchReadiness({ ...resources, database, redis });
+  showVitalSigns({ ...resources, metrics, readiness });
   const services: Services = {
     ...resources,
     database,
@@ -69,7 +72,7 @@ await runProcess("api", async (onStop) => {
     guesses: openGuessGuard({ ...resources, limiter, metrics, rate: env.LIMIT_CARD_GUESS }),
     secretKey,
     passwords: createPasswords({ breached: await readBreachedPasswords(env.BREACHED_PASSWORDS) }),
-    readiness: watchReadiness({ ...resources, database, redis }),
+    readiness,
   };
   const authenticate = rememberKeys(createAuthenticator(services), resources.bus);
   const app = createApp(routes, services, { authenticate });

@@ -1,6 +1,7 @@
 export {
   beginAttempt,
   changeDownload,
+  countUnderWay,
   endAttempt,
   moveDownload,
   noteProgress,
@@ -20,6 +21,7 @@ export {
 export {
   addressHash,
   findParse,
+  findTicket,
   forgetParse,
   forgetParses,
   keepParse,

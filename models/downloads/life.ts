@@ -1,4 +1,4 @@
-import { literal, type Transaction } from "sequelize";
+import { col, fn, literal, type Transaction } from "sequelize";
 import { v7 as newId } from "uuid";
 import type { DownloadState, Wait } from "../../domain/downloads.ts";
 import type { Failure } from "../../domain/downloads/failures.ts";
@@ -191,4 +191,15 @@ export async function unfinishedOf(ids: readonly string[]): Promise<Set<string>>
     where: { id: [...ids], state: ["queued", "working"] },
   });
   return new Set(rows.map(({ id }) => id));
+}
+
+/** How many downloads are not over, by what they wait for. */
+export async function countUnderWay(): Promise<{ waitingFor: Wait | null; count: number }[]> {
+  const rows = await Download.findAll({
+    attributes: ["waitingFor", [fn("COUNT", col("id")), "count"]],
+    where: { state: ["queued", "working"] },
+    group: ["waitingFor"],
+    raw: true,
+  });
+  return rows as unknown as { waitingFor: Wait | null; count: number }[];
 }

@@ -59,6 +59,16 @@ export async function enqueue(message: OutboxMessage, transaction: Transaction):
   await OUTBOX.add([{ ...message, dueAt: new Date() }], transaction);
 }
 
+/** For how many seconds the oldest message that is due has been waiting; 0 when none is. */
+export async function outboxDelay(now = new Date()): Promise<number> {
+  const oldest = await OutboxEntry.findOne({
+    attributes: ["dueAt"],
+    where: { dueAt: { [Op.lte]: now } },
+    order: [["dueAt", "ASC"]],
+  });
+  return oldest ? (now.getTime() - oldest.dueAt.getTime()) / 1000 : 0;
+}
+
 /** Messages that are due, oldest first, and the token that proves the claim. No other relay gets them within the lease. */
 export async function claimOutbox(
   database: Database,
