@@ -50,16 +50,29 @@ export async function onTheWay<T>(
   work: (leaseId: string | undefined) => Promise<T>,
 ): Promise<T> {
   if (!way) return work(undefined);
-  let news: GateNews | undefined;
-  try {
-    const order = { holder: downloadId, keys: way.gates, seconds: HELD_SECONDS };
-    await waiting(downloadId, "gate", (tell) => passGates(order, ({ until }) => tell(until)));
+  const order = { holder: downloadId, keys: way.gates, seconds: HELD_SECONDS };
+  const enter = () =>
+    waiting(downloadId, "gate", (tell) => passGates(order, ({ until }) => tell(until)));
+  return behindGates(order, enter, async () => {
     const outing = { taskId: downloadId, stage, platform: way.platform };
     const onNone = (failure: CarriedFailure) => noteFailedTry({ downloadId, attempt, failure });
     const leaseId = await waiting(downloadId, "proxy", (onWait) =>
       findProxy({ ...outing, onWait, onNone }),
     );
-    const value = await byProxy(leaseId, work);
+    return byProxy(leaseId, work);
+  });
+}
+
+/** Does something behind gates and tells them how it went; they are left whatever happens. */
+export async function behindGates<T>(
+  { holder, keys }: { holder: string; keys: string[] },
+  enter: () => Promise<void>,
+  work: () => Promise<T>,
+): Promise<T> {
+  let news: GateNews | undefined;
+  try {
+    await enter();
+    const value = await work();
     news = { went: "well" };
     return value;
   } catch (error) {
@@ -71,7 +84,7 @@ export async function onTheWay<T>(
     throw error;
   } finally {
     await CancellationScope.nonCancellable(() =>
-      leaveGates({ holder: downloadId, ...(news && { keys: way.gates, news }) }),
+      leaveGates({ holder, ...(news && { keys, news }) }),
     );
   }
 }
