@@ -17,7 +17,7 @@ export async function exportCards(
 ): Promise<Export> {
   const { name, shown } = nameOf(filters, new Date());
   const open = (card: CardRow) => cardCodes.unseal(card.codeSealed, card.id);
-  const batches = readCards(filters);
+  const batches = inPieces(readCards(filters));
   if (format === "xlsx") {
     return new Export(WORKBOOK_TYPE, `${name}.xlsx`, writeWorkbook(HEADER, tables(batches, open)));
   }
@@ -28,6 +28,15 @@ export async function exportCards(
   const type = format === "csv" ? CSV_TYPE : "text/plain";
   const text = Readable.from(pieces, { objectMode: false });
   return new Export(`${type}; charset=utf-8`, `${name}.${format}`, text);
+}
+
+/** So many cards are opened and written together: what comes of more would outlive its use until all memory is cleaned. */
+const PIECE = 100;
+
+async function* inPieces(batches: AsyncIterable<CardRow[]>): AsyncGenerator<CardRow[]> {
+  for await (const cards of batches) {
+    for (let at = 0; at < cards.length; at += PIECE) yield cards.slice(at, at + PIECE);
+  }
 }
 
 const HEADER = Object.keys(CARD_COLUMNS);

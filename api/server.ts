@@ -5,6 +5,7 @@ import { openDownloadCounter } from "../models/packages/index.ts";
 import { databasePlace } from "../platform/database-place.ts";
 import { readEnv } from "../platform/env.ts";
 import { openFederation } from "../platform/federation/index.ts";
+import { keepHeapTight } from "../platform/heap.ts";
 import { openLimiter } from "../platform/limiter.ts";
 import { createPasswords, readBreachedPasswords } from "../platform/passwords.ts";
 import { openPayments } from "../platform/payments/index.ts";
@@ -29,6 +30,7 @@ import { showVitalSigns } from "./vital-signs.ts";
 const DRAIN_MS = 5_000;
 
 await runProcess("api", async (onStop) => {
+  keepHeapTight();
   const env = readEnv();
   const resources = await openResources(env, "api");
   onStop(() => resources.close());

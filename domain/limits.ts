@@ -84,6 +84,8 @@ export const LIMITS = {
   downloadSeconds: 6 * 3600,
   /** How long what a source says of its media is believed. */
   parseSeconds: 3600,
+  /** What a source says of its media is never longer. */
+  sourceFactsBytes: 8 * 1024 * 1024,
   fileTicketSeconds: 90,
   /** How long it is kept how proxies were used, and how much of it one question may be about. */
   proxyUsageDays: 62,
@@ -104,9 +106,15 @@ export const LIMITS = {
   /** How long a rotated secret still signs beside the new one. */
   webhookOverlapHours: 24,
   webhookDeliveryDays: 30,
+  /** How often, at most, sellers are told how the cards of a product stand. */
+  cardNewsSeconds: 60,
+  /** Who has less than this after a charge, in fen, is told. */
+  lowBalanceFen: 1000,
   /** What a feed keeps for those who were away: for so long, and so many frames. */
   feedHours: 24,
   feedFrames: 10_000,
+  /** Of the lines that a task's log grows by at once, so many are told: the last ones. */
+  feedLines: 20,
   /** How long a task that is over can still be asked for by its id, and how many tasks are told of on connecting. */
   feedTaskDays: 7,
   feedStateTasks: 200,

@@ -67,6 +67,11 @@ export function openOutbound(
 ): Outbound {
   const agentFor = (judge: Resolve) =>
     new Agent({ connect: { lookup: asLookup(judge), timeout: CONNECT_TIMEOUT_MS } });
+  /** Of several addresses one that is not public is enough: which one is taken elsewhere is nobody's to choose. */
+  const judge = async (hostname: string) => {
+    const found = await resolve(hostname).catch(() => []);
+    if (!found.every(({ address }) => isPublicAddress(address))) throw notPublic();
+  };
   const publicOnly: Resolve = async (hostname) => {
     const open = (await resolve(hostname)).filter(({ address }) => isPublicAddress(address));
     if (open.length === 0) throw notPublic();
@@ -79,9 +84,7 @@ export function openOutbound(
     async check(text) {
       const url = readTarget(text, opened);
       if (isOpened(url, opened)) return;
-      await publicOnly(url.hostname.replace(/^\[|\]$/g, "")).catch((error: unknown) => {
-        if (error instanceof OutboundRefused) throw error;
-      });
+      await judge(url.hostname.replace(/^\[|\]$/g, ""));
     },
 
     async request(request) {

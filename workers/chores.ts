@@ -7,6 +7,7 @@ import {
   forgetScenes,
 } from "../models/accounts.ts";
 import { endAbandonedHolds } from "../models/billing/index.ts";
+import { tellSellers } from "../models/cards/index.ts";
 import type { Database } from "../models/database.ts";
 import { endOverdueRoom, forgetDisks } from "../models/disks/index.ts";
 import { forgetParses } from "../models/downloads/index.ts";
@@ -91,6 +92,7 @@ async function tidy({ database, objects }: ChoreTools): Promise<void> {
   await forgetDisks(database, new Date(Date.now() - DAY_MS));
   await endOverdueLeases(database, new Date());
   await forgetLeases(database, new Date(Date.now() - LIMITS.proxyUsageDays * DAY_MS));
+  await tellSellers(database);
   await forgetDeliveries(database, new Date(Date.now() - LIMITS.webhookDeliveryDays * DAY_MS));
   await forgetFrames(database, {
     frames: new Date(Date.now() - LIMITS.feedHours * HOUR_MS),

@@ -25,6 +25,7 @@ import { databasePlace } from "../platform/database-place.ts";
 import { deriveKey, seal, unseal } from "../platform/crypto.ts";
 import { openEdge } from "../platform/edge/index.ts";
 import { readEnv, type Env } from "../platform/env.ts";
+import { keepHeapTight } from "../platform/heap.ts";
 import { openProxySource } from "../platform/proxy-source.ts";
 import { usualGates } from "../platform/env-proxies.ts";
 import { createRedactor } from "../platform/redaction.ts";
@@ -56,6 +57,7 @@ const FORCE_SECONDS = 3;
 const USUAL = /^No (activities|workflows|Nexus services) registered/;
 
 await runProcess("worker", async (onStop) => {
+  keepHeapTight();
   const env = readEnv();
   const resources = await openResources(env, "worker");
   const { log } = resources;

@@ -1,4 +1,10 @@
-import { condition, defineSignal, proxyActivities, setHandler } from "@temporalio/workflow";
+import {
+  CancellationScope,
+  condition,
+  defineSignal,
+  proxyActivities,
+  setHandler,
+} from "@temporalio/workflow";
 import type { GateActivities, GateAnswer, GateOrder } from "../activities/gates/index.ts";
 import { QUEUES } from "../domain/queues.ts";
 
@@ -29,7 +35,8 @@ export async function passGates(
   });
   for (;;) {
     isTold = false;
-    const answer = await enterGates(order);
+    // Seen to its end by whoever is cancelled meanwhile: only then they can leave.
+    const answer = await CancellationScope.nonCancellable(() => enterGates(order));
     if (answer.isIn) return;
     await onWait(answer);
     const summary = `before the gate ${answer.gate}: ${answer.why}`;

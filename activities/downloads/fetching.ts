@@ -16,6 +16,7 @@ import {
   Download,
   endAttempt,
   findParse,
+  forgetParse,
   keepParse,
   type MediaParse,
   parsePlace,
@@ -118,8 +119,15 @@ export function createFetchingActivities(tools: DownloadTools) {
     return underWay({ ...place, url: wanted.url }, signal, async (way, stop) => {
       const { directory } = place;
       const facts = await tool.readFacts(runOf(wanted, directory, stop, way));
-      // What somebody was shown is not for everybody.
-      if (!("kind" in facts) && !way.cookieFile) await keep(tool, wanted.url, facts, directory);
+      if ("kind" in facts) return facts;
+      // Addresses that somebody was given are for nobody else.
+      const source = way.cookieFile ? "" : await readFile(join(directory, FACTS_FILE), "utf8");
+      await keepParse(database, {
+        addressHash: addressHash(wanted.url),
+        facts: JSON.stringify(facts),
+        source,
+        toolVersion: tool.version,
+      });
       return facts;
     });
   }
@@ -138,8 +146,7 @@ export function createFetchingActivities(tools: DownloadTools) {
       const run = { ...runOf(row, directory, stop, way), onProgress: tell.progress, onComplaint };
       const media = await tool.fetch(run, known);
       if (!("kind" in media)) await describe(row, media.facts);
-      // Addresses in what was known may be good no longer.
-      else if (known) await rm(join(directory, FACTS_FILE), { force: true });
+      else if (known) await forget(row, directory);
       return media;
     });
   }
@@ -185,18 +192,15 @@ export function createFetchingActivities(tools: DownloadTools) {
       return isWhole(await readFile(file, "utf8"));
     }
     const kept = await findParse(addressHash(row.url));
-    if (!kept) return false;
+    if (!kept?.source) return false;
     await writeFile(file, kept.source);
     return true;
   }
 
-  async function keep(tool: MediaTool, url: string, facts: MediaFacts, directory: string) {
-    await keepParse(database, {
-      addressHash: addressHash(url),
-      facts: JSON.stringify(facts),
-      source: await readFile(join(directory, FACTS_FILE), "utf8"),
-      toolVersion: tool.version,
-    });
+  /** Addresses in what was known may be good no longer, or for whoever asked by another proxy: the next try asks anew. */
+  async function forget({ url }: Download, directory: string): Promise<void> {
+    await rm(join(directory, FACTS_FILE), { force: true });
+    await forgetParse(database, addressHash(url));
   }
 
   async function describe({ id }: Download, facts: MediaFacts): Promise<void> {

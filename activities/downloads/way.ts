@@ -62,6 +62,8 @@ export async function openWay(tools: Tools, order: WayOrder): Promise<Way | Carr
     cookieFile: cookie && cookieFile,
     judge(failure) {
       if (passage.stopped.aborted) return failureOfStop(passage.stopped);
+      // A proxy of ours that fails has stopped the passage: this is the source, which was not reached, or plays one.
+      if (failure.kind === "proxy") return failureOf("downloads/source-away", "retryable");
       const retryAfterSeconds = passage.retryAfterSeconds();
       // Another cookie may do.
       const kind = cookie && failure.kind === "needs-cookie" ? "retryable" : failure.kind;

@@ -6,6 +6,7 @@ import {
   appendLog,
   beginStep,
   endStep,
+  noteLog,
   noteRun,
   PackageRun,
   PackageVersion,
@@ -74,7 +75,10 @@ export function createBuildActivities(tools: PackageTools) {
           limitBytes: LIMITS.stepLogBytes,
           redact: [...settings.secrets],
           async write(text) {
-            await inTransaction(database, (transaction) => appendLog(runId, text, transaction));
+            await inTransaction(database, async (transaction) => {
+              await appendLog(runId, text, transaction);
+              await noteLog(run, text, transaction);
+            });
             await bus.announce({ type: "package.log-grew", data: { runId } });
           },
         });

@@ -12,7 +12,7 @@ import {
 import { FAILURE_CLASSES } from "../../domain/downloads/failures.ts";
 import { PHASE_LABELS, PHASES } from "../../domain/downloads/progress.ts";
 import { LIMITS } from "../../domain/limits.ts";
-import { printShanghai } from "../../domain/shanghai.ts";
+import { printShanghai, readShanghaiClock } from "../../domain/shanghai.ts";
 import type { Download, DownloadAttempt } from "../../models/downloads/index.ts";
 
 const Moment = z.iso.datetime({ offset: true });
@@ -82,13 +82,21 @@ export const HistoryId = z.strictObject({
   history_id: z.coerce.number("must be a number").int().min(1).max(Number.MAX_SAFE_INTEGER),
 });
 
-/** A moment, or a day in Shanghai. */
-const From = z.union([z.iso.datetime({ offset: true }), z.iso.date()]).transform((text) => {
-  return text.length > 10 ? new Date(text) : new Date(`${text}T00:00:00+08:00`);
-});
-const To = z.union([z.iso.datetime({ offset: true }), z.iso.date()]).transform((text) => {
-  if (text.length > 10) return new Date(text);
-  return new Date(Date.parse(`${text}T00:00:00+08:00`) + 86_400_000);
+const DAY = /^\d{4}-\d\d-\d\d$/;
+
+/** A moment as the contract's clients write it, by the clock in Shanghai; a day is meant from its beginning. */
+function readMoment(text: string): Date | undefined {
+  const isMoment = Moment.safeParse(text).success;
+  return isMoment ? new Date(text) : readShanghaiClock(DAY.test(text) ? `${text} 00:00:00` : text);
+}
+
+const AnyMoment = z
+  .string()
+  .refine(readMoment, "must be as 2026-11-21, 2026-11-21 08:00:00 or 2026-11-21T08:00:00+08:00");
+const From = AnyMoment.transform((text) => readMoment(text)!);
+const To = AnyMoment.transform((text) => {
+  const start = readMoment(text)!;
+  return DAY.test(text) ? new Date(start.getTime() + 86_400_000) : start;
 });
 
 export const HistoryQuery = z.strictObject({
@@ -170,10 +178,12 @@ export const HistoryEntryOut = HistoryItem.extend({
   ),
 });
 
-export const ExtendBody = z.strictObject({
-  /** From now on; as long as a quick download is kept when not given. */
-  seconds: z.int().min(1).max(LIMITS.downloadTtlSeconds).optional(),
-});
+export const ExtendBody = z
+  .strictObject({
+    /** From now on; as long as a quick download is kept when not given. */
+    seconds: z.int().min(1).max(LIMITS.downloadTtlSeconds).optional(),
+  })
+  .prefault({});
 export const ExtendedOut = z.strictObject({ history_id: z.int(), expire_at: Moment });
 
 export const QuotaOut = z.strictObject({

@@ -49,8 +49,7 @@ export function openGateway(services: GatewayTools, authenticate: Authenticate):
   };
 
   return (request, stream, head) => {
-    // Until it is a socket nobody else listens.
-    const ignore = () => undefined;
+    // Nobody else listens before it is a socket, nor ever when it is turned away: who leaves meanwhile harms nobody.
     stream.on("error", ignore);
     const [path = "", search = ""] = (request.url ?? "").split("?", 2);
     const door = Object.hasOwn(doors, path) ? doors[path] : undefined;
@@ -58,14 +57,14 @@ export function openGateway(services: GatewayTools, authenticate: Authenticate):
     if (!mayCome(request, env)) return turnAway(stream, 403, "This origin may not connect.");
     const address = callerAddress(request, env.TRUST_PROXY);
     const arrival = { request, stream, head, query: new URLSearchParams(search), address };
-    door(arrival)
-      .catch((error: unknown) => {
-        log.error({ err: error, path }, "a socket cannot be opened");
-        turnAway(stream, 500, "Something went wrong here.");
-      })
-      .finally(() => stream.off("error", ignore));
+    door(arrival).catch((error: unknown) => {
+      log.error({ err: error, path }, "a socket cannot be opened");
+      turnAway(stream, 500, "Something went wrong here.");
+    });
   };
 }
+
+const ignore = () => undefined;
 
 type Shake = (arrival: Arrival, opened: (socket: WebSocket) => void) => void;
 

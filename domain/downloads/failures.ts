@@ -71,7 +71,7 @@ const RULES: readonly Rule[] = [
     "downloads/geo-blocked",
     "terminal",
   ],
-  [/copyright|Terms of Service|violat/i, "downloads/source-removed", "terminal"],
+  [/copyright|Terms of Service|violat(?!ion of protocol)/i, "downloads/source-removed", "terminal"],
   [
     /live event will begin|not currently live|Premieres in|is offline|will begin in|stream has not started/i,
     "downloads/not-yet",
@@ -124,6 +124,7 @@ const RULES: readonly Rule[] = [
 
 /** The sentences for people. */
 const MESSAGES: Readonly<Partial<Record<DownloadCode, string>>> = {
+  "downloads/address-refused": "The source leads to an address that is not public.",
   "downloads/age-restricted": "The source shows this to adults alone: it needs a cookie.",
   "downloads/blocked": "The source takes us for a robot, or does not let us in.",
   "downloads/disk-full": "There was no room left for it.",
@@ -152,8 +153,15 @@ export function failureOf(code: DownloadCode, kind: FailureClass): Failure {
   return { code, kind, message: MESSAGES[code] ?? MESSAGES["downloads/failed"]! };
 }
 
-/** What yt-dlp meant by the last thing it complained of. What is not understood is not tried again blindly. */
+/** Names and addresses, which whoever made them has chosen. */
+const CHOSEN = /^ERROR: (\[generic\] [^:]*: |\[[^\]]*\] \S+: )|\bhttps?:\/\/\S+/g;
+
+/**
+ * What yt-dlp meant by the last thing it complained of, whatever the source is called. What is not understood is not
+ * tried again blindly.
+ */
 export function classify(said: string): Failure {
-  const found = RULES.find(([pattern]) => pattern.test(said));
+  const words = said.replace(CHOSEN, " ");
+  const found = RULES.find(([pattern]) => pattern.test(words));
   return found ? failureOf(found[1], found[2]) : failureOf("downloads/failed", "terminal");
 }

@@ -6,6 +6,10 @@ export function trafficFault({ code, kind }: Pick<Failure, "code" | "kind">): Tr
   if (code === "downloads/disk-full") return null;
   if (code === "downloads/proxy-refused") return "proxy_auth";
   if (code === "downloads/proxy-away") return "proxy_unreachable";
+  // Whatever is done about it: another cookie may do.
+  if (code === "downloads/needs-cookie") return "cookie_invalid";
+  // Nobody is to blame but the media.
+  if (code === "downloads/age-restricted") return "terminal_video";
   switch (kind) {
     case "rate-limited":
       return "rate_limited";

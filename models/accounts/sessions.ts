@@ -1,6 +1,7 @@
 import { Op, type Transaction } from "sequelize";
 import { type Database, inTransaction } from "../database.ts";
 import { auditAccount, type Origin } from "./audit.ts";
+import { tellNewSession } from "./notices.ts";
 import { Account, RefreshToken, Session } from "./tables.ts";
 
 /** What a sign-in begins with. */
@@ -36,6 +37,7 @@ export async function openSession(
       { transaction },
     );
     await RefreshToken.create({ hash: refreshHash, sessionId }, { transaction });
+    await tellNewSession({ id: sessionId, accountId, address, userAgent }, transaction);
     await auditAccount(origin, "accounts.signed-in", accountId, transaction);
     return account.reload({ transaction });
   });

@@ -1,7 +1,8 @@
 import type { Transaction } from "sequelize";
 import { type Fen, printYuan } from "../../domain/money.ts";
+import { LIMITS } from "../../domain/limits.ts";
 import { publishNotice } from "../feeds/index.ts";
-import type { Recharge } from "./tables.ts";
+import type { LedgerBalance, Recharge } from "./tables.ts";
 
 const WORDS = {
   paid: {
@@ -46,4 +47,22 @@ export async function tellAdjustment(
     en: `An administrator adjusted your balance by ${yuan} yuan: ${reason}`,
   };
   await publishNotice({ accountId, type: "info", title, message }, transaction);
+}
+
+/** Tells somebody that a charge has left them little, once for each time that they come there. What is held is theirs. */
+export async function tellLowBalance(
+  { accountId, freeFen, heldFen }: Pick<LedgerBalance, "accountId" | "freeFen" | "heldFen">,
+  chargedFen: Fen,
+  transaction: Transaction,
+): Promise<void> {
+  const leftFen = freeFen + heldFen;
+  if (leftFen >= LIMITS.lowBalanceFen || leftFen + chargedFen < LIMITS.lowBalanceFen) return;
+  const yuan = printYuan(leftFen);
+  const title = { zh: "余额不足提醒", en: "Your balance is low" };
+  const message = {
+    zh: `您的余额还有 ${yuan} 元，请及时充值。`,
+    en: `${yuan} yuan are left of your balance. Pay in, so that your work goes on.`,
+  };
+  const actionUrl = "/api/v1/users/recharge";
+  await publishNotice({ accountId, type: "warning", title, message, actionUrl }, transaction);
 }

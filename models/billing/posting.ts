@@ -5,6 +5,7 @@ import { refusal } from "../../domain/errors.ts";
 import type { Fen } from "../../domain/money.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
 import { type Row, tell } from "../statements.ts";
+import { tellLowBalance } from "./notices.ts";
 import { BALANCES, ENTRIES, type LedgerBalance, type LedgerEntry } from "./tables.ts";
 
 /** One operation: what each book gains by it, which together is nothing. */
@@ -88,6 +89,8 @@ export async function post(posting: Posting, transaction: Transaction): Promise<
     })),
     transaction,
   );
+  const chargedFen = gains.revenue ?? 0;
+  if (chargedFen > 0) await tellLowBalance(balance, chargedFen, transaction);
   return true;
 }
 

@@ -60,4 +60,5 @@ export {
 export { type CardAsker } from "./holding.ts";
 export { changeCard, transferTime, unbindMachine } from "./verbs.ts";
 export { type CardDefaults, validateCard } from "./validation.ts";
+export { tellSellers } from "./news.ts";
 export { taskOfBatch, taskOfBulk, taskOfImport } from "./tasks.ts";

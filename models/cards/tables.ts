@@ -178,6 +178,18 @@ export class CardCount extends Model<
   declare deleted: CreationOptional<number>;
 }
 
+/** How the cards of a product stood when its sellers were told last. */
+export class CardNews extends Model<InferAttributes<CardNews>, InferCreationAttributes<CardNews>> {
+  declare productId: string;
+  /** Counts how often they were told. */
+  declare version: CreationOptional<number>;
+  declare active: number;
+  declare suspended: number;
+  declare expired: number;
+  declare banned: number;
+  declare toldAt: Date;
+}
+
 /** When the wheel of a shard will look after its cards by itself; null when it sleeps until it is told. `shard` in digits. */
 export class CardWheel extends Model<
   InferAttributes<CardWheel>,
@@ -226,6 +238,18 @@ export function defineCards(sequelize: Sequelize): void {
       deleted: number(),
     },
     { sequelize, timestamps: false, tableName: "card_counts" },
+  );
+  CardNews.init(
+    {
+      productId: id({ primaryKey: true }),
+      version: count({ defaultValue: 1 }),
+      active: serial(),
+      suspended: serial(),
+      expired: serial(),
+      banned: serial(),
+      toldAt: moment(),
+    },
+    { sequelize, timestamps: false, tableName: "card_news" },
   );
   CardWheel.init(
     {

@@ -21,6 +21,7 @@ export {
 export {
   addressHash,
   findParse,
+  forgetParse,
   forgetParses,
   keepParse,
   keepTicket,

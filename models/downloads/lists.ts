@@ -1,5 +1,5 @@
-import { IndexHints, Op, type WhereOptions } from "sequelize";
-import type { DownloadState } from "../../domain/downloads.ts";
+import { IndexHints, literal, Op, type WhereOptions } from "sequelize";
+import { DOWNLOAD_STATES, type DownloadState, statusOf } from "../../domain/downloads.ts";
 import { Download } from "./tables.ts";
 
 /** What a history may be sorted by. */
@@ -20,12 +20,15 @@ export interface HistoryQuery {
   limit: number;
 }
 
-const COLUMNS: Readonly<Record<HistorySort, keyof Download>> = {
+/** Clients know a status by its number: that is what they sort by. */
+const STATUS = DOWNLOAD_STATES.map((state) => `WHEN '${state}' THEN ${statusOf(state)}`);
+
+const ORDERS = {
   created_at: "createdAt",
   file_size: "bytes",
-  status: "state",
+  status: literal(`CASE state ${STATUS.join(" ")} END`),
   platform: "platform",
-};
+} as const satisfies Record<HistorySort, unknown>;
 
 /** A page of an account's history, and how many rows there are in all that match. */
 export async function listHistory(
@@ -46,7 +49,7 @@ export async function listHistory(
   const items = await Download.findAll({
     where,
     order: [
-      [COLUMNS[sortBy], order],
+      [ORDERS[sortBy], order],
       ["serial", order],
     ],
     offset: query.offset,

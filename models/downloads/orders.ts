@@ -1,7 +1,7 @@
 import { col, fn, literal, Op, type Transaction } from "sequelize";
 import { v7 as newId } from "uuid";
 import { dayOf } from "../../domain/downloads.ts";
-import { refusal } from "../../domain/errors.ts";
+import { refusal, refusalIn } from "../../domain/errors.ts";
 import { workflowId } from "../../domain/ids.ts";
 import { type Database, inTransaction, isTaken } from "../database.ts";
 import { type Audit, enqueue, nextSerial, recordAudit } from "../operations.ts";
@@ -39,7 +39,9 @@ export async function orderDownload(
       return download;
     });
   } catch (error) {
-    const earlier = isTaken(error) && (await Download.findByPk(order.id));
+    // What has used up the quota may be this very order.
+    const mayStand = isTaken(error) || refusalIn(error)?.code === "downloads/quota-exceeded";
+    const earlier = mayStand && (await Download.findByPk(order.id));
     if (!earlier) throw error;
     const isSame = Object.entries(order).every(
       ([name, value]) => earlier.get(name as keyof DownloadOrder) === value,
@@ -86,7 +88,7 @@ export async function usedToday(accountId: string, now = new Date()): Promise<nu
   return row?.used ?? 0;
 }
 
-/** Lets a failed download begin anew; what was fetched of it before is gone. */
+/** Lets a failed download begin anew; what was fetched of it before is gone. Its workflow may still be winding up. */
 export async function retryDownload(
   database: Database,
   { id }: Pick<Download, "id">,
@@ -111,7 +113,7 @@ export async function retryDownload(
         `This download is ${download.state}: only a failed one is tried again.`,
       );
     }
-    await tellWorkflow(download, null, origin, transaction);
+    await tellWorkflow(download, "beginAgain", origin, transaction);
     await tellDownload(download, transaction);
     await audit("retried", download, origin, transaction);
     return download;
@@ -160,7 +162,7 @@ export async function deleteDownload(
 
 function tellWorkflow(
   { id: downloadId, serial, url }: Download,
-  update: "cancelDownload" | "removeDownload" | null,
+  update: "beginAgain" | "cancelDownload" | "removeDownload" | null,
   { actor, requestId = "" }: Origin,
   transaction: Transaction,
 ): Promise<void> {

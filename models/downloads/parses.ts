@@ -22,6 +22,13 @@ export async function findParse(addressHash: string): Promise<MediaParse | undef
   return (await MediaParse.findOne({ where: fresh })) ?? undefined;
 }
 
+/** Forgets what a source has said: it was good for nothing. */
+export async function forgetParse(database: Database, addressHash: string): Promise<void> {
+  await inTransaction(database, (transaction) =>
+    MediaParse.destroy({ where: { addressHash }, transaction }),
+  );
+}
+
 /** Keeps what a source has said, for an hour. */
 export async function keepParse(
   database: Database,

@@ -1,4 +1,10 @@
-export { publishNote, publishNotice, publishTask, recordProgress } from "./publishing.ts";
+export {
+  publishNote,
+  publishNotes,
+  publishNotice,
+  publishTask,
+  recordProgress,
+} from "./publishing.ts";
 export {
   type FeedRow,
   findTask,

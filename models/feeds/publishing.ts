@@ -11,6 +11,7 @@ import {
   progressBody,
   taskFrame,
   type TaskNote,
+  type TaskRef,
   type TaskUpdate,
 } from "../../domain/feeds.ts";
 import { announceAfter, type Database, inTransaction, isTaken } from "../database.ts";
@@ -46,11 +47,25 @@ const OUTWARD = {
 } as const;
 
 /** Tells whoever a task belongs to a line of its log, if and only if `transaction` commits. */
-export async function publishNote(note: TaskNote, transaction: Transaction): Promise<void> {
-  const { accountId, taskId, kind } = note;
-  const seq = await takeSeqs(accountId, 1, transaction);
-  const body = JSON.stringify(noteBody(note, new Date()));
-  await keep({ accountId, seq, event: "task:log", kind, taskId, body }, transaction);
+export function publishNote(note: TaskNote, transaction: Transaction): Promise<void> {
+  return publishNotes(note, [note], transaction);
+}
+
+/** The same for some lines of one task's log, in their order. */
+export async function publishNotes(
+  { accountId, taskId, kind }: TaskRef,
+  lines: readonly Pick<TaskNote, "level" | "message">[],
+  transaction: Transaction,
+): Promise<void> {
+  if (lines.length === 0) return;
+  const first = (await takeSeqs(accountId, lines.length, transaction)) - lines.length + 1;
+  const now = new Date();
+  const about = { accountId, event: "task:log", kind, taskId } as const;
+  const frames = lines.map((line, place) => {
+    const body = JSON.stringify(noteBody({ accountId, taskId, kind, ...line }, now));
+    return { ...about, seq: first + place, body };
+  });
+  await FeedFrame.bulkCreate(frames, { transaction });
 }
 
 /** Tells an account, and the webhooks of theirs that want to hear it, something they should know. */

@@ -151,7 +151,8 @@ export async function noteGates(
   await inTransaction(database, async (transaction) => {
     for (const key of [...keys].sort()) {
       if (news.went === "well") {
-        const where = { key, strikes: { [Op.gt]: 0 } };
+        // Whoever was let in before it was closed says nothing of how its host feels now.
+        const where = { key, closedUntil: { [Op.lte]: new Date() } };
         await Gate.update(OPEN, { where, transaction });
         continue;
       }

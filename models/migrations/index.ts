@@ -34,6 +34,7 @@ import { createProxies } from "./20261121T1650-create-proxies.ts";
 import { createGates } from "./20261121T1651-create-gates.ts";
 import { createFeeds } from "./20261121T1700-create-feeds.ts";
 import { createDisks } from "./20261121T1710-create-disks.ts";
+import { tellSellers } from "./20261121T1750-tell-sellers.ts";
 import { forgetCardResults } from "./20261121T1770-forget-card-results.ts";
 import type { Migration } from "./migration.ts";
 
@@ -75,5 +76,6 @@ export const MIGRATIONS: readonly Migration[] = [
   createGates,
   createFeeds,
   createDisks,
+  tellSellers,
   forgetCardResults,
 ];

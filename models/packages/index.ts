@@ -61,4 +61,4 @@ export {
   PackageStep,
   PackageVersion,
 } from "./tables.ts";
-export { noteRun, taskOf } from "./tasks.ts";
+export { noteLog, noteRun, taskOf } from "./tasks.ts";

@@ -1,7 +1,8 @@
 import type { Transaction } from "sequelize";
 import type { TaskRef, TaskUpdate } from "../../domain/feeds.ts";
+import { LIMITS } from "../../domain/limits.ts";
 import { fixedPath } from "../../domain/packages.ts";
-import { publishNote, publishTask } from "../feeds/index.ts";
+import { publishNote, publishNotes, publishTask } from "../feeds/index.ts";
 import { Package, PackageRun, PackageVersion } from "./tables.ts";
 
 /** Tells whoever ordered a run how it stands now. */
@@ -20,6 +21,23 @@ export async function noteRun(
   transaction: Transaction,
 ): Promise<void> {
   await publishNote({ ...taskOf(run), level: "info", message }, transaction);
+}
+
+/**
+ * Tells whoever ordered a run by what its log has grown: the last lines of it, and how many are left out. The whole log
+ * stands elsewhere.
+ */
+export async function noteLog(
+  run: Pick<PackageRun, "id" | "requestedById">,
+  text: string,
+  transaction: Transaction,
+): Promise<void> {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  const told = lines.slice(-LIMITS.feedLines);
+  const leftOut = lines.length - told.length;
+  const gap = leftOut > 0 ? [`(${leftOut} lines are in the run's log alone)`] : [];
+  const notes = [...gap, ...told].map((message) => ({ level: "info" as const, message }));
+  await publishNotes(taskOf(run), notes, transaction);
 }
 
 /** A run as a task that its orderer follows. */

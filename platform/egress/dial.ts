@@ -65,6 +65,11 @@ function dialDirectly({ host, port, addresses }: Target): Promise<Socket> {
   });
 }
 
+/** The address that a proxy is told: many a proxy knows IPv4 alone. */
+function told({ addresses }: Target): Target["addresses"][number] {
+  return addresses.find(({ family }) => family === 4) ?? addresses[0]!;
+}
+
 /** Opens a tunnel (RFC 9110 §9.3.6), for plain HTTP too: then it is the tunnel's end that counts, and not a Host header. */
 function dialByConnect(target: Target, upstream: Upstream): Promise<Socket> {
   const authority = authorityOf(target);
@@ -121,7 +126,7 @@ async function dialBySocks(target: Target, upstream: Upstream): Promise<Socket> 
         ...(username !== undefined && { userId: username, password }),
       },
       command: "connect",
-      destination: { host: target.addresses[0]!.address, port: target.port },
+      destination: { host: told(target).address, port: target.port },
       timeout: CONNECT_TIMEOUT_MS,
     });
     return socket;
@@ -138,8 +143,9 @@ async function dialBySocks(target: Target, upstream: Upstream): Promise<Socket> 
   }
 }
 
-function authorityOf({ addresses, port }: Target): string {
-  const { address, family } = addresses[0]!;
+function authorityOf(target: Target): string {
+  const { port } = target;
+  const { address, family } = told(target);
   return family === 6 ? `[${address}]:${port}` : `${address}:${port}`;
 }
 

@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { LIMITS } from "../../domain/limits.ts";
 import { classify, type Failure, failureOf } from "../../domain/downloads/failures.ts";
 import type { MediaFacts } from "../../domain/downloads/media.ts";
 import type { Heard } from "../../domain/downloads/progress.ts";
@@ -63,6 +64,8 @@ const LAST_LINES = 20;
 const COMPLAINT = /^(WARNING|ERROR):/;
 /** What may hold a secret: of a source's, of a proxy's. */
 const ADDRESS = /\b[a-z][a-z0-9+.-]*:\/\/[^\s'"]+/gi;
+/** A line of a cookie file that it cannot read, with the secret that is in it. */
+const COOKIE = /(skipping cookie file entry).*/s;
 /** Whatever it has written by then is gone on with. */
 const KILL_AFTER_MS = 2_000;
 
@@ -112,17 +115,13 @@ async function run(
   order: MediaRun,
   args: readonly string[],
 ) {
-  const { wish, directory, timeoutMs, signal, env, onProgress, onComplaint } = order;
+  const { directory, timeoutMs, signal, env, onProgress, onComplaint } = order;
   const complaints: string[] = [];
   const end = await shell.run({
     command: program.command,
     args: [...program.words, ...args],
     directory,
-    readable: [
-      ...program.readable,
-      process.execPath,
-      ...(wish.cookieFile ? [wish.cookieFile] : []),
-    ],
+    readable: [...program.readable, process.execPath],
     network: true,
     timeoutMs,
     killAfterMs: KILL_AFTER_MS,
@@ -132,7 +131,7 @@ async function run(
       const heard = readProgress(line);
       if (heard) return onProgress?.(heard);
       complaints.push(line);
-      if (COMPLAINT.test(line)) onComplaint?.(line.replace(ADDRESS, "<address>"));
+      if (COMPLAINT.test(line)) onComplaint?.(withoutSecrets(line));
       if (complaints.length > LAST_LINES) complaints.shift();
     },
   });
@@ -140,11 +139,16 @@ async function run(
   return { end, complaints };
 }
 
+function withoutSecrets(line: string): string {
+  return line.replace(COOKIE, "$1").replace(ADDRESS, "<address>");
+}
+
 /** What a run that ended well has left. What is larger than it may be was passed over as if all were well. */
 async function found({ directory, wish }: MediaRun): Promise<FetchedMedia | Failure> {
   const [facts, file] = [await factsIn(directory), await mediaIn(directory)];
   if (file?.bytes === 0) return failureOf("downloads/source-away", "retryable");
-  if (!file || !facts || file.bytes > wish.maxBytes) {
+  if (!facts) return failureOf("downloads/unsupported", "terminal");
+  if (!file || file.bytes > wish.maxBytes) {
     return failureOf("downloads/too-large", "terminal");
   }
   return { ...file, facts };
@@ -171,9 +175,12 @@ function watchSize({ directory, signal, wish }: MediaRun) {
   };
 }
 
+/** What is known of the source; undefined where there is nothing, or nothing that can be used. */
 async function factsIn(directory: string): Promise<MediaFacts | undefined> {
-  const text = await readFile(join(directory, FACTS_FILE), "utf8").catch(() => undefined);
-  return text === undefined ? undefined : readFacts(text);
+  const file = join(directory, FACTS_FILE);
+  const { size } = (await stat(file).catch(() => undefined)) ?? { size: Infinity };
+  if (size > LIMITS.sourceFactsBytes) return undefined;
+  return readFacts(await readFile(file, "utf8"));
 }
 
 /** The finished file, which has our name; what is unfinished has longer ones. */

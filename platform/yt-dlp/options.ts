@@ -9,7 +9,7 @@ export interface MediaWish {
   formatId?: string | undefined;
   /** What is longer is not begun. */
   maxBytes: number;
-  /** Path of a file in the format of Netscape's. */
+  /** Path of a file in the format of Netscape's, in the run's own folder: yt-dlp writes it anew at its end. */
   cookieFile?: string | undefined;
 }
 
@@ -59,7 +59,7 @@ const STEP = [
 /** The options under which nothing but what is known of the media is fetched, into `FACTS_FILE`. */
 export function factsArguments(wish: MediaWish, tools: { ffmpeg: boolean; node: string }) {
   const words = ["--skip-download", "--write-info-json", ...selection(wish, tools.ffmpeg)];
-  return [...COMMON, ...words, ...ways(wish, tools), "--", wish.url];
+  return [...COMMON, ...words, ...ways(wish, tools), "--", addressOf(wish)];
 }
 
 /**
@@ -71,7 +71,7 @@ export function mediaArguments(
   tools: { ffmpeg: boolean; node: string },
   known: boolean,
 ) {
-  const source = known ? [`--load-info-json=${FACTS_FILE}`] : ["--", wish.url];
+  const source = known ? [`--load-info-json=${FACTS_FILE}`] : ["--", addressOf(wish)];
   return [
     ...COMMON,
     "--progress",
@@ -93,6 +93,11 @@ export function mediaArguments(
     ...ways(wish, tools),
     ...source,
   ];
+}
+
+/** Without what yt-dlp's own parts tell each other behind an address: users have no say in that. */
+function addressOf({ url }: MediaWish): string {
+  return url.replace(/#__youtubedl_smuggle.*/s, "");
 }
 
 function ways({ cookieFile }: MediaWish, { node }: { node: string }): string[] {

@@ -38,6 +38,7 @@ const STAYING = [
   "card_import_faults",
   "card_imports",
   "card_machines",
+  "card_news",
   "card_policies",
   "card_products",
   "card_sellers",

@@ -65,6 +65,7 @@ describeDatabases(({ open }) => {
     const away = { went: "away", reason: "It wants to be asked less often." } as const;
     await noteGates(database, [HOST], { ...away, retryAfterSeconds: 3600 });
     await noteGates(database, [HOST], { ...away, retryAfterSeconds: 5 });
+    await noteGates(database, [HOST], { went: "well" });
 
     const closed = await enter(database);
     await Gate.update({ closedUntil: new Date(0) }, { where: { key: HOST } });

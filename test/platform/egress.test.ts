@@ -219,6 +219,19 @@ test("a name is resolved once for each connection, which goes where it was judge
   expect(source.received).toHaveLength(1);
 });
 
+test("a proxy is told an address that it is likely to reach", async () => {
+  const source = await startReceiver(status(204));
+  const proxy = await startThirdPartyProxy({ username: "u", password: "p" });
+  const passage = await enter({
+    allow: [`film.example:${source.port}`],
+    resolve: async () => [{ address: "2606:2800:220:1::1", family: 6 }, LOOPBACK],
+    terms: { upstream: proxy.upstream },
+  });
+
+  expect(await ask(passage, `http://film.example:${source.port}/`)).toMatchObject({ status: 204 });
+  expect(proxy.asked).toEqual([`127.0.0.1:${source.port}`]);
+});
+
 test("a SOCKS proxy is used as well", async () => {
   const source = await startReceiver((response) => response.end("by socks"));
   const proxy = await startSocksProxy({ username: "u", password: "p" });

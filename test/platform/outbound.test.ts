@@ -106,6 +106,12 @@ describe("what leads into a private network is refused", () => {
     expect(receiver.received).toEqual([]);
   });
 
+  test("a name with one private address among others is refused beforehand", async () => {
+    const outbound = open({ resolve: async () => [PUBLIC, LOOPBACK] });
+
+    await expect(outbound.check("https://mixed.test/")).rejects.toThrow(/public/);
+  });
+
   test("a name that was public when it was checked and is private when it is asked", async () => {
     const receiver = await startReceiver();
     const answers = [PUBLIC, LOOPBACK];

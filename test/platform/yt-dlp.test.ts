@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { Heard } from "../../domain/downloads/progress.ts";
 import { openShell, type Shell } from "../../platform/shell.ts";
 import { findYtDlp, type MediaTool, type MediaWish, NoYtDlp } from "../../platform/yt-dlp/index.ts";
+import { factsArguments } from "../../platform/yt-dlp/options.ts";
 import { provideProgram } from "../support/services/programs.ts";
 import { provideMediaTool } from "../support/services/yt-dlp.ts";
 import {
@@ -52,6 +53,14 @@ const fetch = (
     { wish: wish(path, given), directory, timeoutMs: 60_000, ...more },
     more.known ?? false,
   );
+
+test("an address tells yt-dlp where to look, and not what to do there", () => {
+  const sneaky = wish('/film.mp4#t=1#__youtubedl_smuggle={"force_videoid":"x"}');
+
+  const args = factsArguments(sneaky, { ffmpeg: true, node: "node" });
+
+  expect(args.slice(-2)).toEqual(["--", `${source.address}/film.mp4#t=1`]);
+});
 
 describe("what is fetched", () => {
   test("is the source's own bytes, by one process, with its progress and what is known of it", async () => {

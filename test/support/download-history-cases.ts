@@ -1,6 +1,7 @@
 import type { Client, WorkflowHandle } from "@temporalio/client";
 import { QUEUES } from "../../domain/queues.ts";
 import {
+  beginAgain,
   cancelDownload,
   download,
   extendDownload,
@@ -37,6 +38,7 @@ export function downloadCases(): HistoryCase[] {
   const extended = fakeDownload(["media"]);
   const kept = fakeDownload(["retryable", "media"]);
   const hanging = fakeDownload(["hangs"]);
+  const again = fakeDownload(["hangs", "media"], { ttlSeconds: null });
   const removed = fakeDownload(["media"]);
   const charged = fakeDownload(["proxy", "media"], {
     isCharged: true,
@@ -89,6 +91,16 @@ export function downloadCases(): HistoryCase[] {
       activities: () => hanging.activities,
       live: living(async (handle) => {
         await until(() => hanging.happened.includes("fetch 1"));
+        await handle.executeUpdate(cancelDownload, { args: [{}] });
+      }),
+    },
+    {
+      workflow,
+      name: "told-to-begin-anew",
+      activities: () => again.activities,
+      live: living(async (handle) => {
+        await until(() => again.happened.includes("fetch 1"));
+        await handle.executeUpdate(beginAgain, { args: [{}] });
         await handle.executeUpdate(cancelDownload, { args: [{}] });
       }),
     },

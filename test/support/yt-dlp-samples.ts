@@ -221,6 +221,11 @@ export const SAMPLES: readonly (readonly [said: string, code: string, kind: Fail
     "downloads/source-away",
     "retryable",
   ],
+  [
+    "ERROR: [generic] x: Unable to download webpage: [SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol (_ssl.c:1006) (caused by SSLError('[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol (_ssl.c:1006)'))",
+    "downloads/source-away",
+    "retryable",
+  ],
   ["ERROR: Did not get any data blocks", "downloads/source-away", "retryable"],
   ["ERROR: fragment 1 not found, unable to continue", "downloads/source-away", "retryable"],
   ["ERROR: [somebody] 12: unhashable type: 'dict'", "downloads/failed", "terminal"],

@@ -1,9 +1,18 @@
 import { randomUUID } from "node:crypto";
 import type { Client, WorkflowHandle } from "@temporalio/client";
 import { expect, test } from "vitest";
+import type { DownloadState } from "../../domain/downloads.ts";
+import type { GateAnswer } from "../../activities/gates/index.ts";
 import { QUEUES } from "../../domain/queues.ts";
-import { download, extendDownload, keepDownload } from "../../workflows/downloads/index.ts";
-import { fakeDownload, fakeFunds } from "../support/fakes/download-activities.ts";
+import {
+  beginAgain,
+  cancelDownload,
+  download,
+  extendDownload,
+  keepDownload,
+  removeDownload,
+} from "../../workflows/downloads/index.ts";
+import { fakeDownload, fakeFunds, fakeWayOut } from "../support/fakes/download-activities.ts";
 import { withTimeSkipping } from "../support/temporal.ts";
 import { until } from "../support/until.ts";
 
@@ -92,6 +101,70 @@ test("one that was ready while everything was down goes on to its end, which may
   expect(happened).toEqual(["expired"]);
 });
 
+/** A download whose folder is not tidied up before the gate is opened: the machine that has it is away. */
+function fakeUntidy(tries: Parameters<typeof fakeDownload>[0]) {
+  const { activities, happened } = fakeDownload(tries);
+  let openGate = () => {};
+  const gate = new Promise<void>((resolve) => (openGate = resolve));
+  const row: { state: DownloadState; isRemoved: boolean } = { state: "queued", isRemoved: false };
+  const untidy = {
+    ...activities,
+    takeUpDownload: async () => {
+      if (row.state === "queued") row.state = "working";
+      return { ...(await activities.takeUpDownload()), ...row, ttlSeconds: null };
+    },
+    failDownload: async (order: Parameters<typeof activities.failDownload>[0]) => {
+      row.state = "failed";
+      await activities.failDownload(order);
+    },
+    finishDownload: async (order: Parameters<typeof activities.finishDownload>[0]) => {
+      row.state = "kept";
+      return activities.finishDownload(order);
+    },
+    removeParts: async () => {
+      await gate;
+      await activities.removeParts();
+    },
+  };
+  return { activities: untidy, happened, row, openGate };
+}
+
+test.each([
+  { told: [beginAgain], next: ["fetch 1", "kept"] },
+  { told: [beginAgain, cancelDownload], next: ["failed: downloads/cancelled"] },
+  { told: [cancelDownload, beginAgain], next: ["failed: downloads/cancelled"] },
+])("what it is told while it is wound up is for its next life: $next", async ({ told, next }) => {
+  const { activities, happened, row, openGate } = fakeUntidy(["terminal", "media"]);
+
+  await withTimeSkipping(activities, async ({ client }) => {
+    const handle = await begin(client);
+    await until(() => row.state === "failed");
+    row.state = "queued";
+    for (const update of told) await handle.executeUpdate(update, { args: [{}] });
+    openGate();
+    await handle.result();
+  });
+
+  const [first, second, ...rest] = happened.filter((one) => one !== "tidied");
+  expect([first, second]).toEqual(["fetch 1", "failed: downloads/source-gone"]);
+  expect(rest).toEqual(next);
+});
+
+test("removed while it is wound up, its file is removed", async () => {
+  const { activities, happened, row, openGate } = fakeUntidy(["media"]);
+
+  await withTimeSkipping(activities, async ({ client }) => {
+    const handle = await begin(client);
+    await until(() => row.state === "kept");
+    row.isRemoved = true;
+    await handle.executeUpdate(removeDownload, { args: [{}] });
+    openGate();
+    await handle.result();
+  });
+
+  expect(happened).toEqual(["fetch 1", "kept", "tidied", "removed"]);
+});
+
 test("it is charged for once, by its bytes, out of what its estimate had held", async () => {
   const { activities, happened } = fakeDownload(["retryable", "media"], {
     isCharged: true,
@@ -161,4 +234,37 @@ test("where there is no room it waits, longer each time, and has tried nothing m
     "fetch 2",
     "fetch 2",
   ]);
+});
+
+/** Asks what an address has, behind gates that answer so. */
+async function parseBehind(gates: readonly GateAnswer[]) {
+  const { activities, happened } = fakeDownload([]);
+  const all = { ...activities, ...fakeWayOut(happened, { gates }) };
+  const order = { addressHash: "hash", sealedAddress: "sealed", platform: "generic" };
+  const ended = await withTimeSkipping(all, ({ client }) =>
+    client.workflow
+      .execute(mediaParse, {
+        taskQueue: QUEUES.orchestrator,
+        workflowId: randomUUID(),
+        args: [{ ...order, gates: ["host:films.example"] }],
+      })
+      .catch((error: Error) => error.cause),
+  );
+  return { happened, ended };
+}
+
+test("whoever asks what an address has takes a place before its host, and gives it back", async () => {
+  const full = { isIn: false, gate: "host:films.example", why: "full", until: 0 } as const;
+  const { happened, ended } = await parseBehind([full, full]);
+
+  expect(ended).toBeUndefined();
+  expect(happened).toEqual(["parsed", "proxy well", "left, well"]);
+});
+
+test("a host that has sent us away for long is not waited for by somebody who asks", async () => {
+  const closed = { isIn: false, gate: "host:films.example", why: "closed" } as const;
+  const { happened, ended } = await parseBehind([{ ...closed, until: Date.now() + 3_600_000 }]);
+
+  expect(ended).toMatchObject({ type: "downloads/rate-limited" });
+  expect(happened).toEqual(["left, silent"]);
 });

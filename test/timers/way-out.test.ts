@@ -67,6 +67,30 @@ test("a try without a proxy is over, and the next one takes another; a source th
   ]);
 });
 
+test("what is cancelled while a proxy is asked for gives back what came of it", async () => {
+  const { happened, run } = openScene([], {
+    leasing: async () => {
+      happened.push("leasing");
+      await eventually(() => isCancelled);
+    },
+  });
+  let isCancelled = false;
+
+  await run(async (cancel) => {
+    await eventually(() => happened.includes("leasing"));
+    await cancel();
+    isCancelled = true;
+  });
+
+  expect(happened).toEqual([
+    "leasing",
+    "proxy well",
+    "left, silent",
+    "failed: downloads/cancelled",
+    "tidied",
+  ]);
+});
+
 test("whoever goes straight has nothing to give back, and what is cancelled leaves nothing behind", async () => {
   const straight = openScene(["media"], { routes: [{ way: "direct" }] });
   const until = Date.now() + 86_400_000;

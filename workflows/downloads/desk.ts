@@ -9,6 +9,9 @@ export const cancelDownload = defineUpdate<void, [object]>("cancelDownload");
 /** Ends what goes on and removes the file. Twice is harmless. */
 export const removeDownload = defineUpdate<void, [object]>("removeDownload");
 
+/** Lets a failed download begin anew, also while its last life is wound up. Twice is harmless. */
+export const beginAgain = defineUpdate<void, [object]>("beginAgain");
+
 /** Does not wait any longer for the time of the next try. Refused where nothing waits for it. */
 export const tryDownloadNow = defineUpdate("tryDownloadNow");
 
@@ -26,6 +29,10 @@ export interface Desk {
   wanted: "cancel" | "remove" | undefined;
   /** Set while the next try is waited for. */
   isWaiting: boolean;
+  /** Set while nothing is left to be done but to wind up: what is told then is for another life. */
+  isClosing: boolean;
+  /** Set when there has to be another life, from where its row stands. */
+  isToldAnew: boolean;
   /** Ends what goes on now. */
   interrupt: () => void;
 }
@@ -43,10 +50,13 @@ export function openDesk({ moveExpiry, keepForEver }: Keeping): Desk {
     expireAt: null,
     wanted: undefined,
     isWaiting: false,
+    isClosing: false,
+    isToldAnew: false,
     interrupt: () => {},
   };
   const end = (how: "cancel" | "remove") => {
     desk.wanted = how === "remove" ? how : (desk.wanted ?? how);
+    desk.isToldAnew ||= desk.isClosing;
     desk.interrupt();
   };
   setHandler(cancelDownload, () => end("cancel"), {
@@ -54,6 +64,9 @@ export function openDesk({ moveExpiry, keepForEver }: Keeping): Desk {
   });
   setHandler(removeDownload, () => end("remove"), {
     description: "End what goes on, and remove the file.",
+  });
+  setHandler(beginAgain, () => void (desk.isToldAnew = true), {
+    description: "Begin anew, after it has failed.",
   });
   setHandler(tryDownloadNow, () => void (desk.isWaiting = false), {
     description: "Do not wait any longer for the time of the next try.",

@@ -46,18 +46,32 @@ export async function download({ downloadId }: DownloadRef): Promise<DownloadSta
     moveExpiry: (expireAt) => moveExpiry({ downloadId, expireAt }),
     keepForEver: () => keepForEver({ downloadId }),
   });
+  for (;;) {
+    [desk.isToldAnew, desk.isClosing] = [false, false];
+    const end = await live(downloadId, desk);
+    if (!desk.isToldAnew) return end;
+  }
+}
+
+/** One life, from where its row stands to where nothing is left to be done. */
+async function live(downloadId: string, desk: Desk): Promise<DownloadState | "over"> {
   const taken = await takeUpDownload({ downloadId });
   if (!taken) return "over";
   [desk.state, desk.expireAt] = [taken.state, taken.expireAt];
   if (taken.isRemoved) desk.wanted = "remove";
 
   const isToFetch = desk.state === "queued" || desk.state === "working";
-  if (isToFetch) await fetch(downloadId, taken, desk);
+  if (isToFetch) {
+    // Whoever told it to begin has been heard.
+    desk.isToldAnew = false;
+    await fetch(downloadId, taken, desk);
+  }
   const tidied = isToFetch ? tidyUp(downloadId) : undefined;
   if (desk.state === "ready") {
     await CancellationScope.nonCancellable(() => keepForItsTime(downloadId, desk));
   }
   if (desk.wanted === "remove") await removeFile({ downloadId });
+  desk.isClosing = true;
   enterStage(desk.wanted === "remove" ? "removed" : desk.state);
   await tidied;
   await condition(allHandlersFinished);
@@ -84,6 +98,8 @@ async function fetch(downloadId: string, taken: TakenUp, desk: Desk): Promise<vo
     setCurrentDetails(failure.message);
   } finally {
     desk.interrupt = () => {};
+    // It was for this life.
+    if (desk.wanted === "cancel") desk.wanted = undefined;
   }
 }
 

@@ -1,4 +1,5 @@
 export {
+  beginAgain,
   cancelDownload,
   extendDownload,
   keepDownload,

@@ -94,6 +94,8 @@ export interface Outing {
   taskId: string;
   stage: LeaseOrder["stage"];
   platform: string;
+  /** Beyond what it may take. */
+  seconds?: number;
   /** Every proxy is in use or rests: until then nothing is asked. Epoch milliseconds. */
   onWait?: (until: number) => Promise<void>;
   /** There is none, and this try is over. */
@@ -128,7 +130,10 @@ export async function findProxy({
   ...outing
 }: Outing): Promise<string | undefined> {
   for (;;) {
-    const route = await leaseProxy({ ...outing, id: uuid4(), seconds: HELD_SECONDS });
+    // Seen to its end by whoever is cancelled meanwhile: what came of it is given back.
+    const route = await CancellationScope.nonCancellable(() =>
+      leaseProxy({ seconds: HELD_SECONDS, ...outing, id: uuid4() }),
+    );
     if (route.way === "direct") return undefined;
     if (route.way === "proxy") return route.leaseId;
     if (route.fault) {
@@ -162,7 +167,7 @@ async function waiting<T>(
   });
   if (isTold) {
     enterStage("fetching");
-    await noteGoingOn({ downloadId });
+    await CancellationScope.nonCancellable(() => noteGoingOn({ downloadId }));
   }
   return value;
 }

@@ -13,9 +13,10 @@ import {
   DownloadAttempt,
   MediaParse,
 } from "../../../models/downloads/index.ts";
+import { Cookie } from "../../../models/proxies/index.ts";
 import { FeedFrame } from "../../../models/feeds/index.ts";
 import { openLocalBus } from "../../../platform/bus.ts";
-import { sha256 } from "../../../platform/crypto.ts";
+import { newId, sha256 } from "../../../platform/crypto.ts";
 import { folderBytes } from "../../../platform/disk.ts";
 import { openEgress } from "../../../platform/egress/index.ts";
 import { openObjectStore } from "../../../platform/objects/index.ts";
@@ -46,10 +47,13 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** Where nobody listens. */
+const NOBODY = "127.0.0.1:9";
+
 /** A worker that may fetch from `source`, and from nothing else that is private. */
 async function startWorker(maxBytes = 10_000_000, capacityBytes = 1_000_000_000) {
   const database = await openTestDatabase();
-  const egress = await openEgress([readOpenedHost(source.host)!]);
+  const egress = await openEgress([readOpenedHost(source.host)!, readOpenedHost(NOBODY)!]);
   onTestFinished(() => egress.close());
   const bus = openLocalBus({ on: () => undefined, off: () => undefined });
   const reports: TaskProgress[] = [];
@@ -149,6 +153,62 @@ test("a source that leads into a private network is refused there, and nothing i
     expect((await readdir(path)).filter((one) => one.startsWith("media"))).toEqual([]);
   });
   expect(await Download.count({ where: { state: "working" } })).toBe(1);
+});
+
+test("what a source said is forgotten when it is good for nothing any more", async () => {
+  const { activities, fetch } = await startWorker();
+  source.serve("/moved.mp4", mediaBytes(1000));
+  const url = `${source.address}/moved.mp4`;
+  const order = { addressHash: addressHash(url), sealedAddress: url };
+  await new MockActivityEnvironment().run(() => activities.parseMedia(order));
+  source.serve("/moved.mp4", Buffer.from(""), { status: 403 });
+  const row = await working("/moved.mp4");
+
+  await expect(fetch(row)).rejects.toMatchObject({ type: "downloads/blocked" });
+  expect(await MediaParse.count()).toBe(0);
+  source.serve("/moved.mp4", mediaBytes(2000));
+
+  expect(await fetch(row)).toMatchObject({ bytes: 2000 });
+});
+
+test("a cookie shows what there is to everybody, and rests when it is refused; nobody reads it", async () => {
+  const { activities, fetch } = await startWorker();
+  const line = "127.0.0.1\tFALSE\t/\tFALSE\tnever\tsid\tvery-secret";
+  const cookie = await Cookie.create({
+    id: newId(),
+    serial: 1,
+    platform: "generic",
+    name: "one",
+    content: line,
+    expireAt: null,
+  });
+  source.serve("/members.mp4", mediaBytes(1000));
+  const url = `${source.address}/members.mp4`;
+  const order = { addressHash: addressHash(url), sealedAddress: url };
+
+  await new MockActivityEnvironment().run(() => activities.parseMedia(order));
+  const parse = await MediaParse.findOne({ rejectOnEmpty: true });
+  source.serve("/members.mp4", Buffer.from(""), { status: 401 });
+  const row = await working("/members.mp4");
+  const error = (await fetch(row).catch((thrown: unknown) => thrown)) as ApplicationFailure;
+
+  expect([JSON.parse(parse.facts), parse.source]).toMatchObject([{ title: "members" }, ""]);
+  expect(error).toMatchObject({ type: "downloads/needs-cookie", details: [{ kind: "retryable" }] });
+  await cookie.reload();
+  expect(cookie).toMatchObject({ successCount: 1, failCount: 1, freezeSeconds: 86_400 });
+  const log = JSON.stringify(await logOf(row));
+  expect(log).toContain("skipping cookie file entry");
+  expect(log).not.toContain("very-secret");
+});
+
+test("a source that cannot be reached is not taken for a proxy", async () => {
+  const { fetch } = await startWorker();
+  const row = await makeDownload({ url: `https://${NOBODY}/film.mp4`, state: "working" });
+
+  await expect(fetch(row)).rejects.toMatchObject({
+    type: "downloads/source-away",
+    details: [{ kind: "retryable" }],
+  });
 });
 
 test("a source that sends more than it may is ended, whatever it has said", async () => {

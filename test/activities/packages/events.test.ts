@@ -2,7 +2,16 @@ import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import type { RunOrder } from "../../../activities/packages/contract.ts";
 import { OUTWARD_EVENTS, type OutwardEventName } from "../../../domain/webhooks.ts";
-import { acceptRollback, Package, PackageVersion } from "../../../models/packages/index.ts";
+import { inTransaction } from "../../../models/database.ts";
+import { FeedFrame } from "../../../models/feeds/index.ts";
+import {
+  acceptRollback,
+  noteLog,
+  Package,
+  PackageRun,
+  PackageVersion,
+  readLog,
+} from "../../../models/packages/index.ts";
 import { WebhookDelivery } from "../../../models/webhooks/index.ts";
 import { accept, build, openBench } from "../../support/package-bench.ts";
 import { makeWebhook } from "../../support/webhooks.ts";
@@ -92,5 +101,25 @@ test("a run that waits for a person, and how it ended, are told of once", async 
   expect((await told()).slice(1)).toMatchObject([
     { type: "package.run_parked", data: { run: runId } },
     { type: "package.run_ended", data: { run: runId, status: "cancelled" } },
+  ]);
+});
+
+test("whoever orders a run hears the lines of its log as they come, of many at once the last", async () => {
+  const bench = await openListeningBench();
+  const accepted = await accept(bench);
+  await build(bench, accepted);
+  const run = await PackageRun.findByPk(accepted.runId, { rejectOnEmpty: true });
+  const many = Array.from({ length: 50 }, (_, index) => `line ${index}\n\n`).join("");
+  await inTransaction(bench.database, (transaction) => noteLog(run, many, transaction));
+
+  const where = { accountId: run.requestedById, taskId: run.id, event: "task:log" };
+  const frames = await FeedFrame.findAll({ where, order: ["seq"] });
+  const lines = frames.map(({ body }) => (JSON.parse(body) as { message: string }).message);
+  const log = (await readLog(accepted.runId, 0, 100)).flatMap(({ text }) => text.split("\n"));
+  expect(log.length).toBeGreaterThan(3);
+  expect(lines.slice(0, -21)).toEqual(log.filter(Boolean).map((line) => line.replace(/^--- /, "")));
+  expect(lines.slice(-21)).toEqual([
+    "(30 lines are in the run's log alone)",
+    ...Array.from({ length: 20 }, (_, index) => `line ${index + 30}`),
   ]);
 });

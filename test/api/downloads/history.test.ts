@@ -40,9 +40,15 @@ describe("GET /api/v1/user/history", () => {
     expect(await list("state=queued")).toEqual([B]);
     expect(await list("platform=youtube")).toEqual([A]);
     expect(await list("start_date=2026-11-02&end_date=2026-11-03")).toEqual([C, B]);
+    expect(await list("start_date=2026-11-02%2012:00:00&end_date=2026-11-03T04:00:00Z")).toEqual([
+      B,
+    ]);
     expect(await list("sort_by=file_size&sort_order=asc")).toEqual([B, A, D, C]);
+    expect(await list("sort_by=status&sort_order=asc")).toEqual([B, A, D, C]);
     expect(await list("sort_order=asc&page_size=1")).toEqual([A]);
-    expect((await api.call(ADMIN, "GET", `${PATH}?page_size=101`)).status).toBe(422);
+    for (const wrong of ["page_size=101", "start_date=2026-02-30", "end_date=yesterday"]) {
+      expect((await api.call(ADMIN, "GET", `${PATH}?${wrong}`)).status).toBe(422);
+    }
   });
 });
 
@@ -120,6 +126,10 @@ describe("POST /api/v1/user/history/:history_id/retry", () => {
       status: 202,
       body: { state: "queued", error_code: null },
     });
+    // What winds up the last life is told as well.
+    expect((await OutboxEntry.findAll()).map(({ command }) => command)).toMatchObject([
+      { update: "beginAgain" },
+    ]);
     expect((await retry(waiting)).status).toBe(202);
     expect(api.temporal.calls).toMatchObject([
       { method: "executeUpdate", name: "tryDownloadNow", workflowId: `download/${waiting.id}` },
@@ -146,6 +156,7 @@ describe("POST /api/v1/user/history/:history_id/extend", () => {
     expect(api.temporal.calls).toMatchObject([
       { name: "extendDownload", args: [{ seconds: 3600 }] },
     ]);
+    expect((await api.call(ADMIN, "POST", `${PATH}/${serial}/extend`)).status).toBe(200);
     expect((await extend({ seconds: 31 * 86_400 })).status).toBe(422);
     api.temporal.answerWith(gone);
     expect(await extend({})).toMatchObject({ status: 409, body: { code: "downloads/not-ready" } });

@@ -171,6 +171,19 @@ describe("POST /api/v1/download", () => {
     });
   });
 
+  test("the order that used up the quota stands, also for who asks for it again", async () => {
+    const api = await startWithFetcher({ env: { DOWNLOAD_DAILY_QUOTA: "1" } });
+    const order = () =>
+      api.call(ADMIN, "POST", START, { json: { url }, headers: { "Idempotency-Key": "one" } });
+    const { body } = await order();
+    await IdempotencyKey.destroy({ where: {} });
+
+    expect(await order()).toMatchObject({ status: 202, body });
+    expect((await api.call(ADMIN, "GET", "/api/v1/user/quota")).body).toMatchObject({
+      daily_used: 1,
+    });
+  });
+
   test("where it is charged for, is for who can pay", async () => {
     const api = await startWithFetcher({
       env: { DOWNLOAD_BILLING: "on", DOWNLOAD_DAILY_QUOTA: "0" },

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { FeedFrame, forgetFrames, recordProgress } from "../../../models/feeds/index.ts";
@@ -179,6 +181,31 @@ describe("/ws", () => {
       body: { code: 403, message: "This origin may not connect." },
     });
     expect(await refusedOn(api.address, "/elsewhere")).toMatchObject({ status: 404 });
+  });
+
+  test("a client that is gone when it is turned away harms nobody", async () => {
+    const { api } = await openScene();
+    const { hostname, port } = new URL(api.address);
+    const handshake = [
+      `GET ${PROGRESS}?task_id=1 HTTP/1.1`,
+      "Host: here",
+      "Connection: Upgrade",
+      "Upgrade: websocket",
+      "Sec-WebSocket-Version: 13",
+      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+      "\r\n",
+    ].join("\r\n");
+    const leave = async () => {
+      const client = connect(Number(port), hostname);
+      client.on("error", () => undefined);
+      client.write(handshake, () => client.resetAndDestroy());
+      await once(client, "close");
+    };
+
+    // Of so many, some leave in between the question and its answer; an error that nobody hears ends the process.
+    for (let round = 0; round < 10; round++) await Promise.all(Array.from({ length: 50 }, leave));
+
+    expect((await api.call(undefined, "GET", "/live")).status).toBe(200);
   });
 
   test("an account has so many connections and no more", async () => {

@@ -17,6 +17,17 @@ describe("what yt-dlp complains of", () => {
     expect(SAMPLES.length).toBeGreaterThan(30);
   });
 
+  test.each([
+    ["ERROR: Unsupported URL: https://source.example/407/captcha?login=1", "downloads/unsupported"],
+    [
+      "ERROR: [generic] not a bot 407: Unable to download webpage: HTTP Error 500: Internal Server Error",
+      "downloads/source-away",
+    ],
+    ["ERROR: [DRM-site] private-video: Video unavailable", "downloads/source-gone"],
+  ])("is not taken from what a source is called: %s", (said, code) => {
+    expect(classify(said)).toMatchObject({ code });
+  });
+
   test("has a sentence of its own for every code", () => {
     const sentences = new Map(SAMPLES.map(([said, code]) => [code, classify(said).message]));
 

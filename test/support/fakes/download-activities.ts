@@ -104,13 +104,21 @@ export function fakeFunds(happened: string[], isEmpty = false) {
 /** Gates and proxies that answer so in turn, then let everybody through by the lease that was asked for. */
 export function fakeWayOut(
   happened: string[],
-  given: { gates?: readonly GateAnswer[]; routes?: readonly Route[] },
+  given: {
+    gates?: readonly GateAnswer[];
+    routes?: readonly Route[];
+    /** What is awaited before there is a lease. */
+    leasing?: () => Promise<void>;
+  },
 ) {
   const [gates, routes] = [[...(given.gates ?? [])], [...(given.routes ?? [])]];
   return {
     enterGates: async () => gates.shift() ?? { isIn: true },
     leaveGates: async ({ news }) => void happened.push(`left, ${news?.went ?? "silent"}`),
-    leaseProxy: async ({ id }) => routes.shift() ?? { way: "proxy", leaseId: id },
+    leaseProxy: async ({ id }) => {
+      await given.leasing?.();
+      return routes.shift() ?? { way: "proxy", leaseId: id };
+    },
     returnProxy: async ({ fault }) => void happened.push(`proxy ${fault ?? "well"}`),
   } satisfies GateActivities & ProxyActivities;
 }
