@@ -114,6 +114,8 @@ export interface Call<P, Q, B, F, A extends Access> {
   /** Sets a header of the answer. */
   header: (name: string, value: string) => void;
   requestHeader: (name: string) => string | undefined;
+  /** True for a HEAD, which only looks: nothing is used up by it. */
+  isHead: boolean;
   /** The offer that the client likes best, by its Accept or Accept-Language; undefined when it likes none. */
   prefers: (header: "accept" | "accept-language", offers: string[]) => string | undefined;
 }

@@ -187,6 +187,10 @@ class KnownCall implements AnyCall {
     return (name) => this.#ctx.get(name) || undefined;
   }
 
+  get isHead(): boolean {
+    return this.#ctx.method === "HEAD";
+  }
+
   get prefers(): AnyCall["prefers"] {
     const ctx = this.#ctx;
     return (header, offers) =>

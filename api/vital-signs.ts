@@ -64,9 +64,11 @@ function reused(look: () => Promise<Values>): () => Promise<Values> {
   };
 }
 
-function vitalSigns({ temporal, readiness }: Parts): VitalSign[] {
-  const disks = async (bytes: "capacityBytes" | "usedBytes" | "leasedBytes") =>
-    (await knownDisks()).map((disk) => ({ labels: { disk: disk.name }, value: disk[bytes] }));
+function vitalSigns(parts: Parts): VitalSign[] {
+  return [...ofWork(parts), ...ofDisks(), ...ofDownloads()];
+}
+
+function ofWork({ temporal, readiness }: Parts): VitalSign[] {
   return [
     {
       name: "longhaul_ready",
@@ -96,6 +98,13 @@ function vitalSigns({ temporal, readiness }: Parts): VitalSign[] {
       labelNames: [],
       look: async () => [{ labels: {}, value: await outboxDelay() }],
     },
+  ];
+}
+
+function ofDisks(): VitalSign[] {
+  const disks = async (bytes: "capacityBytes" | "usedBytes" | "leasedBytes") =>
+    (await knownDisks()).map((disk) => ({ labels: { disk: disk.name }, value: disk[bytes] }));
+  return [
     {
       name: "longhaul_disk_capacity_bytes",
       help: "What a disk of a worker's holds",
@@ -114,6 +123,11 @@ function vitalSigns({ temporal, readiness }: Parts): VitalSign[] {
       labelNames: ["disk"],
       look: () => disks("leasedBytes"),
     },
+  ];
+}
+
+function ofDownloads(): VitalSign[] {
+  return [
     {
       name: "longhaul_downloads_under_way",
       help: "Downloads that are not over, by what they wait for",

@@ -54,6 +54,33 @@ export const COMMANDS = {
     options: { ...CARD_FILTERS, format: { type: "string" }, out: { type: "string" } },
     operands: [0, 0],
   },
+  "cards import": {
+    options: {
+      prefix: { type: "string" },
+      policy: { type: "string" },
+      product: { type: "string" },
+      note: { type: "string" },
+      key: { type: "string" },
+      report: { type: "string" },
+      "dry-run": { type: "boolean" },
+      "no-follow": { type: "boolean" },
+    },
+    operands: [1, 1],
+  },
+  "cards bulk": {
+    options: {
+      ...CARD_FILTERS,
+      seconds: { type: "string" },
+      note: { type: "string" },
+      reason: { type: "string" },
+      key: { type: "string" },
+      yes: { type: "boolean" },
+      "dry-run": { type: "boolean" },
+      "no-follow": { type: "boolean" },
+    },
+    operands: [1, 1],
+  },
+  "cards undo": { options: { "no-follow": { type: "boolean" } }, operands: [1, 1] },
   "cards validate": {
     options: { machine: { type: "string" }, product: { type: "string" } },
     operands: [1, 1],

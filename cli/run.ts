@@ -1,6 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { type Command, type Order, readArguments } from "./arguments.ts";
+import { bulk, undo } from "./cards/bulk.ts";
 import { generate } from "./cards/generate.ts";
+import { importCards } from "./cards/import.ts";
 import { exportCards, listCards } from "./cards/reading.ts";
 import { validate } from "./cards/validate.ts";
 import { openConnection } from "./connection.ts";
@@ -34,6 +36,9 @@ const ACTIONS: Record<Command, (desk: Desk, order: Order) => Promise<number>> = 
   "cards list": listCards,
   "cards export": exportCards,
   "cards validate": validate,
+  "cards import": importCards,
+  "cards bulk": bulk,
+  "cards undo": undo,
   "downloads get": get,
   "downloads list": listDownloads,
   "downloads save": save,

@@ -44,6 +44,18 @@ export interface Words {
   making: (generated: number, count: number) => string;
   made: (count: number) => string;
   batchFailed: (generated: number, count: number, reason: string) => string;
+  importOrdered: (id: string, lines: number) => string;
+  importing: (looked: number, lines: number) => string;
+  imported: (cards: number, duplicates: number, faulty: number) => string;
+  wouldImport: (cards: number, duplicates: number, faulty: number) => string;
+  importFailed: (cards: number, reason: string) => string;
+  allCards: string;
+  bulkOrdered: (id: string, cards: number) => string;
+  changing: (looked: number, cards: number) => string;
+  undoing: (looked: number, cards: number) => string;
+  bulkDone: (changed: number, refused: number) => string;
+  bulkUndone: (undone: number, kept: number) => string;
+  bulkFailed: (reason: string) => string;
   downloadColumns: Record<"id" | "state" | "ends" | "name", string>;
   downloading: (id: number) => string;
   onTheWay: (download: DownloadOut) => string;
@@ -65,6 +77,11 @@ longhaul cards generate --prefix P --count N [--length N] [--alphabet plain|clea
 longhaul cards list [FILTERS] [--limit N]
 longhaul cards export [FILTERS] [--format txt|csv|xlsx] [--out FILE]
 longhaul cards validate CODE --machine M [--product P]
+longhaul cards import FILE [--prefix P] [--policy P] [--product P] [--note TEXT] [--dry-run]
+                        [--report FILE] [--key K] [--no-follow]
+longhaul cards bulk VERB [FILTERS] [--seconds N] [--note TEXT] [--reason TEXT] [--dry-run]
+                        [--yes] [--key K] [--no-follow]
+longhaul cards undo BULK [--no-follow]
 longhaul downloads get URL [--archive] [--quality Q] [--format F] [--key K] [--out FILE] [--no-follow]
 longhaul downloads list [--limit N]
 longhaul downloads save ID FILE`;
@@ -91,6 +108,11 @@ stdout) and --help; longhaul --version prints the version.
   export    whole codes, of unused cards unless --status says otherwise; --out writes a new
             file that nobody else can read
   validate  shows a card as a client would: its first use activates it
+  import    takes in keys of another system, a code on each line or a table with a header;
+            --dry-run only counts; --report names the lines that are no cards
+  bulk      does VERB with all cards that match: extend (--seconds), suspend, reinstate, ban,
+            unbind, delete, restore or note (--note); --dry-run only says what would happen
+  undo      takes back what bulk has done, for ten minutes from its end on
   FILTERS   --status S --prefix P --batch ID --product P --text T --from TIME --to TIME
 
   get       has media downloaded, for a day or with --archive for ever, and waits for it; --out
@@ -117,6 +139,9 @@ Exit codes:
     "cards list": "longhaul cards list [FILTERS] [--limit N]",
     "cards export": "longhaul cards export [FILTERS] [--format F] [--out FILE]",
     "cards validate": "longhaul cards validate CODE --machine M",
+    "cards import": "longhaul cards import FILE [--dry-run] [--report FILE]",
+    "cards bulk": "longhaul cards bulk VERB [FILTERS] [--dry-run]",
+    "cards undo": "longhaul cards undo BULK",
     "downloads get": "longhaul downloads get URL [--archive] [--out FILE]",
     "downloads list": "longhaul downloads list [--limit N]",
     "downloads save": "longhaul downloads save ID FILE",
@@ -180,6 +205,20 @@ Exit codes:
   made: (count) => `${count} cards are made.`,
   batchFailed: (generated, count, reason) =>
     `Made ${generated} of ${count} cards, then failed: ${reason}`,
+  importOrdered: (id, lines) => `Ordered: import ${id} of ${lines} lines.`,
+  importing: (looked, lines) => `${looked} of ${lines} lines`,
+  imported: (cards, duplicates, faulty) =>
+    `${cards} cards are taken in; ${duplicates} were there already, ${faulty} lines have faults.`,
+  wouldImport: (cards, duplicates, faulty) =>
+    `${cards} cards would be taken in; ${duplicates} are there already, ${faulty} lines have faults.`,
+  importFailed: (cards, reason) => `Took in ${cards} cards, then failed: ${reason}`,
+  allCards: "Nothing says which cards are meant: --yes confirms that it is all of them.",
+  bulkOrdered: (id, cards) => `Ordered: bulk ${id} of ${cards} cards.`,
+  changing: (looked, cards) => `${looked} of ${cards} cards`,
+  undoing: (looked, cards) => `${looked} of ${cards} cards looked at again`,
+  bulkDone: (changed, refused) => `${changed} cards are changed, ${refused} refused.`,
+  bulkUndone: (undone, kept) => `${undone} cards are as before, ${kept} have changed since.`,
+  bulkFailed: (reason) => `It failed: ${reason}`,
   downloadColumns: { id: "ID", state: "STATE", ends: "ENDS", name: "NAME" },
   downloading: (id) => `Ordered: download ${id}.`,
   onTheWay: ({ waiting_for: wait, next_try_at: at, error_message: reason, progress }) => {
@@ -214,6 +253,11 @@ PACKAGE 可以是编号(数字)或名称。所有命令都支持 --json(在标�
   list      列出卡密,最新在前,仅显示卡密末四位
   export    导出完整卡密,默认仅未使用的;--out 写入仅本人可读的新文件
   validate  像客户端一样验证卡密:首次使用即激活
+  import    导入其他系统的卡密,每行一个或带表头的表格;--dry-run 只统计;
+            --report 把未导入的行写入新文件
+  bulk      对所有匹配的卡密执行 VERB:extend(--seconds)、suspend、reinstate、ban、
+            unbind、delete、restore 或 note(--note);--dry-run 只说明将会发生什么
+  undo      撤销 bulk 所做的更改,完成后十分钟内有效
   FILTERS   --status S --prefix P --batch ID --product P --text T --from TIME --to TIME
 
   get       下载媒体并等待完成,默认保留一天,--archive 永久保留;--out 取回文件;
@@ -239,6 +283,9 @@ PACKAGE 可以是编号(数字)或名称。所有命令都支持 --json(在标�
     "cards list": "longhaul cards list [FILTERS] [--limit N]",
     "cards export": "longhaul cards export [FILTERS] [--format F] [--out FILE]",
     "cards validate": "longhaul cards validate 卡密 --machine 机器码",
+    "cards import": "longhaul cards import 文件 [--dry-run] [--report 文件]",
+    "cards bulk": "longhaul cards bulk 动作 [FILTERS] [--dry-run]",
+    "cards undo": "longhaul cards undo 编号",
     "downloads get": "longhaul downloads get 地址 [--archive] [--out 文件]",
     "downloads list": "longhaul downloads list [--limit 条数]",
     "downloads save": "longhaul downloads save 编号 文件",
@@ -294,6 +341,20 @@ PACKAGE 可以是编号(数字)或名称。所有命令都支持 --json(在标�
   making: (generated, count) => `已生成 ${generated} / ${count} 张`,
   made: (count) => `已生成 ${count} 张卡密。`,
   batchFailed: (generated, count, reason) => `已生成 ${generated} / ${count} 张后失败:${reason}`,
+  importOrdered: (id, lines) => `已下单:导入 ${id},共 ${lines} 行。`,
+  importing: (looked, lines) => `已处理 ${looked} / ${lines} 行`,
+  imported: (cards, duplicates, faulty) =>
+    `已导入 ${cards} 张卡密;${duplicates} 张已存在,${faulty} 行有误。`,
+  wouldImport: (cards, duplicates, faulty) =>
+    `将导入 ${cards} 张卡密;${duplicates} 张已存在,${faulty} 行有误。`,
+  importFailed: (cards, reason) => `已导入 ${cards} 张后失败:${reason}`,
+  allCards: "没有指明是哪些卡密;如确为全部,请加 --yes。",
+  bulkOrdered: (id, cards) => `已下单:批量操作 ${id},共 ${cards} 张。`,
+  changing: (looked, cards) => `已处理 ${looked} / ${cards} 张`,
+  undoing: (looked, cards) => `正在撤销,已处理 ${looked} / ${cards} 张`,
+  bulkDone: (changed, refused) => `已更改 ${changed} 张,${refused} 张被拒绝。`,
+  bulkUndone: (undone, kept) => `已恢复 ${undone} 张,${kept} 张因后来有变动而保留。`,
+  bulkFailed: (reason) => `失败:${reason}`,
   downloadColumns: { id: "编号", state: "状态", ends: "到期时间", name: "名称" },
   downloading: (id) => `已下单:下载 ${id}。`,
   onTheWay: ({ waiting_for: wait, next_try_at: at, error_message: reason, progress }) => {

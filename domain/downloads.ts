@@ -87,7 +87,8 @@ const PLATFORMS: Readonly<Record<string, readonly string[]>> = {
 
 /** The platform that a host belongs to; `generic` for all others. */
 export function platformOf(hostname: string): string {
-  const belongs = (host: string) => hostname === host || hostname.endsWith(`.${host}`);
+  const name = hostname.replace(/\.$/, "");
+  const belongs = (host: string) => name === host || name.endsWith(`.${host}`);
   return Object.keys(PLATFORMS).find((name) => PLATFORMS[name]!.some(belongs)) ?? "generic";
 }
 

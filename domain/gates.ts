@@ -20,7 +20,8 @@ const NO_PLATFORM = "generic";
 
 /** The gates on the way to a host, by their keys in the order in which they are locked. */
 export function gatesTo(host: string, platform: string): string[] {
-  const hostGate = `host:${host.toLowerCase()}`;
+  // A dot at the end of a name is for resolvers: it leads to the same host.
+  const hostGate = `host:${host.toLowerCase().replace(/\.$/, "")}`;
   return platform === NO_PLATFORM ? [hostGate] : [hostGate, `platform:${platform}`];
 }
 

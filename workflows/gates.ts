@@ -14,8 +14,8 @@ const { enterGates } = proxyActivities<GateActivities>({
   retry: { maximumInterval: "30 seconds" },
 });
 
-/** Somebody has left a gate: whoever waits looks again. */
-const gateOpened = defineSignal("gateOpened");
+/** Somebody has left a gate, or opened it: whoever waits looks again. */
+export const gateOpened = defineSignal("gateOpened");
 
 /** Somebody waits before a gate. */
 export type GateWait = Extract<GateAnswer, { isIn: false }>;

@@ -120,8 +120,9 @@ export function createFetchingActivities(tools: DownloadTools) {
       const { directory } = place;
       const facts = await tool.readFacts(runOf(wanted, directory, stop, way));
       if ("kind" in facts) return facts;
-      // Addresses that somebody was given are for nobody else.
-      const source = way.cookieFile ? "" : await readFile(join(directory, FACTS_FILE), "utf8");
+      // Addresses that were told to somebody, or to a proxy's address, are for nobody else.
+      const isForAll = !way.cookieFile && !place.leaseId;
+      const source = isForAll ? await readFile(join(directory, FACTS_FILE), "utf8") : "";
       await keepParse(database, {
         addressHash: addressHash(wanted.url),
         facts: JSON.stringify(facts),
@@ -141,7 +142,7 @@ export function createFetchingActivities(tools: DownloadTools) {
   ): Promise<FetchedMedia | CarriedFailure> {
     return underWay({ ...place, url: row.url }, signal, async (way, stop) => {
       const { directory } = place;
-      const known = await bringFacts(row, directory);
+      const known = await bringFacts(row, place);
       const onComplaint = (line: string) => tell.notes.say("warning", line);
       const run = { ...runOf(row, directory, stop, way), onProgress: tell.progress, onComplaint };
       const media = await tool.fetch(run, known);
@@ -184,14 +185,16 @@ export function createFetchingActivities(tools: DownloadTools) {
     return { wish, directory, signal, env, timeoutMs: LIMITS.downloadSeconds * 1000 };
   }
 
-  /** Whether the folder knows its source: from a try before, or because somebody has asked a short while ago. */
-  async function bringFacts(row: Download, directory: string): Promise<boolean> {
+  /**
+   * Whether the folder knows its source: from a try before, or because somebody has asked a short while ago. A proxy asks
+   * for itself: what another one was told is seldom good for it.
+   */
+  async function bringFacts(row: Download, { directory, leaseId }: Place): Promise<boolean> {
     const file = join(directory, FACTS_FILE);
-    const there = await stat(file).catch(() => undefined);
-    if (there && Date.now() - there.mtimeMs < LIMITS.parseSeconds * 1000) {
-      return isWhole(await readFile(file, "utf8"));
-    }
-    const kept = await findParse(addressHash(row.url));
+    if (!leaseId && (await isUsable(file))) return true;
+    // Otherwise yt-dlp would leave it as it is.
+    await rm(file, { force: true });
+    const kept = leaseId ? undefined : await findParse(addressHash(row.url));
     if (!kept?.source) return false;
     await writeFile(file, kept.source);
     return true;
@@ -255,11 +258,12 @@ function estimateBytes(facts: MediaFacts, { quality, formatId }: Wanted): number
   return known.length === sizes.length ? known.reduce((sum, size) => sum + size, 0) : null;
 }
 
-/** A process that was killed while it wrote leaves half of what it knew. */
-function isWhole(text: string): boolean {
+/** Whether what a source said is there, whole and not too old: a process that was killed while it wrote left a half. */
+async function isUsable(file: string): Promise<boolean> {
   try {
-    JSON.parse(text);
-    return true;
+    const { mtimeMs } = await stat(file);
+    JSON.parse(await readFile(file, "utf8"));
+    return Date.now() - mtimeMs < LIMITS.parseSeconds * 1000;
   } catch {
     return false;
   }

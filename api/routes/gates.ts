@@ -1,8 +1,12 @@
+import { WorkflowNotFoundError } from "@temporalio/client";
+import { workflowId } from "../../domain/ids.ts";
 import { listGates as list, openGate as open, setGate as set } from "../../models/gates/index.ts";
 import { usualGates } from "../../platform/env-proxies.ts";
+import { gateOpened } from "../../workflows/gates.ts";
 import { route } from "../route.ts";
 import { GateBody, GateKey, GatesOut, presentGate } from "../schemas/gates.ts";
 import { Changed } from "../schemas/proxies/proxies.ts";
+import type { Services } from "../services.ts";
 
 const PATH = "/api/v1/admin/gates";
 
@@ -43,7 +47,16 @@ export const openGate = route({
   params: GateKey,
   returns: [200, Changed],
   async handle(call) {
-    await open(call.services.database, call.params.key, call);
+    const waiting = await open(call.services.database, call.params.key, call);
+    await Promise.all(waiting.map((id) => tellOpened(call.services, id)));
     return { success: true as const };
   },
 });
+
+/** Whoever waits for a gate to open looks again. One that is over need not. */
+async function tellOpened({ temporal }: Services, downloadId: string): Promise<void> {
+  const waiting = temporal.workflow.getHandle(workflowId("download", downloadId));
+  await waiting.signal(gateOpened).catch((error: unknown) => {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  });
+}

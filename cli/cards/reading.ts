@@ -1,8 +1,9 @@
-import { CARD_FILTERS, type Order } from "../arguments.ts";
+import type { Order } from "../arguments.ts";
 import { type Desk, everyItem } from "../desk.ts";
 import { EXIT, UsageFault } from "../endings.ts";
 import { showList } from "../listing.ts";
 import { saveAnew } from "../saving.ts";
+import { filtersIn } from "./orders.ts";
 
 /** What of a card this command shows; the rest is handed on as it came. */
 interface CardOut {
@@ -19,7 +20,7 @@ const CARDS = "/api/v1/cards";
 /** Shows cards, newest first; of their codes the last four characters. */
 export function listCards(desk: Desk, { options }: Order): Promise<number> {
   const { card, state, machine, ends, batch } = desk.screen.words.cardColumns;
-  const path = `${CARDS}?${filters(options)}`;
+  const path = `${CARDS}?${queryOf(options)}`;
   return showList(desk, options, (pageItems) => everyItem<CardOut>(desk, path, pageItems), {
     header: [card, state, machine, ends, batch],
     row: (one) => [
@@ -36,7 +37,7 @@ export function listCards(desk: Desk, { options }: Order): Promise<number> {
 export async function exportCards(desk: Desk, { options }: Order): Promise<number> {
   const { connection, screen } = desk;
   const { format = "txt", out: file } = options;
-  const path = `${CARDS}/export?format=${encodeURIComponent(String(format))}&${filters(options)}`;
+  const path = `${CARDS}/export?format=${encodeURIComponent(String(format))}&${queryOf(options)}`;
   if (typeof file !== "string") {
     if (format === "xlsx") throw new UsageFault(screen.words.outNeeded);
     screen.printLog(await connection.readText(path));
@@ -46,10 +47,6 @@ export async function exportCards(desk: Desk, { options }: Order): Promise<numbe
   return EXIT.done;
 }
 
-function filters(options: Order["options"]): string {
-  const picked = Object.keys(CARD_FILTERS).flatMap((name): [string, string][] => {
-    const value = options[name];
-    return typeof value === "string" ? [[name === "batch" ? "batch_id" : name, value]] : [];
-  });
-  return new URLSearchParams(picked).toString();
+function queryOf(options: Order["options"]): string {
+  return new URLSearchParams(filtersIn(options)).toString();
 }

@@ -21,6 +21,7 @@ export {
 export {
   addressHash,
   findParse,
+  findTicket,
   forgetParse,
   forgetParses,
   keepParse,

@@ -51,6 +51,14 @@ export async function keepTicket(
   );
 }
 
+/** Whose ticket it is, and for what; undefined when it is none, or no longer. */
+export async function findTicket(
+  hash: string,
+): Promise<Pick<DownloadTicket, "downloadId" | "accountId"> | undefined> {
+  const where = { hash, expiresAt: { [Op.gt]: new Date() } };
+  return (await DownloadTicket.findOne({ where })) ?? undefined;
+}
+
 /** Uses a ticket up: of any number of callers one gets it. Undefined when it is none, or no longer. */
 export async function useTicket(
   database: Database,

@@ -30,7 +30,9 @@ export async function publishTask(update: TaskUpdate, transaction: Transaction):
   const statusBody = JSON.stringify(body);
   await keep({ accountId, seq, event, kind, taskId: id, body: statusBody }, transaction);
   const endedAt = isOver(state) ? now : null;
-  const stands = { state, statusSeq: seq, statusEvent: event, statusBody, endedAt };
+  // What begins anew has come nowhere yet.
+  const progress = state === "queued" ? NO_PROGRESS : {};
+  const stands = { state, statusSeq: seq, statusEvent: event, statusBody, endedAt, ...progress };
   // What begins anew has got nowhere.
   const anew = { phase: null, permille: null, progressSeq: null, progressBody: null };
   const change = state === "queued" ? { ...stands, ...anew } : stands;
@@ -39,6 +41,8 @@ export async function publishTask(update: TaskUpdate, transaction: Transaction):
   const data = { ...body, account: accountId };
   await emit({ id: newId(), type: OUTWARD[event], data }, transaction);
 }
+
+const NO_PROGRESS = { phase: null, permille: null, progressSeq: null, progressBody: null };
 
 const OUTWARD = {
   "task:status": "task.status_changed",

@@ -64,15 +64,18 @@ export async function setGate(
   });
 }
 
-/** Opens a gate that is closed, at once. */
-export async function openGate(database: Database, key: string, origin: Origin): Promise<void> {
-  await inTransaction(database, async (transaction) => {
+/** Opens a gate that is closed, at once; answers who waits before it. */
+export async function openGate(database: Database, key: string, origin: Origin): Promise<string[]> {
+  return inTransaction(database, async (transaction) => {
     const gate = await Gate.findByPk(key, { lock: transaction.LOCK.UPDATE, transaction });
     if (!gate) throw refusal("gates/not-found", "There is no such gate.");
     const before = { closedUntil: gate.closedUntil, reason: gate.reason };
     await gate.update({ closedUntil: null, reason: null, strikes: 0 }, { transaction });
     const about = { subjectKind: "gate", subjectId: key.slice(0, 64), before };
+    const where = { gate: key };
+    const waiters = await GateWaiter.findAll({ attributes: ["holder"], where, transaction });
     await record(origin, "gates.opened", about, transaction);
+    return waiters.map(({ holder }) => holder);
   });
 }
 

@@ -70,14 +70,20 @@ describe("PUT /api/v1/admin/gates/:key", () => {
 });
 
 describe("POST /api/v1/admin/gates/:key/open", () => {
-  test("opens a closed gate at once, audited", async () => {
-    const { api, database } = await openScene();
+  test("opens a closed gate at once, audited, and tells whoever waits", async () => {
+    const { api, database, enter } = await openScene();
     await noteGates(database, [HOST], { went: "away", reason: "It said 429." });
+    const waiting = await enter();
     const path = `${PATH}/${HOST}/open`;
 
     expect((await api.call(READER, "POST", path)).status).toBe(403);
     expect((await api.call(ADMIN, "POST", path)).body).toEqual({ success: true });
-    expect((await api.call(READER, "GET", PATH)).body.items).toEqual([]);
+    expect(api.temporal.calls).toMatchObject([
+      { method: "signal", name: "gateOpened", workflowId: `download/${waiting}` },
+    ]);
+    expect((await api.call(READER, "GET", PATH)).body.items).toMatchObject([
+      { closed_until: null },
+    ]);
     expect((await api.call(ADMIN, "POST", `${PATH}/host:none/open`)).body).toMatchObject({
       type: "/problems/gates/not-found",
     });

@@ -1,13 +1,18 @@
-import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { MockActivityEnvironment } from "@temporalio/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
+import { createImportActivities } from "../../activities/cards/imports.ts";
 import { route } from "../../api/route.ts";
-import { startApi } from "../support/api.ts";
-import { CODE, startWithCard } from "../support/cards.ts";
+import { beginBulk, Card, CardBulk, CardImport, stepBulk } from "../../models/cards/index.ts";
+import type { Database } from "../../models/database.ts";
+import { type StartedApi, startApi } from "../support/api.ts";
+import { CODE, makeCard, startWithCard } from "../support/cards.ts";
 import { longhaul } from "../support/cli.ts";
 import { openTestDatabase } from "../support/database.ts";
+import { until } from "../support/until.ts";
 
 const Batch = z.looseObject({});
 
@@ -145,5 +150,102 @@ describe("longhaul cards export", () => {
     expect((await stat(out)).mode & 0o777).toBe(0o600);
     expect([again.code, nowhere.code, refused.code]).toEqual([2, 2, 1]);
     expect(await readdir(folder)).toEqual(["cards.xlsx"]);
+  });
+});
+
+/** What a worker would do for an import, as soon as it is ordered. */
+async function takeIn({ services }: StartedApi): Promise<void> {
+  await until(async () => (await CardImport.count({ where: { state: "queued" } })) > 0);
+  const row = await CardImport.findOne({ where: { state: "queued" }, rejectOnEmpty: true });
+  const activities = createImportActivities({ ...services, reportProgress: () => undefined });
+  const environment = new MockActivityEnvironment();
+  await environment.run(() => activities.takeCardsIn({ importId: row.id }));
+}
+
+describe("longhaul cards import", () => {
+  test("sends a file, waits until its lines are cards, and brings the report of those that are none", async () => {
+    const { api } = await startWithCard();
+    const folder = await mkdtemp(join(tmpdir(), "longhaul-import-"));
+    onTestFinished(() => rm(folder, { recursive: true }));
+    const [file, report] = [join(folder, "old.csv"), join(folder, "report.csv")];
+    await writeFile(file, `code,note\n${CODE},\nOLD-AAAA0001,gift\nOLD-AAAA0002,\n,nothing\n`);
+    const order = ["cards", "import", file, "--note", "old shop", "--key", "move"];
+
+    const [trial] = await Promise.all([
+      longhaul(api, [...order, "--dry-run", "--key", "t"]),
+      takeIn(api),
+    ]);
+    const [taken] = await Promise.all([longhaul(api, [...order, "--report", report]), takeIn(api)]);
+    const again = await longhaul(api, [...order, "--json"]);
+    const missing = await longhaul(api, ["cards", "import", join(folder, "none.csv")]);
+
+    expect([trial.code, trial.err]).toEqual([
+      0,
+      expect.stringContaining("2 cards would be taken in; 1 are"),
+    ]);
+    expect(taken.code).toBe(0);
+    expect(taken.err).toContain("2 cards are taken in; 1 were there already, 1 lines have faults.");
+    expect((await readFile(report, "utf8")).split("\r\n")).toHaveLength(4);
+    expect(again.json.import).toMatchObject({
+      id: taken.out.trim(),
+      imported: 2,
+      note: "old shop",
+    });
+    expect([missing.code, missing.err]).toEqual([2, expect.stringContaining("ENOENT")]);
+    expect(await Card.count()).toBe(3);
+  });
+});
+
+/** What a worker would do for a bulk, or for its undoing, as soon as it is ordered. */
+async function carry(database: Database): Promise<void> {
+  const state = ["queued" as const, "undoing" as const];
+  await until(async () => (await CardBulk.count({ where: { state } })) > 0);
+  const { id } = await CardBulk.findOne({ where: { state }, rejectOnEmpty: true });
+  await beginBulk(database, id);
+  while (await stepBulk(database, id));
+}
+
+describe("longhaul cards bulk", () => {
+  test("says what would happen, does it with what matches, and takes it back", async () => {
+    const { api, card } = await startWithCard();
+    const { database } = api.services;
+    const banned = await makeCard(database, { state: "banned" });
+    const ban = ["cards", "bulk", "ban", "--prefix", "VIP"];
+
+    const forecast = await longhaul(api, [...ban, "--dry-run"]);
+    const [done] = await Promise.all([
+      longhaul(api, [...ban, "--reason", "leaked", "--key", "recall"]),
+      carry(database),
+    ]);
+    const states = [(await card.reload()).state, (await banned.reload()).state];
+    const [undone] = await Promise.all([
+      longhaul(api, ["cards", "undo", done.out.trim(), "--json"]),
+      carry(database),
+    ]);
+
+    expect([forecast.code, forecast.out]).toEqual([
+      0,
+      expect.stringMatching(/^1 will change, 1 refused/),
+    ]);
+    expect(done.code).toBe(0);
+    expect(done.err).toContain("1 cards are changed, 1 refused.");
+    expect(states).toEqual(["banned", "banned"]);
+    expect(undone.json.bulk).toMatchObject({ status: "undone", undone: 1, kept: 0 });
+    expect(undone.err).toContain("1 cards are as before, 0 have changed since.");
+    expect((await card.reload()).state).toBe("unused");
+  });
+
+  test("wants to hear it twice that all cards are meant, and hands on what the platform refuses", async () => {
+    const { api } = await startWithCard();
+
+    const all = await longhaul(api, ["cards", "bulk", "delete"]);
+    const sure = await longhaul(api, ["cards", "bulk", "delete", "--yes", "--no-follow"]);
+    const odd = await longhaul(api, ["cards", "bulk", "melt", "--prefix", "VIP"]);
+    const gone = await longhaul(api, ["cards", "undo", "0193e5a0-0000-7000-8000-000000000000"]);
+
+    expect([all.code, all.err]).toEqual([2, expect.stringContaining("--yes confirms")]);
+    expect([sure.code, sure.out]).toEqual([0, expect.stringMatching(/^[0-9a-f-]{36}\n$/)]);
+    expect([odd.code, gone.code]).toEqual([1, 1]);
+    expect(gone.err).toContain("cards/bulk-not-found");
   });
 });

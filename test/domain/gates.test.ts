@@ -14,6 +14,7 @@ const OPEN = {
 
 test("a host has a gate, and its platform one of its own", () => {
   expect(gatesTo("Example.com", "generic")).toEqual(["host:example.com"]);
+  expect(gatesTo("example.com.", "generic")).toEqual(["host:example.com"]);
   expect(gatesTo("youtu.be", "youtube")).toEqual(["host:youtu.be", "platform:youtube"]);
 });
 

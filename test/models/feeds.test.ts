@@ -121,6 +121,10 @@ describeDatabases(({ open, place }) => {
     await recordProgress(database, [{ ...progressOf(task, 3.14159), phase: "processing" }]);
     const [, next] = await framesAfter(database, accountId, 0);
     expect(bodyOf(next!)).toMatchObject({ progress: 3.1, phase: "processing" });
+    await tellTask(database, task, "queued");
+    await recordProgress(database, [{ ...progressOf(task, 2), phase: "processing" }]);
+    const [, , anew] = await framesAfter(database, accountId, 0);
+    expect(bodyOf(anew!)).toMatchObject({ progress: 2, phase: "processing" });
   });
 
   test("a task that is over, or that nobody was told of, makes no more progress", async () => {

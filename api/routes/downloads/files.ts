@@ -1,6 +1,6 @@
 import { refusal } from "../../../domain/errors.ts";
 import { LIMITS } from "../../../domain/limits.ts";
-import { keepTicket, useTicket } from "../../../models/downloads/index.ts";
+import { findTicket, keepTicket, useTicket } from "../../../models/downloads/index.ts";
 import { makeSecret, secretPrefix, sha256 } from "../../../platform/crypto.ts";
 import { NOT_KEPT } from "../../answers.ts";
 import type { Delivery } from "../../delivery.ts";
@@ -48,16 +48,18 @@ export const fetchFileByTicket = route({
   access: "public",
   query: TicketQuery,
   returns: "delivery",
-  async handle({ address, query, services }) {
+  async handle({ address, query, services, isHead }) {
     const { ticket: given } = query;
     if (given === undefined) throw refusal("request/malformed", "ticket is required");
     return limitGuesses(services, "tokens", address).around(async () => {
       const isTicket = secretPrefix("ticket", given) !== undefined;
-      const used = isTicket && (await useTicket(services.database, sha256(given)));
-      if (!used || !(await isActive(used.accountId))) {
+      const hash = sha256(given);
+      const look = isHead ? () => findTicket(hash) : () => useTicket(services.database, hash);
+      const ticket = isTicket && (await look());
+      if (!ticket || !(await isActive(ticket.accountId))) {
         throw refusal("downloads/ticket-invalid", "download ticket expired or invalid");
       }
-      return openFile(services, await findFile(used.accountId, { id: used.downloadId }));
+      return openFile(services, await findFile(ticket.accountId, { id: ticket.downloadId }));
     });
   },
 });

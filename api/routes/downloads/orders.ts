@@ -1,5 +1,5 @@
 import type { MediaFacts } from "../../../domain/downloads/media.ts";
-import { WorkflowFailedError } from "@temporalio/client";
+import { TimeoutFailure, WorkflowFailedError } from "@temporalio/client";
 import type { z } from "zod";
 import { estimateSeconds, platformOf, QUALITY } from "../../../domain/downloads.ts";
 import { refusal } from "../../../domain/errors.ts";
@@ -122,9 +122,12 @@ async function ask(services: Services, url: string, hash: string): Promise<Media
       }),
     );
   } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    if (error.cause instanceof TimeoutFailure) {
+      throw refusal("downloads/source-away", "The source did not answer in time. Ask again later.");
+    }
     // Its cause says why the source gave nothing.
-    if (error instanceof WorkflowFailedError && error.cause) throw error.cause;
-    throw error;
+    throw error.cause ?? error;
   }
   const parse = await findParse(hash);
   if (parse) return parse;

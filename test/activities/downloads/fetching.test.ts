@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MockActivityEnvironment } from "@temporalio/testing";
@@ -13,7 +13,7 @@ import {
   DownloadAttempt,
   MediaParse,
 } from "../../../models/downloads/index.ts";
-import { Cookie } from "../../../models/proxies/index.ts";
+import { Cookie, leaseRented } from "../../../models/proxies/index.ts";
 import { FeedFrame } from "../../../models/feeds/index.ts";
 import { openLocalBus } from "../../../platform/bus.ts";
 import { newId, sha256 } from "../../../platform/crypto.ts";
@@ -25,6 +25,8 @@ import { openPartFolders } from "../../../platform/part-folders.ts";
 import { Disk, DiskLease } from "../../../models/disks/index.ts";
 import { openTestDatabase } from "../../support/database.ts";
 import { makeDownload } from "../../support/downloads.ts";
+import { leaseOrder } from "../../support/proxies.ts";
+import { startThirdPartyProxy } from "../../support/third-party-proxies.ts";
 import { provideMediaTool } from "../../support/services/yt-dlp.ts";
 import { until } from "../../support/until.ts";
 import {
@@ -169,6 +171,38 @@ test("what a source said is forgotten when it is good for nothing any more", asy
   source.serve("/moved.mp4", mediaBytes(2000));
 
   expect(await fetch(row)).toMatchObject({ bytes: 2000 });
+});
+
+test("what a killed worker wrote down by half is asked for anew", async () => {
+  const { fetch, tools } = await startWorker();
+  source.serve("/half.mp4", mediaBytes(1000));
+  const row = await working("/half.mp4");
+  await tools.parts.within(row.id, new AbortController().signal, (directory) =>
+    writeFile(join(directory, "facts.info.json"), '{"id": "ha'),
+  );
+
+  expect(await fetch(row)).toMatchObject({ fileName: "half.mp4", bytes: 1000 });
+});
+
+test("a proxy asks for itself, whatever was told to somebody else", async () => {
+  const { activities, tools } = await startWorker();
+  const proxy = await startThirdPartyProxy({ username: "u", password: "p" });
+  source.serve("/bound.mp4", mediaBytes(1000));
+  const url = `${source.address}/bound.mp4`;
+  const parse = { addressHash: addressHash(url), sealedAddress: url };
+  await new MockActivityEnvironment().run(() => activities.parseMedia(parse));
+  const row = await working("/bound.mp4");
+  const order = leaseOrder({ taskId: row.id });
+  const rented = { ...proxy.upstream, username: "u", password: "p" };
+  await leaseRented(tools.database, order, rented);
+  const before = source.asked.length;
+
+  const fetch = { downloadId: row.id, attempt: 1, leaseId: order.id };
+  await new MockActivityEnvironment().run(() => activities.fetchMedia(fetch));
+
+  const asked = source.asked.length - before;
+  expect(asked).toBeGreaterThan(1);
+  expect(proxy.asked.length).toBe(asked);
 });
 
 test("a cookie shows what there is to everybody, and rests when it is refused; nobody reads it", async () => {

@@ -117,6 +117,7 @@ describe("GET /api/v1/download/file/browser", () => {
     });
     const { body } = await api.call(ADMIN, "POST", TICKET, { json: { history_id: row.serial } });
 
+    expect((await api.call(NOBODY, "HEAD", browse(body.ticket))).status).toBe(200);
     const answers = await Promise.all(
       [1, 2, 3].map(() => api.call(NOBODY, "GET", browse(body.ticket))),
     );

@@ -1,3 +1,4 @@
+import { TimeoutFailure, WorkflowFailedError } from "@temporalio/client";
 import { describe, expect, test } from "vitest";
 import { ADMIN, NOBODY, startApi } from "../../support/api.ts";
 import { startWithFetcher } from "../../support/downloads.ts";
@@ -249,6 +250,13 @@ describe("POST /api/v1/parse", () => {
     const answer = await api.call(ADMIN, "POST", PARSE, { json: { url } });
     const refused = await api.call(ADMIN, "POST", PARSE, { json: { url: "http://10.0.0.1/" } });
 
+    api.temporal.answerWith(() => {
+      const late = new TimeoutFailure("workflow timed out", undefined, "START_TO_CLOSE");
+      throw new WorkflowFailedError("Workflow execution timed out", late, "TIMEOUT");
+    });
+    const silent = await api.call(ADMIN, "POST", PARSE, { json: { url } });
+
+    expect(silent).toMatchObject({ status: 502, body: { code: "downloads/source-away" } });
     expect(answer).toMatchObject({ status: 403, body: { code: "downloads/source-private" } });
     expect(refused).toMatchObject({ status: 400, body: { code: "downloads/address-refused" } });
   });

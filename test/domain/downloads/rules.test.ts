@@ -58,6 +58,7 @@ test("what only tracks people says nothing about an address", () => {
 test.each([
   ["www.youtube.com", "youtube"],
   ["youtu.be", "youtube"],
+  ["www.youtube.com.", "youtube"],
   ["notyoutube.com", "generic"],
   ["x.com", "twitter"],
   ["b23.tv", "bilibili"],
