@@ -79,7 +79,8 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
     sent.set(path, (sent.get(path) ?? 0) + bytes.length);
     return response.write(bytes);
   };
-  switch (path.split("?")[0]) {
+  const [plain = ""] = path.split("?");
+  switch (plain) {
     case "/stalls.mp4":
       response.writeHead(200, { ...media, "content-length": MB });
       return void send(BYTES.subarray(0, 10_000));

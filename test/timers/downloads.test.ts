@@ -10,6 +10,7 @@ import {
   download,
   extendDownload,
   keepDownload,
+  mediaParse,
   removeDownload,
 } from "../../workflows/downloads/index.ts";
 import { fakeDownload, fakeFunds, fakeWayOut } from "../support/fakes/download-activities.ts";
