@@ -23,10 +23,20 @@ export interface Delivery {
   /** The name a browser saves it under (RFC 6266, 8187). */
   fileName: string;
   cacheControl: string;
+  /** Watches over the bytes on their way, or refuses to let them go; not asked about an answer without any. */
+  begin?: (bytes: number) => Promise<Transfer>;
   /** Counts a download of the whole, or takes it back. */
   count?: (times: 1 | -1) => Promise<void>;
   /** Opens the object anew when the store says that it was replaced before the first byte was sent. */
   reopen?: () => Promise<Delivery>;
+}
+
+/** Bytes on their way to a client. */
+export interface Transfer {
+  /** Told of every piece that has gone. */
+  sent(bytes: number): void;
+  /** Called once, however it ends; never fails. */
+  end(): Promise<void>;
 }
 
 /** How much is read at once into memory of our own: each client that is slow holds as much. */
@@ -120,29 +130,42 @@ function rangesOf(ctx: Context, { object, etag }: Delivery): ByteRange[] | undef
 
 async function sendBytes(
   ctx: Context,
-  { object, count }: Delivery,
+  { object, begin, count }: Delivery,
   shown: Record<string, string>,
   ranges: ByteRange[] | undefined,
 ): Promise<void> {
   const { length, headers, open } = bodyOf(object, ranges);
   const isSilent = ctx.method === "HEAD" || length === 0;
-  const pour = isSilent ? undefined : await open(ctx.state.signal);
-  ctx.respond = false;
-  ctx.status = ranges ? 206 : 200;
-  ctx.set({
-    ...shown,
-    ...headers,
-    "Content-Length": `${length}`,
-    "Accept-Ranges": "bytes",
-  });
-  const counted = ranges ? undefined : counting(ctx, count);
+  const transfer = isSilent ? undefined : await begin?.(length);
   try {
-    await pour?.(ctx.res, counted);
+    const pour = isSilent ? undefined : await open(ctx.state.signal);
+    ctx.respond = false;
+    ctx.status = ranges ? 206 : 200;
+    ctx.set({
+      ...shown,
+      ...headers,
+      "Content-Length": `${length}`,
+      "Accept-Ranges": "bytes",
+    });
+    await pourCounted(pour, ctx, ranges ? undefined : counting(ctx, count), transfer);
+    ctx.res.end();
+  } finally {
+    await transfer?.end();
+  }
+}
+
+async function pourCounted(
+  pour: Pour | undefined,
+  { res }: Context,
+  counted: Counting | undefined,
+  transfer: Transfer | undefined,
+): Promise<void> {
+  try {
+    await pour?.(res, counted, transfer);
   } catch (error) {
     await counted?.takeBack();
     throw error;
   }
-  ctx.res.end();
 }
 
 /** What is done about a count: a download is never held up by one that fails. */
@@ -185,7 +208,7 @@ interface Body {
  * Sends what was opened with back-pressure, or throws: what ends before its time never completes an answer. A count is
  * in the database before the last bytes leave: no crash loses a download that its client has seen the end of.
  */
-type Pour = (res: ServerResponse, count?: Counting) => Promise<void>;
+type Pour = (res: ServerResponse, count?: Counting, transfer?: Transfer) => Promise<void>;
 
 function bodyOf(object: OpenedObject, ranges: ByteRange[] | undefined): Body {
   if (ranges && ranges.length > 1) return multipart(object, ranges);
@@ -212,11 +235,12 @@ async function openBlocks(
 ): Promise<Pour> {
   const block = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, end + 1 - start));
   let bytes = await fill(block, start);
-  return async (res, count) => {
+  return async (res, count, transfer) => {
     for (let next = start + bytes; ; next += bytes) {
       const isLast = next > end;
       if (isLast) await count?.begin();
       await write(res, block.subarray(0, bytes), signal);
+      transfer?.sent(bytes);
       if (isLast) return;
       bytes = await fill(block.subarray(0, end + 1 - next), next);
     }
@@ -240,13 +264,16 @@ function write(res: ServerResponse, bytes: Buffer, signal: AbortSignal): Promise
 }
 
 function pourStream(source: Readable, length: number): Pour {
-  return async (res, count) => {
+  return async (res, count, transfer) => {
     let sent = 0;
     const toClient = new Writable({
       highWaterMark: source.readableHighWaterMark,
       write(chunk: Buffer, _encoding, done) {
         sent += chunk.length;
-        const pass = () => (res.write(chunk) ? done() : res.once("drain", done));
+        const pass = () => {
+          transfer?.sent(chunk.length);
+          return res.write(chunk) ? done() : res.once("drain", done);
+        };
         if (count && sent === length) count.begin().then(pass, done);
         else pass();
       },

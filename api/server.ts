@@ -24,6 +24,7 @@ import { routes } from "./routes/index.ts";
 import type { Services } from "./services.ts";
 import { openFeeds } from "./sockets/feeds.ts";
 import { openGateway } from "./sockets/gateway.ts";
+import { openTransfers } from "./transfers.ts";
 import { showVitalSigns } from "./vital-signs.ts";
 
 /** How long requests in flight may go on after the API was asked to stop. */
@@ -52,6 +53,8 @@ await runProcess("api", async (onStop) => {
   onStop(() => payments.close());
 
   const limiter = openLimiter(redis, `${env.TEMPORAL_NAMESPACE}:`);
+  const transfers = openTransfers({ ...resources, metrics, redis });
+  onStop(() => transfers.close());
   const feeds = openFeeds({ ...resources, database, metrics });
   const readiness = watchReadiness({ ...resources, database, redis });
   showVitalSigns({ ...resources, metrics, readiness });
@@ -65,6 +68,7 @@ await runProcess("api", async (onStop) => {
     version: readVersion(),
     limiter,
     feeds,
+    transfers,
     guesses: openGuessGuard({ ...resources, limiter, metrics, rate: env.LIMIT_CARD_GUESS }),
     secretKey,
     passwords: createPasswords({ breached: await readBreachedPasswords(env.BREACHED_PASSWORDS) }),

@@ -15,6 +15,7 @@ import type { Passwords } from "../platform/passwords.ts";
 import type { Payments } from "../platform/payments/index.ts";
 import type { GuessGuard } from "./guess-guard.ts";
 import type { Feeds } from "./sockets/feeds.ts";
+import type { Transfers } from "./transfers.ts";
 
 /** Whether the platform can do its work now, and what stands in the way. */
 export interface Readiness {
@@ -35,6 +36,8 @@ export interface Services {
   metrics: Registry;
   readiness(): Promise<Readiness>;
   database: Database;
+  /** Files of downloads on their way to their owners. */
+  transfers: Transfers;
   /** Counts what was downloaded whole. */
   downloads: DownloadCounter;
   /** Signs tokens and links, seals columns: `deriveKey` makes one key per purpose out of it. */

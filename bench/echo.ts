@@ -9,6 +9,7 @@ import { openDownloadCounter } from "../models/packages/index.ts";
 import { openGuessGuard } from "../api/guess-guard.ts";
 import { listen } from "../api/listen.ts";
 import { openFeeds } from "../api/sockets/feeds.ts";
+import { openTransfers } from "../api/transfers.ts";
 import { createAuthenticator } from "../api/policies/accounts.ts";
 import { route } from "../api/route.ts";
 import { openDatabase } from "../models/database.ts";
@@ -68,6 +69,7 @@ async function app(): Promise<void> {
     version: "bench",
     limiter,
     feeds: openFeeds({ ...resources, database, metrics }),
+    transfers: openTransfers({ ...resources, metrics }),
     guesses: openGuessGuard({ ...resources, limiter, metrics, rate: env.LIMIT_CARD_GUESS }),
     passwords: createPasswords(),
     readiness: async () => ({ ready: true, checks: {}, warnings: [] }),

@@ -8,6 +8,7 @@ import type * as listening from "../api/listen.ts";
 import type * as accounts from "../api/policies/accounts.ts";
 import type * as routes from "../api/route.ts";
 import type * as sockets from "../api/sockets/feeds.ts";
+import type * as outgoing from "../api/transfers.ts";
 import type * as databases from "../models/database.ts";
 import type * as models from "../models/index.ts";
 import type * as packages from "../models/packages/index.ts";
@@ -28,6 +29,7 @@ const { listen } = await built<typeof listening>("api/listen");
 const { createAuthenticator } = await built<typeof accounts>("api/policies/accounts");
 const { route } = await built<typeof routes>("api/route");
 const { openFeeds } = await built<typeof sockets>("api/sockets/feeds");
+const { openTransfers } = await built<typeof outgoing>("api/transfers");
 const { openDatabase } = await built<typeof databases>("models/database");
 const { MODELS } = await built<typeof models>("models/index");
 const { openDownloadCounter } = await built<typeof packages>("models/packages/index");
@@ -69,6 +71,7 @@ function product(): RequestListener {
     version: "bench",
     limiter,
     feeds: openFeeds({ ...resources, database, metrics }),
+    transfers: openTransfers({ ...resources, metrics }),
     guesses: openGuessGuard({ ...resources, limiter, metrics, rate: env.LIMIT_CARD_GUESS }),
     passwords: createPasswords(),
     readiness: async () => ({ ready: true, checks: {}, warnings: [] }),

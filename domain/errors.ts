@@ -135,6 +135,7 @@ export const REFUSALS = {
   "downloads/source-untrusted": 502,
   "downloads/ticket-invalid": 403,
   "downloads/too-large": 413,
+  "downloads/too-many-transfers": 503,
   "downloads/tool-missing": 503,
   "downloads/unsupported": 400,
   "feeds/task-not-found": 403,

@@ -42,6 +42,14 @@ export const DOWNLOAD_VARIABLES = {
     rule: z.coerce.number().int().min(1).max(100).default(85),
     doc: "How full the disk of the data folder is when operators are told: by the event disk.filling, a notice, a metric and /ready",
   },
+  DOWNLOAD_TRANSFERS: {
+    rule: z.coerce.number().int().min(1).max(100_000).default(50),
+    doc: "How many files of downloads are given out at a time, by all API processes that share a Redis (default 50)",
+  },
+  DOWNLOAD_TRANSFERS_PER_USER: {
+    rule: z.coerce.number().int().min(1).max(100_000).default(50),
+    doc: "How many of them to one account (default 50)",
+  },
   DOWNLOAD_BILLING: {
     rule: onOff.default(false),
     doc: "on: downloads are charged for by their bytes, at the prices of the ledger",

@@ -14,6 +14,7 @@ import { PHASE_LABELS, PHASES } from "../../domain/downloads/progress.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { printShanghai, readShanghaiClock } from "../../domain/shanghai.ts";
 import type { Download, DownloadAttempt } from "../../models/downloads/index.ts";
+import type { OpenTransfer } from "../transfers.ts";
 
 const Moment = z.iso.datetime({ offset: true });
 const Address = z.string().min(1).max(LIMITS.downloadUrlCharacters);
@@ -250,6 +251,37 @@ export function presentDownload(row: Download): z.input<typeof HistoryItem> {
     started_at: isoOf(row.startedAt),
     completed_at: isoOf(row.completedAt),
     expire_at: isoOf(row.expireAt),
+  };
+}
+
+/** A file on its way. */
+const TransferOut = z.strictObject({
+  id: z.uuid(),
+  account_id: z.uuid(),
+  task_id: z.uuid(),
+  history_id: z.int(),
+  file_name: z.string(),
+  /** What was asked for of the file, and what of that had gone when its process told of it last. */
+  bytes: z.int(),
+  sent_bytes: z.int(),
+  since: Moment,
+});
+export const TransfersOut = z.strictObject({
+  most: z.int(),
+  most_per_user: z.int(),
+  items: z.array(TransferOut),
+});
+
+export function presentTransfer(transfer: OpenTransfer): z.input<typeof TransferOut> {
+  return {
+    id: transfer.id,
+    account_id: transfer.owner,
+    task_id: transfer.downloadId,
+    history_id: transfer.historyId,
+    file_name: transfer.fileName,
+    bytes: transfer.bytes,
+    sent_bytes: transfer.sentBytes,
+    since: new Date(transfer.since).toISOString(),
   };
 }
 

@@ -10,6 +10,7 @@ import { openGuessGuard } from "../../api/guess-guard.ts";
 import { listen } from "../../api/listen.ts";
 import { openFeeds } from "../../api/sockets/feeds.ts";
 import { openGateway } from "../../api/sockets/gateway.ts";
+import { openTransfers } from "../../api/transfers.ts";
 import type { Authenticate } from "../../api/middleware/sign-in.ts";
 import type { Routes } from "../../api/route.ts";
 import type { Services } from "../../api/services.ts";
@@ -182,6 +183,8 @@ async function openServices(
   onTestFinished(() => feeds.close());
   const keysOfCards = cardKeys(env.SECRET_KEY!, env.CARD_KEYS);
   const limiter = services?.limiter ?? openLimiter();
+  const transfers = openTransfers({ env, log, metrics });
+  onTestFinished(() => transfers.close());
   return {
     env,
     version: "0.0.0-test",
@@ -202,6 +205,7 @@ async function openServices(
     limiter,
     bus,
     feeds,
+    transfers,
     guesses: openGuessGuard({ limiter, bus, log, metrics, rate: env.LIMIT_CARD_GUESS }),
     temporal: temporal.client,
     outbound: openOutbound(env.OUTBOUND_ALLOW),

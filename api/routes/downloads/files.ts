@@ -64,17 +64,17 @@ export const fetchFileByTicket = route({
   },
 });
 
-async function openFile(
-  { objects }: Services,
-  { objectKey, sha256: etag, fileName }: OpenableFile,
-): Promise<Delivery> {
-  const object = await objects.open(objectKey);
+async function openFile({ objects, transfers }: Services, file: OpenableFile): Promise<Delivery> {
+  const { id: downloadId, serial: historyId, accountId: owner, fileName } = file;
+  const object = await objects.open(file.objectKey);
   if (!object) throw fileRefused();
-  return { object, etag, fileName, cacheControl: NOT_KEPT };
+  return {
+    object,
+    etag: file.sha256,
+    fileName,
+    cacheControl: NOT_KEPT,
+    begin: (bytes) => transfers.begin({ owner, downloadId, historyId, fileName, bytes }),
+  };
 }
 
-interface OpenableFile {
-  objectKey: string;
-  sha256: string;
-  fileName: string;
-}
+type OpenableFile = Awaited<ReturnType<typeof findFile>>;
