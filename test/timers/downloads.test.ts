@@ -215,6 +215,45 @@ test("what fails for good gives its money back, and who has none is told before 
   ]);
 });
 
+test("what others want too is fetched by a workflow of its own, in as many tries as there may be", async () => {
+  const { activities, happened } = fakeDownload(
+    ["retryable", "media"],
+    { wishHash: "hash", ttlSeconds: null },
+    ["one"],
+  );
+  const beside = fakeWayOut(happened, {});
+
+  await withTimeSkipping({ ...activities, ...beside }, async ({ client }) => {
+    const args: [{ downloadId: string }] = [{ downloadId: "one" }];
+    const order = { taskQueue: QUEUES.orchestrator, workflowId: "download/one", args };
+    expect(await client.workflow.execute(download, order)).toBe("kept");
+  });
+
+  expect(happened.filter((one) => !/^(left|proxy|tidied)/.test(one))).toEqual([
+    "joined",
+    "fetch 1",
+    "retryable, again in 15",
+    "again",
+    "fetch 2",
+    "stored",
+    "joined",
+    "kept",
+  ]);
+});
+
+test("a shared fetch that nobody wants any more is ended", async () => {
+  const { activities, happened } = fakeDownload(["hangs"], { wishHash: "left" });
+  const beside = fakeWayOut(happened, {});
+
+  await withTimeSkipping({ ...activities, ...beside }, async ({ client }) => {
+    const handle = await begin(client);
+    await until(() => happened.includes("fetch 1"));
+    await handle.executeUpdate(cancelDownload, { args: [{}] });
+    expect(await handle.result()).toBe("failed");
+    await until(() => happened.includes("nothing: downloads/cancelled"));
+  });
+});
+
 test("where there is no room it waits, longer each time, and has tried nothing meanwhile", async () => {
   const room = Array.from({ length: 8 }, () => "no room" as const);
   const { activities, happened } = fakeDownload([...room, "retryable", "no room", "media"], {
