@@ -90,5 +90,7 @@ export interface ParseOrder {
   sealedAddress: string;
   /** Missing where it was asked for by a server of long ago: it goes straight. */
   platform?: string;
+  /** Those on its way; missing where it was asked for by a server of a while ago: it passes none. */
+  gates?: string[];
   leaseId?: string;
 }

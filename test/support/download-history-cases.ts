@@ -71,6 +71,7 @@ export function downloadCases(): HistoryCase[] {
   const way = { gates: ["host:films.example"], platform: "generic" };
   const given = { way, retryPausesSeconds: [1], ttlSeconds: null };
   const proxied = fakeDownload(["blocked", "media"], given);
+  const asking = fakeDownload([]);
   const [sharers, leavers]: [string[], string[]] = [[], []];
   const [shares, leaves] = [{ wishHash: "shared" }, { wishHash: "left" }];
   const quickly = { retryPausesSeconds: [1], ttlSeconds: null, ...shares };
@@ -194,6 +195,18 @@ export function downloadCases(): HistoryCase[] {
         await until(() => crowded.happened.some((one) => one.startsWith("waits for disk")));
         await handle.executeUpdate(tryDownloadNow);
       }),
+    },
+    {
+      workflow: "mediaParse",
+      name: "asked-behind-a-gate",
+      activities: () => ({ ...asking.activities, ...fakeWayOut(asking.happened, WAY_OUT) }),
+      live: async (client, workflowId) => {
+        const order = { addressHash: "hash", sealedAddress: "sealed", platform: "generic" };
+        const args: [typeof order & { gates: string[] }] = [{ ...order, gates: way.gates }];
+        const handle = await client.workflow.start(mediaParse, { taskQueue, workflowId, args });
+        await handle.result();
+        return handle;
+      },
     },
     {
       workflow: "mediaParse",

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Client, WorkflowHandle } from "@temporalio/client";
 import { expect, test } from "vitest";
 import type { DownloadState } from "../../domain/downloads.ts";
+import type { GateAnswer } from "../../activities/gates/index.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import {
   beginAgain,
@@ -9,6 +10,7 @@ import {
   download,
   extendDownload,
   keepDownload,
+  mediaParse,
   removeDownload,
 } from "../../workflows/downloads/index.ts";
 import { fakeDownload, fakeFunds, fakeWayOut } from "../support/fakes/download-activities.ts";
@@ -272,4 +274,37 @@ test("where there is no room it waits, longer each time, and has tried nothing m
     "fetch 2",
     "fetch 2",
   ]);
+});
+
+/** Asks what an address has, behind gates that answer so. */
+async function parseBehind(gates: readonly GateAnswer[]) {
+  const { activities, happened } = fakeDownload([]);
+  const all = { ...activities, ...fakeWayOut(happened, { gates }) };
+  const order = { addressHash: "hash", sealedAddress: "sealed", platform: "generic" };
+  const ended = await withTimeSkipping(all, ({ client }) =>
+    client.workflow
+      .execute(mediaParse, {
+        taskQueue: QUEUES.orchestrator,
+        workflowId: randomUUID(),
+        args: [{ ...order, gates: ["host:films.example"] }],
+      })
+      .catch((error: Error) => error.cause),
+  );
+  return { happened, ended };
+}
+
+test("whoever asks what an address has takes a place before its host, and gives it back", async () => {
+  const full = { isIn: false, gate: "host:films.example", why: "full", until: 0 } as const;
+  const { happened, ended } = await parseBehind([full, full]);
+
+  expect(ended).toBeUndefined();
+  expect(happened).toEqual(["parsed", "proxy well", "left, well"]);
+});
+
+test("a host that has sent us away for long is not waited for by somebody who asks", async () => {
+  const closed = { isIn: false, gate: "host:films.example", why: "closed" } as const;
+  const { happened, ended } = await parseBehind([{ ...closed, until: Date.now() + 3_600_000 }]);
+
+  expect(ended).toMatchObject({ type: "downloads/rate-limited" });
+  expect(happened).toEqual(["left, silent"]);
 });

@@ -52,16 +52,28 @@ export async function onTheWay<T>(
 ): Promise<T> {
   if (!way) return work(undefined);
   const holder = "mediaId" in of ? of.mediaId : of.downloadId;
-  let news: GateNews | undefined;
-  try {
-    const order = { holder, keys: way.gates, seconds: HELD_SECONDS };
-    await waiting(of, "gate", (tell) => passGates(order, ({ until }) => tell(until)));
+  const order = { holder, keys: way.gates, seconds: HELD_SECONDS };
+  const enter = () => waiting(of, "gate", (tell) => passGates(order, ({ until }) => tell(until)));
+  return behindGates(order, enter, async () => {
     const outing = { taskId: holder, stage, platform: way.platform };
     const onNone = (failure: CarriedFailure) => noteFailedTry({ ...of, attempt, failure });
     const leaseId = await waiting(of, "proxy", (onWait) =>
       findProxy({ ...outing, onWait, onNone }),
     );
-    const value = await byProxy(leaseId, work);
+    return byProxy(leaseId, work);
+  });
+}
+
+/** Does something behind gates and tells them how it went; they are left whatever happens. */
+export async function behindGates<T>(
+  { holder, keys }: { holder: string; keys: string[] },
+  enter: () => Promise<void>,
+  work: () => Promise<T>,
+): Promise<T> {
+  let news: GateNews | undefined;
+  try {
+    await enter();
+    const value = await work();
     news = { went: "well" };
     return value;
   } catch (error) {
@@ -73,7 +85,7 @@ export async function onTheWay<T>(
     throw error;
   } finally {
     await CancellationScope.nonCancellable(() =>
-      leaveGates({ holder, ...(news && { keys: way.gates, news }) }),
+      leaveGates({ holder, ...(news && { keys, news }) }),
     );
   }
 }

@@ -300,6 +300,15 @@ test("a source that sends more than it may is ended, whatever it has said", asyn
   expect(source.sent("/lies.mp4")).toBeLessThan(5_000_000);
 });
 
+test("a source that breaks off again and again is away for now, and not for ever", async () => {
+  const { fetch } = await startWorker();
+  source.serve("/breaks.mp4", mediaBytes(1_000_000), { breaksAfter: 1000 });
+
+  const error = await fetch(await working("/breaks.mp4")).catch((thrown: unknown) => thrown);
+
+  expect(error).toMatchObject({ type: "downloads/source-away", details: [{ kind: "retryable" }] });
+});
+
 test("nothing is begun without room, and nobody is to blame for that", async () => {
   const { fetch } = await startWorker(1_000_000, 2_000_000);
   source.serve("/waits.mp4", mediaBytes(1000));
