@@ -84,7 +84,7 @@ async function follow(
 
 interface Told {
   event: string;
-  data: Record<string, unknown>;
+  data: Record<string, string | number | undefined>;
 }
 
 function lineOf(event: string, data: Told["data"]): string {
