@@ -128,9 +128,7 @@ async function enterFeed(
       socket.tell(reply("notification", since ?? 0, { ...WELCOME, timestamp }));
     };
     const from = { accountId: actor.accountId, since, greet };
-    void stay(services, socket, ws, arrival).then((stays) => {
-      if (stays) start(services, socket, from);
-    });
+    void stay(services, socket, ws, arrival, () => start(services, socket, from));
   });
 }
 
@@ -179,21 +177,21 @@ async function enterTask(
   shake(arrival, (ws) => {
     const socket = new TaskSocket(ws, stream, actor, task);
     ws.on("message", () => socket.lives());
-    void stay(services, socket, ws, arrival).then((stays) => {
-      if (!stays) return;
+    void stay(services, socket, ws, arrival, () => {
       socket.begin();
       start(services, socket, { accountId: task.accountId, since: socket.seq });
     });
   });
 }
 
-/** Counts a socket in, and out again when it closes; false when there are too many, or it has left. */
+/** Counts a socket in, and out again when it closes; `begin` is called if it may stay, and has not left. */
 async function stay(
   { feeds, log }: GatewayTools,
   socket: FeedSocket,
   ws: WebSocket,
   { request, address }: Arrival,
-): Promise<boolean> {
+  begin: () => void,
+): Promise<void> {
   const began = performance.now();
   // Without the query: a token may stand there.
   const path = (request.url ?? "").split("?", 1)[0];
@@ -207,7 +205,7 @@ async function stay(
   });
   const mayStay = await feeds.connections.add(socket);
   if (!mayStay) dismiss(ws, ENDINGS.tooMany);
-  return mayStay && !socket.isGone;
+  else if (!socket.isGone) begin();
 }
 
 function start(

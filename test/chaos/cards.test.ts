@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Database } from "../../models/database.ts";
 import { ask, openBeside } from "../support/leftovers.ts";
 import { signIn } from "../support/package-client.ts";
+import { uploadForm } from "../support/packages.ts";
 import { ADMIN_PASSWORD, type Platform, startPlatform } from "../support/platform.ts";
 import { until } from "../support/until.ts";
 
@@ -11,6 +12,7 @@ import { until } from "../support/until.ts";
 const TERM_SECONDS = 20;
 const COUNT = 10_000;
 const BULKED = 4_000;
+const IMPORTED = 6_000;
 
 let platform: Platform;
 let database: Database;
@@ -115,6 +117,49 @@ test("what is done with many cards, and undone, though its worker is killed each
   expect(await read()).toMatchObject({ changed: BULKED, refused: 0, undone: BULKED, kept: 0 });
   expect(await ask(database, question)).toEqual(before);
   expect((await call("GET", "/api/v1/cards/statistics")).body).toEqual(counts);
+});
+
+test("of an import whose worker is killed again and again each line is one card, and each fault is told once", async () => {
+  const codes = Array.from({ length: IMPORTED }, (_, n) => `MOVED-${String(n).padStart(8, "0")}`);
+  // Every hundredth line names a code that stands in the line before, every hundredth other one has none.
+  const lines = codes.flatMap((code, n) => {
+    if (n % 100 === 0) return [`${code},sold`, `${code},again`];
+    return n % 100 === 50 ? [`${code},sold`, ",nothing"] : [`${code},sold`];
+  });
+  const form = uploadForm({}, { bytes: Buffer.from(`code,note\n${lines.join("\n")}\n`) });
+  const sent = await fetch(`${platform.address}/api/v1/cards/import`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}` },
+    body: form,
+  });
+  const path = `/api/v1/cards/import/${((await sent.json()) as { id: string }).id}`;
+  const read = async () => (await call("GET", path)).body;
+  const isOver = async () => (await read()).status === "completed";
+  const killedAt: number[] = [];
+  for (let kills = 0; kills < 2; kills++) {
+    const before = killedAt.at(-1) ?? 0;
+    await until(async () => (await read()).imported > before);
+    await platform.kill("worker");
+    killedAt.push((await read()).imported as number);
+    if (killedAt.at(-1) === IMPORTED) break;
+  }
+  console.log(`killed after ${killedAt.join(", ")} cards`);
+
+  await until(isOver);
+
+  const faults = IMPORTED / 100;
+  expect(killedAt[0]).toBeLessThan(IMPORTED);
+  expect(await read()).toMatchObject({
+    lines: lines.length,
+    imported: IMPORTED,
+    duplicates: faults,
+    faulty: faults,
+    error: null,
+  });
+  expect((await codesOf("MOVED")).toSorted()).toEqual(codes);
+  const report = (await call("GET", `${path}/report`)).text.trim().split("\r\n").slice(1);
+  expect(report).toHaveLength(2 * faults);
+  expect(new Set(report.map((line) => line.split(",")[0])).size).toBe(2 * faults);
 });
 
 test("a card whose end came while everything was away is over for everybody, and told within seconds", async () => {
