@@ -25,6 +25,8 @@ export interface Delivery {
   cacheControl: string;
   /** Watches over the bytes on their way, or refuses to let them go; not asked about an answer without any. */
   begin?: (bytes: number) => Promise<Transfer>;
+  /** True when nobody else may send the bytes: they are to be watched. */
+  isOurs?: boolean;
   /** Counts a download of the whole, or takes it back. */
   count?: (times: 1 | -1) => Promise<void>;
   /** Opens the object anew when the store says that it was replaced before the first byte was sent. */
@@ -33,6 +35,10 @@ export interface Delivery {
 
 /** Bytes on their way to a client. */
 export interface Transfer {
+  /** The most that may go at once, where that is limited. */
+  stepBytes?: number;
+  /** Ends when so many more bytes may go. */
+  waitToSend(bytes: number, signal: AbortSignal): Promise<void>;
   /** Told of every piece that has gone. */
   sent(bytes: number): void;
   /** Called once, however it ends; never fails. */
@@ -104,7 +110,8 @@ async function send(ctx: Context, delivery: Delivery, mode: DeliveryMode): Promi
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "cross-origin",
   };
-  const handover = await handOver(ctx, mode, object, { contentDisposition, headers });
+  const sender = delivery.isOurs ? "stream" : mode;
+  const handover = await handOver(ctx, sender, object, { contentDisposition, headers });
   if (!handover) return sendBytes(ctx, delivery, headers, ranges);
   // Nobody tells us how it ends: what was asked for whole counts.
   if (!ranges) await counting(ctx, delivery.count)?.begin();
@@ -138,7 +145,7 @@ async function sendBytes(
   const isSilent = ctx.method === "HEAD" || length === 0;
   const transfer = isSilent ? undefined : await begin?.(length);
   try {
-    const pour = isSilent ? undefined : await open(ctx.state.signal);
+    const pour = isSilent ? undefined : await open(ctx.state.signal, transfer?.stepBytes);
     ctx.respond = false;
     ctx.status = ranges ? 206 : 200;
     ctx.set({
@@ -201,7 +208,7 @@ function counting({ state }: Context, count: Delivery["count"]): Counting | unde
 interface Body {
   length: number;
   headers: Record<string, string>;
-  open: (signal: AbortSignal) => Promise<Pour>;
+  open: (signal: AbortSignal, stepBytes?: number) => Promise<Pour>;
 }
 
 /**
@@ -220,10 +227,10 @@ function bodyOf(object: OpenedObject, ranges: ByteRange[] | undefined): Body {
       "Content-Type": contentType,
       ...(ranges && { "Content-Range": contentRange(range, bytes) }),
     },
-    open: async (signal) =>
+    open: async (signal, stepBytes) =>
       object.fill
-        ? openBlocks(object.fill, range, signal)
-        : pourStream(await started(await object.read(range), signal), lengthOf(range)),
+        ? openBlocks(object.fill, range, signal, stepBytes)
+        : pourStream(await started(await object.read(range), signal), lengthOf(range), signal),
   };
 }
 
@@ -232,13 +239,15 @@ async function openBlocks(
   fill: NonNullable<OpenedObject["fill"]>,
   { start, end }: ByteRange,
   signal: AbortSignal,
+  stepBytes = BLOCK_BYTES,
 ): Promise<Pour> {
-  const block = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, end + 1 - start));
+  const block = Buffer.allocUnsafeSlow(Math.min(stepBytes, end + 1 - start));
   let bytes = await fill(block, start);
   return async (res, count, transfer) => {
     for (let next = start + bytes; ; next += bytes) {
       const isLast = next > end;
       if (isLast) await count?.begin();
+      await transfer?.waitToSend(bytes, signal);
       await write(res, block.subarray(0, bytes), signal);
       transfer?.sent(bytes);
       if (isLast) return;
@@ -263,7 +272,7 @@ function write(res: ServerResponse, bytes: Buffer, signal: AbortSignal): Promise
   });
 }
 
-function pourStream(source: Readable, length: number): Pour {
+function pourStream(source: Readable, length: number, signal: AbortSignal): Pour {
   return async (res, count, transfer) => {
     let sent = 0;
     const toClient = new Writable({
@@ -274,8 +283,10 @@ function pourStream(source: Readable, length: number): Pour {
           transfer?.sent(chunk.length);
           return res.write(chunk) ? done() : res.once("drain", done);
         };
-        if (count && sent === length) count.begin().then(pass, done);
-        else pass();
+        const isLast = count !== undefined && sent === length;
+        if (!isLast && !transfer) return void pass();
+        const allowed = transfer?.waitToSend(chunk.length, signal) ?? Promise.resolve();
+        allowed.then(() => (isLast ? count.begin() : undefined)).then(pass, done);
       },
     });
     res.once("close", () => toClient.destroy());
@@ -314,7 +325,7 @@ function multipart(object: OpenedObject, ranges: ByteRange[]): Body {
       const parts = Readable.from(write(opened), { objectMode: false });
       // A generator that nobody began runs no `finally`.
       parts.once("close", () => opened.destroy());
-      return pourStream(parts, length);
+      return pourStream(parts, length, signal);
     },
   };
 }

@@ -55,7 +55,7 @@ await runProcess("api", async (onStop) => {
   const limiter = openLimiter(redis, `${env.TEMPORAL_NAMESPACE}:`);
   const transfers = openTransfers({ ...resources, metrics, redis });
   onStop(() => transfers.close());
-  const feeds = openFeeds({ ...resources, database, metrics });
+  const feeds = openFeeds({ ...resources, database, metrics, redis });
   const readiness = watchReadiness({ ...resources, database, redis });
   showVitalSigns({ ...resources, metrics, readiness });
   const services: Services = {

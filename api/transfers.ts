@@ -1,9 +1,11 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { Logger } from "pino";
 import { v7 as newId } from "uuid";
 import { refusal } from "../domain/errors.ts";
 import type { Env } from "../platform/env.ts";
+import { openPace } from "../platform/pace.ts";
 import { type Holder, openPlaces } from "../platform/places.ts";
 import type { Transfer } from "./delivery.ts";
 
@@ -22,8 +24,10 @@ export interface OpenTransfer extends Holder {
 /** What somebody wants to have sent to them. */
 export type TransferOrder = Omit<OpenTransfer, "id" | "sentBytes" | "since">;
 
-/** Files on their way out: so many at a time, counted among all processes. */
+/** Files on their way out: so many at a time, and so fast, counted among all processes. */
 export interface Transfers {
+  /** Whether they are to be slowed down: then nobody else may send them. */
+  isPaced: boolean;
   /** Refuses `downloads/too-many-transfers` where there is no place. */
   begin(order: TransferOrder): Promise<Transfer>;
   list(): Promise<OpenTransfer[]>;
@@ -45,8 +49,14 @@ const RETRY_SECONDS = 10;
 export function openTransfers({ env, log, metrics, redis }: TransferTools): Transfers {
   const terms = { most: env.DOWNLOAD_TRANSFERS, mostOfOwner: env.DOWNLOAD_TRANSFERS_PER_USER };
   const places = openPlaces<OpenTransfer>(terms, redis, `${env.TEMPORAL_NAMESPACE}:transfers:`);
+  const speed = {
+    mostBytes: env.DOWNLOAD_BANDWIDTH,
+    mostBytesOfOwner: env.DOWNLOAD_BANDWIDTH_PER_USER,
+  };
+  const pace = openPace(speed, redis, `${env.TEMPORAL_NAMESPACE}:transfers:pace:`);
   const counts = openCounts(metrics);
   return {
+    isPaced: pace !== undefined,
     list: () => places.list(),
     close: () => places.close(),
     async begin(order) {
@@ -58,6 +68,11 @@ export function openTransfers({ env, log, metrics, redis }: TransferTools): Tran
       }
       counts.open.inc();
       return {
+        ...(pace && { stepBytes: pace.stepBytes }),
+        async waitToSend(bytes, signal) {
+          const waitMs = (await pace?.take(order.owner, bytes)) ?? 0;
+          if (waitMs >= 1) await sleep(waitMs, undefined, { signal });
+        },
         sent(bytes) {
           transfer.sentBytes += bytes;
           counts.bytes.inc(bytes);

@@ -18,6 +18,10 @@ export const DOWNLOAD_MOVES: Readonly<Record<DownloadState, readonly DownloadSta
   expired: [],
 };
 
+/** How media stands that several downloads share: on its way, in the store, or come to nothing. */
+export const SHARED_STATES = ["fetching", "stored", "failed"] as const;
+export type SharedState = (typeof SHARED_STATES)[number];
+
 /** The number by which the contract's clients know a state. */
 export function statusOf(state: DownloadState): number {
   return DOWNLOAD_STATES.indexOf(state);
@@ -57,6 +61,29 @@ export function downloadKey(download: {
   const { id, accountId, mode, createdAt } = download;
   const folder = mode === "archive" ? `archive/${dayOf(createdAt).replaceAll("-", "")}` : "quick";
   return `accounts/${accountId}/downloads/${folder}/${id}`;
+}
+
+/** Where a file lies that several downloads share: beside that of the one that it is named after. */
+export function sharedKey(download: Parameters<typeof downloadKey>[0]): string {
+  return `${downloadKey(download)}.shared`;
+}
+
+const SHARED_FOLDER = "shared-";
+
+/** The folder in which parts of media lie until it is whole: a download's own, or that of what several share. */
+export function partsFolder(of: { downloadId: string } | { mediaId: string }): string {
+  return "mediaId" in of ? `${SHARED_FOLDER}${of.mediaId}` : of.downloadId;
+}
+
+/** Whose parts lie in a folder of this name. */
+export function partsOwner(folder: string): { downloadId: string } | { mediaId: string } {
+  if (!folder.startsWith(SHARED_FOLDER)) return { downloadId: folder };
+  return { mediaId: folder.slice(SHARED_FOLDER.length) };
+}
+
+/** Whether a file lies where files are kept for ever. */
+export function isArchived(objectKey: string): boolean {
+  return objectKey.includes("/downloads/archive/");
 }
 
 /** `2026-11-21`, as a calendar in Shanghai shows a moment. */

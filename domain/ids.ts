@@ -7,6 +7,7 @@ export const NOUNS = [
   "card-wheel",
   "code",
   "download",
+  "fetch",
   "hold",
   "invitation",
   "package",

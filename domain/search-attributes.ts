@@ -2,7 +2,7 @@ import { defineSearchAttributeKey, SearchAttributeType } from "@temporalio/commo
 
 /** The typed search attributes of every workflow. SQL visibility allows 10 keywords, 3 of each other type. */
 export const SEARCH_ATTRIBUTES = {
-  /** What kind of thing it is: `package`, `build`, `tick`, `sweep`, `webhook`, `code`, `hold`, `card`, `card-batch`, `card-bulk`, `card-import`, `card-wheel`, `download`, `parse`. */
+  /** What kind of thing it is: `package`, `build`, `tick`, `sweep`, `webhook`, `code`, `hold`, `card`, `card-batch`, `card-bulk`, `card-import`, `card-wheel`, `download`, `fetch`, `parse`. */
   kind: defineSearchAttributeKey("Kind", SearchAttributeType.KEYWORD),
   /** Where it stands, in the product's words; `parked` waits for an operator. */
   stage: defineSearchAttributeKey("Stage", SearchAttributeType.KEYWORD),

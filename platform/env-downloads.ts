@@ -50,6 +50,14 @@ export const DOWNLOAD_VARIABLES = {
     rule: z.coerce.number().int().min(1).max(100_000).default(50),
     doc: "How many of them to one account (default 50)",
   },
+  DOWNLOAD_BANDWIDTH: {
+    rule: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
+    doc: "How many bytes of downloads' files go to clients in a second, over all API processes that share a Redis (default 0: as fast as it goes)",
+  },
+  DOWNLOAD_BANDWIDTH_PER_USER: {
+    rule: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
+    doc: "How many of them to one account (default 0: as fast as it goes)",
+  },
   DOWNLOAD_BILLING: {
     rule: onOff.default(false),
     doc: "on: downloads are charged for by their bytes, at the prices of the ledger",

@@ -44,7 +44,7 @@ export const LIMIT_VARIABLES = {
   },
   FEED_CONNECTIONS: {
     rule: z.coerce.number().int().min(1).max(100_000).default(50),
-    doc: "Sockets and event streams that one account may have open at each API process (default 50)",
+    doc: "Sockets and event streams that one account may have open, at all API processes that share a Redis (default 50)",
   },
   LIMIT_ADDRESS: {
     rule: rate.optional(),

@@ -15,6 +15,7 @@ import type { GateTools } from "../activities/gates/index.ts";
 import type { ProxyTools } from "../activities/proxies/tools.ts";
 import type { WebhookTools } from "../activities/webhooks/tools.ts";
 import { type Announce, openDatabase, type Database } from "../models/database.ts";
+import { fetchUnderWay } from "../models/downloads/index.ts";
 import { MODELS } from "../models/index.ts";
 import { readArchive } from "../platform/archive.ts";
 import { readEntries } from "../platform/archive-entries.ts";
@@ -183,7 +184,8 @@ function gateTools(env: Env, { temporal }: Resources, database: Database): GateT
     database,
     usualGates: usualGates(env),
     async tellGateOpened(holder) {
-      const waiting = temporal.workflow.getHandle(workflowId("download", holder));
+      const shared = await fetchUnderWay(holder);
+      const waiting = temporal.workflow.getHandle(shared ?? workflowId("download", holder));
       try {
         await waiting.signal("gateOpened");
       } catch (error) {

@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { DownloadTools } from "../activities/downloads/tools.ts";
 import { QUEUES } from "../domain/queues.ts";
 import type { Database } from "../models/database.ts";
-import { unfinishedOf } from "../models/downloads/index.ts";
+import { unfinishedParts } from "../models/downloads/index.ts";
 import { MEDIA_TOOL } from "../models/operations.ts";
 import { deriveKey, unseal } from "../platform/crypto.ts";
 import { folderBytes } from "../platform/disk.ts";
@@ -136,6 +136,6 @@ const WITHOUT_FFMPEG =
 /** Of downloads that have ended elsewhere while this machine was away. */
 async function removeLeftovers(parts: PartFolders, signal: AbortSignal): Promise<void> {
   const names = await parts.list();
-  const unfinished = await unfinishedOf(names);
+  const unfinished = await unfinishedParts(names);
   for (const name of names) if (!unfinished.has(name)) await parts.remove(name, signal);
 }

@@ -20,10 +20,14 @@ export const gateOpened = defineSignal("gateOpened");
 /** Somebody waits before a gate. */
 export type GateWait = Extract<GateAnswer, { isIn: false }>;
 
-/** Passes all gates; whoever must wait is told when one opens, and looks again from time to time. */
+/**
+ * Passes all gates; whoever must wait is told when one opens, and looks again from time to time: at the latest after
+ * `lookAgainMs`.
+ */
 export async function passGates(
   order: GateOrder,
   onWait: (wait: GateWait) => Promise<void>,
+  lookAgainMs = Infinity,
 ): Promise<void> {
   let isTold = false;
   setHandler(gateOpened, () => void (isTold = true), {
@@ -36,6 +40,7 @@ export async function passGates(
     if (answer.isIn) return;
     await onWait(answer);
     const summary = `before the gate ${answer.gate}: ${answer.why}`;
-    await condition(() => isTold, Math.max(1, answer.until - Date.now()), { summary });
+    const pauseMs = Math.min(lookAgainMs, Math.max(1, answer.until - Date.now()));
+    await condition(() => isTold, pauseMs, { summary });
   }
 }

@@ -22,7 +22,30 @@ export interface TakenUp {
   maxBytes: number;
   /** Missing where it was taken up by a worker of long ago. */
   way?: WayOut;
+  /** What is wanted, as others may want it too; missing for what is fetched for one alone. */
+  wishHash?: string;
 }
+
+/** What several downloads share. */
+export interface MediaRef {
+  mediaId: string;
+}
+
+/** Whose fetch something is about: a download's own, or what several share. */
+export type FetchRef = DownloadRef | MediaRef;
+
+/** What a download shares with others: by both its workflow is named. */
+export interface Shared extends MediaRef {
+  wishHash: string;
+  /** Missing while it is on its way. */
+  end?: MediaEnd;
+}
+
+/** How a shared fetch has ended. */
+export type MediaEnd = { media: StoredMedia } | { failure: Failure };
+
+/** What a workflow needs to know of what it fetches for several. */
+export type SharedOrder = Pick<TakenUp, "attempts" | "retryPausesSeconds"> & { way: WayOut };
 
 /** What a download passes on its way to its source. */
 export interface WayOut {
@@ -30,12 +53,14 @@ export interface WayOut {
   platform: string;
 }
 
-/** One try, counted over the life of a download. */
-export interface TryOrder extends DownloadRef {
+/** One try, counted over the life of a download or of what several share. */
+interface Try {
   attempt: number;
   /** The proxy that it goes by; straight out when there is none. */
   leaseId?: string;
 }
+export type TryOrder = DownloadRef & Try;
+export type FetchOrder = FetchRef & Try;
 
 /** A file that lies in the store. */
 export interface StoredMedia {
@@ -65,5 +90,7 @@ export interface ParseOrder {
   sealedAddress: string;
   /** Missing where it was asked for by a server of long ago: it goes straight. */
   platform?: string;
+  /** Those on its way; missing where it was asked for by a server of a while ago: it passes none. */
+  gates?: string[];
   leaseId?: string;
 }

@@ -4,7 +4,7 @@ import { createReadStream } from "node:fs";
 import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { downloadKey, fileNameOf } from "../../domain/downloads.ts";
+import { downloadKey, fileNameOf, partsFolder } from "../../domain/downloads.ts";
 import { type Failure, failureOf } from "../../domain/downloads/failures.ts";
 import type { Heard } from "../../domain/downloads/progress.ts";
 import { refusalIn } from "../../domain/errors.ts";
@@ -20,11 +20,14 @@ import {
   keepParse,
   type MediaParse,
   parsePlace,
+  SharedMedia,
+  waitersOf,
 } from "../../models/downloads/index.ts";
 import type { FetchedMedia, MediaTool, MediaWish } from "../../platform/yt-dlp/index.ts";
 import type {
   CarriedFailure,
-  DownloadRef,
+  FetchOrder,
+  FetchRef,
   KnownMedia,
   ParseOrder,
   StoredMedia,
@@ -58,7 +61,7 @@ export function createFetchingActivities(tools: DownloadTools) {
           await endAttempt(database, { downloadId, number: attempt }, facts);
           throw sourceFailed(facts);
         }
-        await describe(row, facts);
+        await describe({ downloadId }, facts);
         return { bytes: estimateBytes(facts, row) };
       });
     },
@@ -78,17 +81,18 @@ export function createFetchingActivities(tools: DownloadTools) {
     /**
      * Twice: what is there of it is not fetched again, and a file that was stored is stored once more under the same key.
      */
-    async fetchMedia({ downloadId, attempt, leaseId }: TryOrder): Promise<StoredMedia> {
+    async fetchMedia({ attempt, leaseId, ...of }: FetchOrder): Promise<StoredMedia> {
       return lasting(async (signal) => {
-        const row = await findRow(downloadId);
+        const wanted = await findWanted(of);
         const tool = toolOf(tools);
-        const number = { downloadId, number: attempt };
-        const notes = openNotes(tools, row);
-        const tell = tellProgress(tools, row, notes);
-        return parts.within(downloadId, signal, async (directory) => {
+        const number = { downloadId: wanted.id, number: attempt };
+        const notes = openNotes(tools, wanted.id);
+        const tell = await tellProgress(tools, of, notes);
+        return parts.within(partsFolder(of), signal, async (directory) => {
+          const { id: holder, row } = wanted;
           const known = await findParse(addressHash(row.url));
           const mediaBytes = known ? estimateBytes(factsOf(known), row) : null;
-          const room = { holder: downloadId, directory, mediaBytes, mostBytes: settings.maxBytes };
+          const room = { holder, directory, mediaBytes, mostBytes: settings.maxBytes };
           const stored = await withRoom<Outcome>(tools, room, async ({ gone, hear }) => {
             await beginAttempt(database, number, tool.version);
             const stop = AbortSignal.any([signal, gone]);
@@ -96,9 +100,9 @@ export function createFetchingActivities(tools: DownloadTools) {
               hear(heard);
               tell(heard);
             };
-            const place = { directory, leaseId };
-            const media = await fetch(tool, row, place, stop, { progress, notes });
-            return "kind" in media ? media : store(row, media, stop, tell);
+            const place = { directory, leaseId, isNobody: "mediaId" in of };
+            const media = await fetch(tool, wanted, place, stop, { progress, notes });
+            return "kind" in media ? media : store(wanted, media, stop, tell);
           });
           await notes.told();
           const failure = isFailure(stored) ? stored : undefined;
@@ -110,8 +114,8 @@ export function createFetchingActivities(tools: DownloadTools) {
     },
 
     /** Twice: what is gone is gone. */
-    async removeParts({ downloadId }: DownloadRef): Promise<void> {
-      await lasting((signal) => parts.remove(downloadId, signal));
+    async removeParts(of: FetchRef): Promise<void> {
+      await lasting((signal) => parts.remove(partsFolder(of), signal));
     },
   };
 
@@ -135,7 +139,7 @@ export function createFetchingActivities(tools: DownloadTools) {
 
   async function fetch(
     tool: MediaTool,
-    row: Download,
+    { row, of }: WantedMedia,
     place: Place,
     signal: AbortSignal,
     tell: { progress: (heard: Heard) => void; notes: Notes },
@@ -146,7 +150,7 @@ export function createFetchingActivities(tools: DownloadTools) {
       const onComplaint = (line: string) => tell.notes.say("warning", line);
       const run = { ...runOf(row, directory, stop, way), onProgress: tell.progress, onComplaint };
       const media = await tool.fetch(run, known);
-      if (!("kind" in media)) await describe(row, media.facts);
+      if (!("kind" in media)) await describe(of, media.facts);
       else if (known) await forget(row, directory);
       return media;
     });
@@ -206,29 +210,29 @@ export function createFetchingActivities(tools: DownloadTools) {
     await forgetParse(database, addressHash(url));
   }
 
-  async function describe({ id }: Download, facts: MediaFacts): Promise<void> {
-    await changeDownload(database, id, "working", {
+  async function describe(of: FetchRef, facts: MediaFacts): Promise<void> {
+    const said = {
       title: facts.title.slice(0, 500),
       author: facts.author?.slice(0, 200) ?? null,
       thumbnail: (facts.thumbnail?.length ?? 0) <= 1000 ? facts.thumbnail : null,
       durationMs: facts.durationSeconds === null ? null : Math.round(facts.durationSeconds * 1000),
-    });
+    };
+    for (const { id } of await waitersOf(of)) await changeDownload(database, id, "working", said);
   }
 
   async function store(
-    row: Download,
+    { id, objectKey }: WantedMedia,
     { file, bytes, extension, facts }: FetchedMedia,
     signal: AbortSignal,
     tell: (heard: Heard) => void,
   ): Promise<StoredMedia | Failure> {
     tell({ kind: "step", name: "storing" });
-    const objectKey = downloadKey(row);
     // The contract's clients compare it; nobody relies on it alone.
     const md5 = createHash("md5");
     const source = Readable.from(hashing(createReadStream(file), md5), { objectMode: false });
     try {
       const { sha256 } = await objects.put(objectKey, source, { signal });
-      const fileName = fileNameOf(facts.title, extension, row.id);
+      const fileName = fileNameOf(facts.title, extension, id);
       return { objectKey, fileName, bytes, md5: md5.digest("hex"), sha256 };
     } catch (error) {
       if (refusalIn(error)?.code !== "platform/storage-full") throw error;
@@ -279,6 +283,26 @@ function factsOf({ facts }: MediaParse): MediaFacts {
 
 /** Where a try works, and by which lease it goes out. */
 type Place = Omit<WayOrder, "url">;
+
+/** What is to be fetched, for whom. */
+interface WantedMedia {
+  of: FetchRef;
+  /** By which its tries are known. */
+  id: string;
+  /** Says what is wanted. */
+  row: Download;
+  objectKey: string;
+}
+
+async function findWanted(of: FetchRef): Promise<WantedMedia> {
+  if ("downloadId" in of) {
+    const row = await findRow(of.downloadId);
+    return { of, id: row.id, row, objectKey: downloadKey(row) };
+  }
+  const media = await SharedMedia.findByPk(of.mediaId, { rejectOnEmpty: true });
+  const row = await findRow(media.downloadId);
+  return { of, id: media.id, row, objectKey: media.objectKey };
+}
 
 async function findRow(id: string): Promise<Download> {
   return Download.findByPk(id, { rejectOnEmpty: true });

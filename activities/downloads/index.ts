@@ -1,11 +1,16 @@
 import { createFetchingActivities } from "./fetching.ts";
 import { createLifeActivities } from "./life.ts";
+import { createSharingActivities } from "./sharing.ts";
 import type { DownloadTools } from "./tools.ts";
 
 export type {
   DownloadRef,
   CarriedFailure,
+  FetchRef,
+  MediaEnd,
+  MediaRef,
   ParseOrder,
+  Shared,
   StoredMedia,
   TakenUp,
   WayOut,
@@ -13,7 +18,11 @@ export type {
 
 /** Everything here may run twice. Each comment says why that does no harm. */
 export function createDownloadActivities(tools: DownloadTools) {
-  return { ...createFetchingActivities(tools), ...createLifeActivities(tools) };
+  return {
+    ...createFetchingActivities(tools),
+    ...createLifeActivities(tools),
+    ...createSharingActivities(tools),
+  };
 }
 
 export type DownloadActivities = ReturnType<typeof createDownloadActivities>;

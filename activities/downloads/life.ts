@@ -1,6 +1,5 @@
-import { downloadKey, expiryAfter } from "../../domain/downloads.ts";
+import { downloadKey, expiryAfter, isArchived, type Wait } from "../../domain/downloads.ts";
 import type { Failure } from "../../domain/downloads/failures.ts";
-import { gatesTo } from "../../domain/gates.ts";
 import { findHold } from "../../models/billing/index.ts";
 import {
   beginAttempt,
@@ -9,17 +8,22 @@ import {
   endAttempt,
   moveDownload,
   noteWait,
+  waitersOf,
+  wishHash,
 } from "../../models/downloads/index.ts";
-import type { DownloadRef, StoredMedia, TakenUp } from "./contract.ts";
+import { hasCookies } from "../../models/proxies/index.ts";
+import type { DownloadRef, FetchRef, Shared, StoredMedia, TakenUp } from "./contract.ts";
+import { leaveShared, wayOf } from "./sharing.ts";
 import type { DownloadTools } from "./tools.ts";
 
 /** A try that came to nothing before anybody was asked for media. */
-type FailedTry = DownloadRef & { attempt: number; failure: Failure };
+type FailedTry = FetchRef & { attempt: number; failure: Failure };
 
 /** How a download comes from state to state. The row is truth for everybody who looks. */
 export function createLifeActivities(tools: DownloadTools) {
   const { database, objects, bus, downloadSettings: settings } = tools;
 
+  const leave = (downloadId: string) => leaveShared(tools, downloadId);
   const announce = async (row: Download | undefined) => {
     if (!row) return;
     const { id: downloadId, accountId, state, version } = row;
@@ -27,6 +31,12 @@ export function createLifeActivities(tools: DownloadTools) {
       type: "download.changed",
       data: { accountId, downloadId, state, version },
     });
+  };
+
+  const noteForAll = async (of: FetchRef, waitingFor: Wait | null, until: Date | null) => {
+    for (const { id } of await waitersOf(of)) {
+      await announce(await noteWait(database, id, waitingFor, until));
+    }
   };
 
   return {
@@ -41,6 +51,8 @@ export function createLifeActivities(tools: DownloadTools) {
       }
       const row = await Download.findByPk(downloadId, { rejectOnEmpty: true });
       const { quickTtlSeconds, retryPausesSeconds, isCharged, maxBytes } = settings;
+      // What somebody may be shown who is known there is fetched for them alone.
+      const isOpen = !(await hasCookies(row.platform));
       return {
         accountId: row.accountId,
         state: row.state,
@@ -51,46 +63,55 @@ export function createLifeActivities(tools: DownloadTools) {
         retryPausesSeconds,
         isCharged,
         maxBytes,
-        way: { gates: gatesTo(new URL(row.url).hostname, row.platform), platform: row.platform },
+        way: wayOf(row),
+        ...(isOpen && { wishHash: wishHash(row) }),
       };
     },
 
     /** Twice: the same wait is noted again. */
     async noteWaiting(
-      order: DownloadRef & { waitingFor: "gate" | "proxy" | "disk"; nextTryAt: number },
+      order: FetchRef & { waitingFor: "gate" | "proxy" | "disk"; nextTryAt: number },
     ): Promise<void> {
-      const { downloadId, waitingFor, nextTryAt } = order;
-      await announce(await noteWait(database, downloadId, waitingFor, new Date(nextTryAt)));
+      await noteForAll(order, order.waitingFor, new Date(order.nextTryAt));
     },
 
     /** Twice: the same try is noted again. */
-    async noteFailedTry({ downloadId, attempt, failure }: FailedTry): Promise<void> {
+    async noteFailedTry({ attempt, failure, ...of }: FailedTry): Promise<void> {
+      const downloadId = "mediaId" in of ? of.mediaId : of.downloadId;
       const number = { downloadId, number: attempt };
       await beginAttempt(database, number, null);
       await endAttempt(database, number, failure);
     },
 
     /** Twice: the same wait is noted again. */
-    async noteNextTry(order: DownloadRef & { failure: Failure; nextTryAt: number }): Promise<void> {
-      const { downloadId, failure, nextTryAt } = order;
-      await changeDownload(database, downloadId, "working", {
-        errorCode: failure.code,
-        error: failure.message,
-        progress: null,
-      });
-      await announce(await noteWait(database, downloadId, "retry", new Date(nextTryAt)));
+    async noteNextTry(order: FetchRef & { failure: Failure; nextTryAt: number }): Promise<void> {
+      const { failure, nextTryAt } = order;
+      const said = { errorCode: failure.code, error: failure.message, progress: null };
+      for (const { id } of await waitersOf(order)) {
+        await changeDownload(database, id, "working", said);
+      }
+      await noteForAll(order, "retry", new Date(nextTryAt));
     },
 
     /** Twice: that nothing is waited for any more is noted again. */
-    async noteGoingOn({ downloadId }: DownloadRef): Promise<void> {
-      await announce(await noteWait(database, downloadId, null, null));
+    async noteGoingOn(of: FetchRef): Promise<void> {
+      await noteForAll(of, null, null);
     },
 
     /** Twice: what is ready stays as it is, with the end that it was given first. */
     async finishDownload(
       order: DownloadRef & { media: StoredMedia; ttlSeconds: number | null; holdId: string | null },
     ): Promise<{ expireAt: number | null }> {
-      const { downloadId, media, ttlSeconds, holdId } = order;
+      const { downloadId, ttlSeconds, holdId } = order;
+      const media = { ...order.media };
+      const before = await Download.findByPk(downloadId, { rejectOnEmpty: true });
+      const isToMove = before.mode === "archive" && !isArchived(media.objectKey);
+      // What others share for a while is kept for ever by one of them.
+      if (isToMove && before.state === "working") {
+        const own = downloadKey(before);
+        await objects.copy(media.objectKey, own);
+        media.objectKey = own;
+      }
       const to = ttlSeconds === null ? "kept" : "ready";
       const expireAt = ttlSeconds === null ? null : new Date(expiryAfter(Date.now(), ttlSeconds));
       const settled = { waitingFor: null, nextTryAt: null, errorCode: null, error: null } as const;
@@ -110,15 +131,19 @@ export function createLifeActivities(tools: DownloadTools) {
           expireAt,
         },
       );
+      if (isToMove) await leave(downloadId);
       await announce(row);
       return { expireAt: row?.expireAt?.getTime() ?? null };
     },
 
-    /** Twice: what has failed stays as it is. Nothing of it is left in the store. */
+    /**
+     * Twice: what has failed stays as it is. Nothing of it is left in the store. Answers what is being fetched for nobody
+     * now.
+     */
     async failDownload({
       downloadId,
       failure,
-    }: DownloadRef & { failure: Pick<Failure, "code" | "message"> }): Promise<void> {
+    }: DownloadRef & { failure: Pick<Failure, "code" | "message"> }): Promise<Shared | null> {
       const row = await Download.findByPk(downloadId, { rejectOnEmpty: true });
       if (row.state === "queued" || row.state === "working") await objects.delete(downloadKey(row));
       const move = { from: ["queued", "working"], to: "failed" } as const;
@@ -130,7 +155,9 @@ export function createLifeActivities(tools: DownloadTools) {
         progress: null,
         completedAt: new Date(),
       };
+      const unwanted = await leave(downloadId);
       await announce(await moveDownload(database, downloadId, move, change));
+      return unwanted ?? null;
     },
 
     /** Twice: the same end is written again. */
@@ -147,17 +174,21 @@ export function createLifeActivities(tools: DownloadTools) {
       const row = await Download.findByPk(downloadId, { rejectOnEmpty: true });
       const objectKey = downloadKey({ ...row.get(), mode: "archive" });
       const from = row.objectKey;
-      if (row.state === "ready" && from && from !== objectKey) await objects.copy(from, objectKey);
+      const isToMove = row.state === "ready" && from !== null && !isArchived(from);
+      if (isToMove) await objects.copy(from, objectKey);
       const move = { from: ["ready"], to: "kept" } as const;
-      const kept = await moveDownload(database, downloadId, move, { objectKey, expireAt: null });
+      const change = { expireAt: null, ...(isToMove && { objectKey }) };
+      const kept = await moveDownload(database, downloadId, move, change);
       if (kept) await objects.delete(downloadKey({ ...row.get(), mode: "quick_download" }));
+      if (kept?.objectKey === objectKey) await leave(downloadId);
       await announce(kept);
     },
 
     /** Twice: what is gone is gone, and has expired. */
     async expireDownload({ downloadId }: DownloadRef): Promise<void> {
       const row = await Download.findByPk(downloadId, { rejectOnEmpty: true });
-      if (row.state === "ready" && row.objectKey) await objects.delete(row.objectKey);
+      if (row.state === "ready") await objects.delete(downloadKey(row));
+      await leave(downloadId);
       const move = { from: ["ready"], to: "expired" } as const;
       await announce(await moveDownload(database, downloadId, move, { objectKey: null }));
     },
@@ -169,6 +200,7 @@ export function createLifeActivities(tools: DownloadTools) {
       for (const mode of ["quick_download", "archive"] as const) {
         await objects.delete(downloadKey({ ...row.get(), mode }));
       }
+      await leave(downloadId);
       await changeDownload(database, downloadId, row.state, { objectKey: null });
     },
   };

@@ -28,6 +28,8 @@ export interface WayOrder {
   directory: string;
   /** Undefined for who goes straight. */
   leaseId: string | undefined;
+  /** Goes without a cookie: what is fetched is for more than one. */
+  isNobody?: boolean;
 }
 
 /** How long a source may be silent. */
@@ -51,7 +53,8 @@ export async function openWay(tools: Tools, order: WayOrder): Promise<Way | Carr
   }
   const cookieFile = join(order.directory, COOKIE_FILE);
   await rm(cookieFile, { force: true });
-  const cookie = await lendCookie(database, platformOf(new URL(order.url).hostname), unseal);
+  const platform = platformOf(new URL(order.url).hostname);
+  const cookie = order.isNobody ? undefined : await lendCookie(database, platform, unseal);
   if (cookie) await writeFile(cookieFile, asCookieFile(cookie.content), { mode: 0o600 });
 
   const limitBytes = Math.floor(tools.downloadSettings.maxBytes * SPARE) + SPARE_BYTES;

@@ -10,12 +10,12 @@ import type { Transaction } from "sequelize";
 import type { TaskNote, TaskProgress, TaskRef } from "../../domain/feeds.ts";
 import { inTransaction } from "../../models/database.ts";
 import {
-  type Download,
   noteDownload,
   noteProgress,
   taskOfDownload,
+  waitersOf,
 } from "../../models/downloads/index.ts";
-import type { CarriedFailure } from "./contract.ts";
+import type { CarriedFailure, FetchRef } from "./contract.ts";
 import type { DownloadTools } from "./tools.ts";
 
 const BEAT_MS = 1_000;
@@ -57,8 +57,8 @@ export interface Notes {
   told(): Promise<void>;
 }
 
-/** Opens the log of one try. */
-export function openNotes({ database }: Pick<DownloadTools, "database">, { id }: Download): Notes {
+/** Opens the log of one try, of a download or of what several share. */
+export function openNotes({ database }: Pick<DownloadTools, "database">, id: string): Notes {
   let lines = 0;
   let last = Promise.resolve();
   return {
@@ -71,25 +71,29 @@ export function openNotes({ database }: Pick<DownloadTools, "database">, { id }:
   };
 }
 
-/** Tells how far one try is: whoever follows it as often as there is something new, the row every other second. */
-export function tellProgress(
+/** Tells how far one try is: whoever follows it as often as there is something new, the rows every other second. */
+export async function tellProgress(
   { database, reportProgress }: Pick<DownloadTools, "database" | "reportProgress">,
-  row: Download,
+  of: FetchRef,
   notes: Notes,
-): (heard: Heard) => void {
+): Promise<(heard: Heard) => void> {
+  let rows = await waitersOf(of);
   const advance = createProgress();
-  const task = taskOfDownload(row);
   let writtenAt = -Infinity;
   let phase: Progress["phase"] | undefined;
   return (heard) => {
     const progress = advance(heard);
-    reportProgress({ ...task, ...asReported(progress) });
+    for (const row of rows) reportProgress({ ...taskOfDownload(row), ...asReported(progress) });
     const now = performance.now();
     if (progress.phase !== phase) notes.say("info", `${PHASE_LABELS[progress.phase].en}.`);
     if (progress.phase === phase && now - writtenAt < WRITE_MS) return;
     [writtenAt, phase] = [now, progress.phase];
+    const write = async () => {
+      rows = await waitersOf(of);
+      for (const { id } of rows) await noteProgress(database, id, progress);
+    };
     // Whoever misses it sees the next one.
-    noteProgress(database, row.id, progress).catch(() => undefined);
+    write().catch(() => undefined);
   };
 }
 

@@ -13,17 +13,17 @@ export const followEvents = route({
   access: "signed-in",
   query: EventsQuery,
   returns: "events",
-  handle(call) {
+  async handle(call) {
     const { actor, query, services } = call;
     const { channels, connections } = services.feeds;
     const stream = new EventStream(actor, kindsFor(actor));
-    if (!connections.add(stream)) {
-      throw refusal("feeds/too-many-connections", "Close one of your other connections first.");
-    }
     stream.once("close", () => {
       channels.leave(actor.accountId, stream);
       connections.remove(stream, stream.ending);
     });
+    if (!(await connections.add(stream))) {
+      throw refusal("feeds/too-many-connections", "Close one of your other connections first.");
+    }
     const since = lastEventId(call.requestHeader("last-event-id")) ?? query.since;
     channels
       .follow(actor.accountId, stream, { since, greet: () => stream.greet() })

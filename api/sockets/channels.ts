@@ -1,7 +1,15 @@
+import { setImmediate as breath } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { TaskKind } from "../../domain/feeds.ts";
 import type { Database } from "../../models/database.ts";
-import { FRAMES_PAGE, framesAfter, isKept, lastSeqs, stateOf } from "../../models/feeds/index.ts";
+import {
+  type FeedRow,
+  FRAMES_PAGE,
+  framesAfter,
+  isKept,
+  lastSeqs,
+  stateOf,
+} from "../../models/feeds/index.ts";
 import type { Bus } from "../../platform/bus.ts";
 import { Frame, reply } from "./frames.ts";
 
@@ -168,11 +176,23 @@ class Channel {
         this.#grew = false;
         const rows = await framesAfter(this.#database, this.#accountId, this.seq);
         if (rows.length === FRAMES_PAGE) this.#grew = true;
-        for (const row of rows) this.#tell(new Frame(row));
+        await this.#tellAll(rows);
       }
     } finally {
       // In the same breath as the last look at `#grew`: no word can fall in between.
       this.#reading = false;
+    }
+  }
+
+  /** Whoever reads has a breath to do so: those alone are too slow who have not read what was told long before. */
+  async #tellAll(rows: readonly FeedRow[]): Promise<void> {
+    let toldBytes = 0;
+    for (const row of rows) {
+      this.#tell(new Frame(row));
+      toldBytes += row.body.length;
+      if (toldBytes < WAITING_BYTES) continue;
+      toldBytes = 0;
+      await breath();
     }
   }
 

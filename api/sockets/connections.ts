@@ -4,6 +4,7 @@ import type { Actor } from "../../domain/accounts.ts";
 import { livingOf } from "../../models/accounts.ts";
 import type { Database } from "../../models/database.ts";
 import type { Bus } from "../../platform/bus.ts";
+import type { Tallies } from "../../platform/tallies.ts";
 
 /** Why a connection ends: a close code (RFC 6455 §7.4; 4000 and more are ours) and words for people. */
 export interface Ending {
@@ -36,8 +37,8 @@ export interface Connection {
 
 /** All connections of this process. */
 export interface Connections {
-  /** Takes one more; false when its account has as many as it may. */
-  add(connection: Connection): boolean;
+  /** Takes one more; false when its account has as many as it may, at all processes together. */
+  add(connection: Connection): Promise<boolean>;
   remove(connection: Connection, ending?: Ending): void;
   /** Ends them all. */
   close(): void;
@@ -55,15 +56,19 @@ interface ConnectionTools {
   bus: Bus;
   log: Logger;
   metrics: Registry;
-  /** How many connections one account may have here. */
+  /** How many connections one account may have. */
   most: number;
+  /** Where processes count together; without it this one counts alone. */
+  tallies?: Tallies | undefined;
 }
 
 /** Keeps connections alive, ends those whose session or key has ended, and counts them. */
 export function openConnections(tools: ConnectionTools): Connections {
-  const { database, bus, log, most } = tools;
+  const { database, bus, log, most, tallies } = tools;
   const register = new Register();
   const counts = openCounts(tools.metrics, () => register.all());
+  /** Whether each was counted where all are. */
+  const counted = new WeakMap<Connection, Promise<boolean>>();
   let looking: Promise<void> | undefined;
 
   const look = async () => {
@@ -91,22 +96,31 @@ export function openConnections(tools: ConnectionTools): Connections {
     setInterval(() => register.nextToBeat().forEach((one) => one.beat()), 1000),
   ];
 
+  const remove = (connection: Connection, ending?: Ending) => {
+    if (!register.remove(connection)) return;
+    counts.open.dec();
+    if (ending) counts.ended.inc({ code: ending.code });
+    const { accountId } = connection.actor;
+    void counted.get(connection)?.then((wasAdded) => wasAdded && tallies?.drop(accountId));
+  };
+
   return {
-    add(connection) {
+    async add(connection) {
       if (register.countOf(connection) >= most) return false;
       register.add(connection);
       counts.open.inc();
-      return true;
+      if (!tallies) return true;
+      const added = tallies.add(connection.actor.accountId, most);
+      counted.set(connection, added);
+      if (!(await added)) remove(connection);
+      return added;
     },
-    remove(connection, ending) {
-      if (!register.remove(connection)) return;
-      counts.open.dec();
-      if (ending) counts.ended.inc({ code: ending.code });
-    },
+    remove,
     close() {
       timers.forEach(clearInterval);
       unsubscribe();
       for (const one of register.all()) one.end(ENDINGS.leaving);
+      tallies?.close();
     },
   };
 }

@@ -1,8 +1,10 @@
 import type { Registry } from "prom-client";
 import type { Logger } from "pino";
+import type { Redis } from "ioredis";
 import type { Database } from "../../models/database.ts";
 import type { Bus } from "../../platform/bus.ts";
 import type { Env } from "../../platform/env.ts";
+import { openTallies } from "../../platform/tallies.ts";
 import { type Channels, openChannels } from "./channels.ts";
 import { type Connections, openConnections } from "./connections.ts";
 
@@ -20,10 +22,14 @@ export function openFeeds(tools: {
   bus: Bus;
   log: Logger;
   metrics: Registry;
-  env: Pick<Env, "FEED_CONNECTIONS">;
+  env: Pick<Env, "FEED_CONNECTIONS" | "TEMPORAL_NAMESPACE">;
+  /** Where processes count together; without it this one counts alone. */
+  redis?: Redis | undefined;
 }): Feeds {
   const channels = openChannels(tools);
-  const connections = openConnections({ ...tools, most: tools.env.FEED_CONNECTIONS });
+  const { env, redis } = tools;
+  const tallies = redis && openTallies(redis, `${env.TEMPORAL_NAMESPACE}:connections:`);
+  const connections = openConnections({ ...tools, most: env.FEED_CONNECTIONS, tallies });
   return {
     channels,
     connections,

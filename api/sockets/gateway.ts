@@ -119,7 +119,6 @@ async function enterFeed(
   const kinds = kindsFor(actor);
   shake(arrival, (ws) => {
     const socket = new FeedSocket(ws, stream, actor, kinds);
-    if (!stay(services, socket, ws, arrival)) return;
     ws.on("message", converse(socket));
     const since = sinceOf(query);
     const greet = () => {
@@ -128,7 +127,8 @@ async function enterFeed(
       socket.tell(reply("connection:established", since ?? 0, established));
       socket.tell(reply("notification", since ?? 0, { ...WELCOME, timestamp }));
     };
-    start(services, socket, actor.accountId, { since, greet });
+    const from = { accountId: actor.accountId, since, greet };
+    void stay(services, socket, ws, arrival, () => start(services, socket, from));
   });
 }
 
@@ -176,24 +176,22 @@ async function enterTask(
   }
   shake(arrival, (ws) => {
     const socket = new TaskSocket(ws, stream, actor, task);
-    if (!stay(services, socket, ws, arrival)) return;
     ws.on("message", () => socket.lives());
-    socket.begin();
-    start(services, socket, task.accountId, { since: socket.seq });
+    void stay(services, socket, ws, arrival, () => {
+      socket.begin();
+      start(services, socket, { accountId: task.accountId, since: socket.seq });
+    });
   });
 }
 
-/** Counts a socket in, and out again when it closes; false when there are too many. */
-function stay(
+/** Counts a socket in, and out again when it closes; `begin` is called if it may stay, and has not left. */
+async function stay(
   { feeds, log }: GatewayTools,
   socket: FeedSocket,
   ws: WebSocket,
   { request, address }: Arrival,
-): boolean {
-  if (!feeds.connections.add(socket)) {
-    dismiss(ws, ENDINGS.tooMany);
-    return false;
-  }
+  begin: () => void,
+): Promise<void> {
   const began = performance.now();
   // Without the query: a token may stand there.
   const path = (request.url ?? "").split("?", 1)[0];
@@ -205,14 +203,15 @@ function stay(
     const durationMs = Math.round(performance.now() - began);
     log.info({ path, address, accountId, keyId, code, durationMs }, "socket closed");
   });
-  return true;
+  const mayStay = await feeds.connections.add(socket);
+  if (!mayStay) dismiss(ws, ENDINGS.tooMany);
+  else if (!socket.isGone) begin();
 }
 
 function start(
   { feeds, log }: GatewayTools,
   socket: FeedSocket,
-  accountId: string,
-  from: { since: number | undefined; greet?: () => void },
+  { accountId, ...from }: { accountId: string; since: number | undefined; greet?: () => void },
 ): void {
   socket.feedOf = accountId;
   feeds.channels.follow(accountId, socket, from).catch((error: unknown) => {

@@ -6,7 +6,7 @@ export {
   moveDownload,
   noteProgress,
   noteWait,
-  unfinishedOf,
+  unfinishedParts,
 } from "./life.ts";
 export { listHistory, orderedSince } from "./lists.ts";
 export {
@@ -31,9 +31,22 @@ export {
 } from "./parses.ts";
 export { noteDownload, taskOfDownload } from "./tasks.ts";
 export {
+  endMedia,
+  fetchOf,
+  fetchUnderWay,
+  forgetMedia,
+  joinMedia,
+  leaveMedia,
+  triesEnded,
+  triesOf,
+  waitersOf,
+  wishHash,
+} from "./shared-media.ts";
+export {
   defineDownloads,
   Download,
   DownloadAttempt,
   DownloadTicket,
   MediaParse,
+  SharedMedia,
 } from "./tables.ts";

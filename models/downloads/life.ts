@@ -1,13 +1,13 @@
 import { col, fn, literal, type Transaction } from "sequelize";
 import { v7 as newId } from "uuid";
-import type { DownloadState, Wait } from "../../domain/downloads.ts";
+import { type DownloadState, partsFolder, partsOwner, type Wait } from "../../domain/downloads.ts";
 import type { Failure } from "../../domain/downloads/failures.ts";
 import type { Progress } from "../../domain/downloads/progress.ts";
 import type { OutwardEventName } from "../../domain/webhooks.ts";
 import { type Database, inTransaction } from "../database.ts";
 import { emit } from "../webhooks/index.ts";
-import { Download, DownloadAttempt } from "./tables.ts";
-import { noteDownload, tellDownload } from "./tasks.ts";
+import { Download, DownloadAttempt, SharedMedia } from "./tables.ts";
+import { concernedBy, noteDownload, tellDownload } from "./tasks.ts";
 
 /** What changes with a state. */
 type Change = Partial<
@@ -154,7 +154,7 @@ export async function beginAttempt(
       const where = { downloadId, number };
       await DownloadAttempt.update({ toolVersion }, { where, transaction });
     }
-    await Download.update({ attempts: number }, { where: { id: downloadId }, transaction });
+    await Download.update({ attempts: number }, { where: concernedBy(downloadId), transaction });
     if (version === null) return;
     const message = `Try ${number} ${begun ? "begins" : "goes on"}, with yt-dlp ${version}.`;
     await noteDownload(downloadId, { level: "info", message }, transaction);
@@ -184,13 +184,21 @@ export async function endAttempt(
   });
 }
 
-/** Of these downloads, those that may still have unfinished files. */
-export async function unfinishedOf(ids: readonly string[]): Promise<Set<string>> {
+/** Of these folders of parts, those whose media is unfinished. */
+export async function unfinishedParts(folders: readonly string[]): Promise<Set<string>> {
+  const owners = folders.map(partsOwner);
+  const ids = owners.flatMap((of) => ("downloadId" in of ? [of.downloadId] : []));
+  const shared = owners.flatMap((of) => ("mediaId" in of ? [of.mediaId] : []));
+  const attributes = ["id"];
   const rows = await Download.findAll({
-    attributes: ["id"],
-    where: { id: [...ids], state: ["queued", "working"] },
+    attributes,
+    where: { id: ids, state: ["queued", "working"] },
   });
-  return new Set(rows.map(({ id }) => id));
+  const media = await SharedMedia.findAll({ attributes, where: { id: shared, state: "fetching" } });
+  return new Set([
+    ...rows.map(({ id: downloadId }) => partsFolder({ downloadId })),
+    ...media.map(({ id: mediaId }) => partsFolder({ mediaId })),
+  ]);
 }
 
 /** How many downloads are not over, by what they wait for. */

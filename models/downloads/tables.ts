@@ -8,16 +8,19 @@ import {
 import {
   DOWNLOAD_MODES,
   DOWNLOAD_STATES,
+  SHARED_STATES,
   type DownloadMode,
   type DownloadState,
+  type SharedState,
   type Wait,
 } from "../../domain/downloads.ts";
-import type { FailureClass } from "../../domain/downloads/failures.ts";
+import type { Failure, FailureClass } from "../../domain/downloads/failures.ts";
 import type { Progress } from "../../domain/downloads/progress.ts";
 import {
   bytes,
   count,
   digest,
+  flag,
   id,
   json,
   longText,
@@ -70,11 +73,44 @@ export class Download extends Model<InferAttributes<Download>, InferCreationAttr
   /** Its file is there until then; for ever when null. */
   declare expireAt: CreationOptional<Date | null>;
   declare deletedAt: CreationOptional<Date | null>;
+  /** What it shares with others, or did. */
+  declare mediaId: CreationOptional<string | null>;
+  /** Whether it counts among those who want that still. */
+  declare isSharing: CreationOptional<boolean>;
   declare createdAt: CreationOptional<Date>;
   declare updatedAt: CreationOptional<Date>;
 }
 
-/** One try to fetch a download. */
+/** Media that is fetched once for all downloads that want the same, and lies in the store for as long as one does. */
+export class SharedMedia extends Model<
+  InferAttributes<SharedMedia>,
+  InferCreationAttributes<SharedMedia>
+> {
+  /** The id of the download that wanted it first, where that is free: people find it by the number of a task. */
+  declare id: string;
+  /** What is wanted: address and format. */
+  declare wishHash: string;
+  /** The same while others may join; of one wish one is open. */
+  declare openHash: string | null;
+  /** Whose words say what is wanted. */
+  declare downloadId: string;
+  declare state: CreationOptional<SharedState>;
+  /** How many downloads want it. */
+  declare wantedBy: number;
+  declare objectKey: string;
+  declare fileName: CreationOptional<string | null>;
+  declare bytes: CreationOptional<number | null>;
+  declare md5: CreationOptional<string | null>;
+  declare sha256: CreationOptional<string | null>;
+  /** Why there is nothing of it. */
+  declare failure: CreationOptional<Failure | null>;
+  /** When it was stored, or had failed. */
+  declare endedAt: CreationOptional<Date | null>;
+  declare createdAt: CreationOptional<Date>;
+  declare updatedAt: CreationOptional<Date>;
+}
+
+/** One try to fetch a download, or what several share. */
 export class DownloadAttempt extends Model<
   InferAttributes<DownloadAttempt>,
   InferCreationAttributes<DownloadAttempt>
@@ -162,9 +198,30 @@ export function defineDownloads(sequelize: Sequelize): void {
       completedAt: moment({ allowNull: true }),
       expireAt: moment({ allowNull: true }),
       deletedAt: moment({ allowNull: true }),
+      mediaId: id({ allowNull: true }),
+      isSharing: flag({ defaultValue: false }),
       ...times(),
     },
     { sequelize, tableName: "downloads" },
+  );
+  SharedMedia.init(
+    {
+      id: id({ primaryKey: true }),
+      wishHash: digest(),
+      openHash: digest({ allowNull: true }),
+      downloadId: id(),
+      state: state(SHARED_STATES, { defaultValue: "fetching" }),
+      wantedBy: count(),
+      objectKey: text(300),
+      fileName: text(255, { allowNull: true }),
+      bytes: bytes({ allowNull: true }),
+      md5: text(32, { allowNull: true }),
+      sha256: digest({ allowNull: true }),
+      failure: json({ allowNull: true }),
+      endedAt: moment({ allowNull: true }),
+      ...times(),
+    },
+    { sequelize, tableName: "shared_media" },
   );
   DownloadAttempt.init(
     {

@@ -1,4 +1,4 @@
-import type { Transaction } from "sequelize";
+import { Op, type Transaction } from "sequelize";
 import type { DownloadState } from "../../domain/downloads.ts";
 import type { Facts, TaskNote, TaskRef, TaskUpdate } from "../../domain/feeds.ts";
 import { findHold } from "../billing/index.ts";
@@ -21,15 +21,25 @@ export async function tellRemoved(row: Download, transaction: Transaction): Prom
   await publishTask({ ...task, state: "cancelled", ...why }, transaction);
 }
 
-/** Tells whoever has a download in their history a line of its log. */
+/** Whom it concerns what becomes of a fetch: the download that has it for itself, or all that share it. */
+export function concernedBy(id: string) {
+  const [alone, together] = [
+    { id, isSharing: false },
+    { mediaId: id, isSharing: true },
+  ];
+  return { [Op.or]: [alone, together] };
+}
+
+/** Tells whoever has a download, or what several share, in their history a line of its log. */
 export async function noteDownload(
   id: string,
   note: Pick<TaskNote, "level" | "message">,
   transaction: Transaction,
 ): Promise<void> {
   const attributes = ["id", "accountId"];
-  const row = await Download.findOne({ attributes, where: { id, deletedAt: null }, transaction });
-  if (row) await publishNote({ ...taskOfDownload(row), ...note }, transaction);
+  const where = { ...concernedBy(id), deletedAt: null };
+  const rows = await Download.findAll({ attributes, where, transaction });
+  for (const row of rows) await publishNote({ ...taskOfDownload(row), ...note }, transaction);
 }
 
 /** A download as a task that its orderer follows. */

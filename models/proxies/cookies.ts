@@ -44,6 +44,11 @@ export async function lendCookie(
   });
 }
 
+/** Whether there are cookies for a platform, usable now or later. */
+export async function hasCookies(platform: string): Promise<boolean> {
+  return (await Cookie.count({ where: { platform } })) > 0;
+}
+
 /** Notes how an attempt went with a cookie: some faults let it rest. One that is gone is not missed. */
 export async function noteCookie(
   database: Database,

@@ -59,9 +59,13 @@ const Facts = z.object({
     .transform((all) => all ?? []),
 });
 
+/** Python writes numbers that are none, and sources can make it: they stand outside of what is quoted. */
+const QUOTED_OR_NO_NUMBER = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g;
+
 /** Reads what yt-dlp wrote down of a source. Throws when it is nothing of the kind. */
 export function readFacts(text: string): MediaFacts {
-  const facts = Facts.parse(JSON.parse(text));
+  const json = text.replace(QUOTED_OR_NO_NUMBER, (word) => (word.startsWith('"') ? word : "null"));
+  const facts = Facts.parse(JSON.parse(json));
   const sizes = facts.requested_formats.map((one) => one.filesize ?? one.filesize_approx);
   const known = sizes.filter((size) => size !== null);
   const isWhole = known.length > 0 && known.length === sizes.length;

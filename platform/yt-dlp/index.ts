@@ -196,7 +196,9 @@ async function mediaIn(directory: string): Promise<Omit<FetchedMedia, "facts"> |
 
 function failureIn({ ended, signal }: ToolEnd, complaints: readonly string[]): Failure {
   if (ended === "timed-out") return failureOf("downloads/source-away", "retryable");
-  const said = complaints.findLast((line) => line.startsWith("ERROR:"));
+  const at = complaints.findLastIndex((line) => line.startsWith("ERROR:"));
+  // Of a stream that broke off it says why after a carriage return: to us that is the next line.
+  const said = at < 0 ? undefined : complaints.slice(at).join(" ");
   // Somebody has ended it; it goes on where it was.
   if (!said && signal) return failureOf("downloads/source-away", "retryable");
   return classify(said ?? complaints.at(-1) ?? "");

@@ -1,7 +1,8 @@
-import { once } from "node:events";
+import { on, once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { WebSocket } from "ws";
 import type { createPackageClient } from "./client.ts";
 
 /** What the demo of downloads works with. */
@@ -19,17 +20,16 @@ const CHUNK_BYTES = 200_000;
 const CHUNK_MS = 100;
 const PATIENCE_MS = 60_000;
 
-/** A file is fetched from a source on this machine, fetched from us in part, and kept for ever. */
+/** A file is fetched from a source on this machine, followed on the socket, fetched from us in part, and kept for ever. */
 export async function demonstrateDownloads(demo: DownloadDemo): Promise<void> {
   const { baseUrl, client, secret, say, step } = demo;
   const source = await startSource();
   try {
-    step("order a quick download from a source on this machine");
-    const order = { url: `${source.address}/demo.mp4`, mode: "quick_download" };
-    const accepted = await client.send("/api/v1/download", order).catch((error: Error) => error);
-    if (accepted instanceof Error) return say(`${hint(accepted.message, source.host)}\n`);
-    const path = `/api/v1/user/history/${String(accepted["history_id"])}`;
-    const ready = await watch(demo, path);
+    step("order a quick download from a source on this machine, and follow it on the socket");
+    const followed = await follow(demo, `${source.address}/demo.mp4`);
+    if (followed instanceof Error) return say(`${hint(followed.message, source.host)}\n`);
+    const path = `/api/v1/user/history/${followed}`;
+    const ready = await client.read(path);
     say(
       `${String(ready["file_name"])}: ${String(ready["file_size"])} bytes until ${String(ready["expire_at"])}\n`,
     );
@@ -54,19 +54,46 @@ export async function demonstrateDownloads(demo: DownloadDemo): Promise<void> {
   }
 }
 
-async function watch({ client, say }: DownloadDemo, path: string) {
-  let shown = "";
-  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await sleep(300)) {
-    const entry = await client.read(path);
-    const progress = entry["progress"] as { percent: number; phase_label: { en: string } } | null;
-    const line = progress
-      ? `${progress.phase_label.en}: ${progress.percent} %`
-      : String(entry["state"]);
-    if (line !== shown) say(`${(shown = line)}\n`);
-    if (entry["state"] === "ready") return entry;
-    if (entry["state"] === "failed") throw new Error(String(entry["error_message"]));
+/** Orders a download and shows what is told of it until it is ready; answers its entry, or why it was refused. */
+async function follow(
+  { baseUrl, client, secret, say }: DownloadDemo,
+  url: string,
+): Promise<number | Error> {
+  const address = new URL("/ws", baseUrl.replace(/^http/, "ws"));
+  const socket = new WebSocket(address, { headers: { "X-API-Key": secret } });
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  // From now on: what is told before the order is answered is kept.
+  const frames = on(socket, "message", { signal });
+  try {
+    await once(socket, "open", { signal });
+    const order = { url, mode: "quick_download" };
+    const accepted = await client.send("/api/v1/download", order).catch((error: Error) => error);
+    if (accepted instanceof Error) return accepted;
+    for await (const [frame] of frames) {
+      const { event, data } = JSON.parse(String(frame)) as Told;
+      if (data["task_id"] !== accepted["task_id"]) continue;
+      say(`${event}: ${lineOf(event, data)}\n`);
+      if (event === "task:completed") return Number(accepted["history_id"]);
+      if (event === "task:failed") throw new Error(String(data["error_message"]));
+    }
+    throw new Error("the socket was closed");
+  } finally {
+    socket.terminate();
   }
-  throw new Error("it was not fetched in time");
+}
+
+interface Told {
+  event: string;
+  data: Record<string, string | number | undefined>;
+}
+
+function lineOf(event: string, data: Told["data"]): string {
+  if (event === "task:log") return String(data["message"]);
+  if (event !== "task:progress") return String(data["status"]);
+  const { phase_label_en: phase, phase_label: label, progress, speed, eta } = data;
+  const pace = speed ? `, ${String(speed)} bytes/s` : "";
+  const left = eta === undefined ? "" : `, ${String(eta)} s left`;
+  return `${String(phase)} (${String(label)}): ${String(progress)} %${pace}${left}`;
 }
 
 /** What an operator may do about a platform that fetches nothing from here. */

@@ -71,7 +71,9 @@ const hasYtDlp = async () => {
   return found!.tools.includes("yt-dlp");
 };
 const order = async (path: string, mode = "quick_download"): Promise<number> => {
-  const { body } = await call("POST", "/api/v1/download", { url: source.address + path, mode });
+  const wish = { url: source.address + path, mode };
+  const { status, body } = await call("POST", "/api/v1/download", wish);
+  if (status !== 202) throw new Error(`it was not accepted: ${body.detail}`);
   return body.history_id;
 };
 const entry = async (id: number) => (await call("GET", `/api/v1/user/history/${id}`)).body;
@@ -112,6 +114,39 @@ test("a worker that is killed half-way goes on where it was: one entry, one char
   const charges = await ask<{ state: string }>(database, "SELECT state FROM holds");
   expect(charges).toEqual([{ state: "captured" }]);
   await until(async () => (await readdir(join(platform.folder, "parts"))).length === 0);
+});
+
+test("what two want is fetched once and paid by both, and goes on for one when the other cancels it", async () => {
+  const bytes = mediaBytes(6 * MiB);
+  source.serve("/both.mp4", bytes, { bytesPerTick: 64 * 1024 });
+  const sent = () => source.sent("/both.mp4");
+  const balance = async () => Number((await call("GET", "/api/v1/users/balance")).body.balance);
+  const before = await balance();
+
+  const first = await order("/both.mp4");
+  await until(() => sent() > bytes.length / 8, 60_000);
+  const [second, third] = [await order("/both.mp4", "archive"), await order("/both.mp4?gclid=1")];
+  await until(async () => (await entry(third)).title === "both", 30_000);
+  expect((await call("POST", `/api/v1/user/history/${first}/cancel`)).status).toBe(202);
+  await platform.kill("worker");
+  await until(stands(second, "kept"), 60_000);
+  await until(stands(third, "ready"), 60_000);
+
+  console.log(`three orders sent ${Math.round((100 * sent()) / bytes.length)} % of one`);
+  expect(sent()).toBeLessThan(1.6 * bytes.length);
+  expect(await entry(first)).toMatchObject({ state: "failed", error_code: "downloads/cancelled" });
+  const digest = createHash("sha256").update(bytes).digest("hex");
+  for (const id of [second, third]) {
+    const file = await call("GET", `/api/v1/download/file?history_id=${id}`);
+    expect(createHash("sha256").update(file.bytes).digest("hex")).toBe(digest);
+    expect(await entry(id)).toMatchObject({ tries: [{ number: 1, error_code: null }] });
+  }
+  // 6.29 MB at 1000 yuan a GB, for each of the two.
+  expect((before - (await balance())).toFixed(2)).toBe("12.60");
+  await until(stands(third, "expired"), (TTL_SECONDS + 10) * 1000);
+  const stored = await readdir(join(platform.folder, "objects"), { recursive: true });
+  expect(stored.filter((name) => name.endsWith(".shared"))).toEqual([]);
+  expect((await call("GET", `/api/v1/download/file?history_id=${second}`)).status).toBe(200);
 });
 
 test("a quick file is gone at its time, and right after the start when everything was down over it", async () => {

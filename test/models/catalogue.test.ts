@@ -82,6 +82,7 @@ const STAYING = [
   "refresh_tokens",
   "roles",
   "sessions",
+  "shared_media",
   "shortfalls",
   "staged_objects",
   "team_invitations",

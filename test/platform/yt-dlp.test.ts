@@ -62,6 +62,24 @@ test("an address tells yt-dlp where to look, and not what to do there", () => {
   expect(args.slice(-2)).toEqual(["--", `${source.address}/film.mp4#t=1`]);
 });
 
+test("a source may say what is no number", async () => {
+  const said = {
+    "@context": "https://schema.org",
+    "@type": "VideoObject",
+    name: "NaN, -Infinity",
+    contentUrl: `${source.address}/odd.mp4`,
+    aggregateRating: { ratingValue: "nan" },
+  };
+  const page = `<script type="application/ld+json">${JSON.stringify(said)}</script>`;
+  source.serve("/odd.html", Buffer.from(page), { contentType: "text/html" });
+  source.serve("/odd.mp4", mediaBytes(1000));
+
+  const facts = await tool.readFacts({ wish: wish("/odd.html"), directory, timeoutMs: 60_000 });
+
+  expect(facts).toMatchObject({ title: "NaN, -Infinity" });
+  expect(await readFile(join(directory, "facts.info.json"), "utf8")).toContain(": NaN");
+});
+
 describe("what is fetched", () => {
   test("is the source's own bytes, by one process, with its progress and what is known of it", async () => {
     const bytes = mediaBytes(3 * MiB);

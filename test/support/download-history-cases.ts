@@ -1,4 +1,5 @@
 import type { Client, WorkflowHandle } from "@temporalio/client";
+import { workflowId } from "../../domain/ids.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import {
   beginAgain,
@@ -6,6 +7,7 @@ import {
   download,
   extendDownload,
   keepDownload,
+  mediaFetch,
   mediaParse,
   removeDownload,
   tryDownloadNow,
@@ -25,6 +27,26 @@ const living =
     await handle.result();
     return handle;
   };
+
+/** The life of a download that shares what it wants; those who are told of that are `waiting`. */
+const sharing =
+  (waiting: string[], meanwhile?: (handle: WorkflowHandle) => Promise<void>): HistoryCase["live"] =>
+  async (client: Client, id: string) => {
+    waiting.push(id);
+    const args: [{ downloadId: string }] = [{ downloadId: id }];
+    const order = { taskQueue, workflowId: workflowId("download", id), args };
+    const handle = await client.workflow.start(download, order);
+    await meanwhile?.(handle);
+    await handle.result();
+    return handle;
+  };
+
+const fetchingFor: HistoryCase["live"] = async (client, id) => {
+  const args: [{ mediaId: string }] = [{ mediaId: id }];
+  const handle = await client.workflow.start(mediaFetch, { taskQueue, workflowId: id, args });
+  await handle.result();
+  return handle;
+};
 
 /** A gate that is full, then a proxy that is in use. */
 const WAY_OUT = {
@@ -49,6 +71,14 @@ export function downloadCases(): HistoryCase[] {
   const way = { gates: ["host:films.example"], platform: "generic" };
   const given = { way, retryPausesSeconds: [1], ttlSeconds: null };
   const proxied = fakeDownload(["blocked", "media"], given);
+  const asking = fakeDownload([]);
+  const [sharers, leavers]: [string[], string[]] = [[], []];
+  const [shares, leaves] = [{ wishHash: "shared" }, { wishHash: "left" }];
+  const quickly = { retryPausesSeconds: [1], ttlSeconds: null, ...shares };
+  const shared = fakeDownload(["retryable", "media"], quickly, sharers);
+  const left = fakeDownload(["hangs"], leaves, leavers);
+  const fetched = fakeDownload(["retryable", "media"], { retryPausesSeconds: [1] }, ["gone"]);
+  const vain = fakeDownload(["terminal"]);
   const crowded = fakeDownload(["no room", "media"], { ttlSeconds: null });
   const isReady = ({ happened }: typeof kept) => until(() => happened.includes("ready"));
   return [
@@ -132,12 +162,51 @@ export function downloadCases(): HistoryCase[] {
     },
     {
       workflow,
+      name: "shared",
+      activities: () => ({ ...shared.activities, ...fakeWayOut(shared.happened, {}) }),
+      live: sharing(sharers),
+    },
+    {
+      workflow,
+      name: "shared-and-left",
+      activities: () => ({ ...left.activities, ...fakeWayOut(left.happened, {}) }),
+      live: sharing(leavers, async (handle) => {
+        await until(() => left.happened.includes("fetch 1"));
+        await handle.executeUpdate(cancelDownload, { args: [{}] });
+      }),
+    },
+    {
+      workflow: "mediaFetch",
+      name: "fetched-on-the-second-try",
+      activities: () => ({ ...fetched.activities, ...fakeWayOut(fetched.happened, {}) }),
+      live: fetchingFor,
+    },
+    {
+      workflow: "mediaFetch",
+      name: "failed",
+      activities: () => ({ ...vain.activities, ...fakeWayOut(vain.happened, {}) }),
+      live: fetchingFor,
+    },
+    {
+      workflow,
       name: "waited-for-room",
       activities: () => crowded.activities,
       live: living(async (handle) => {
         await until(() => crowded.happened.some((one) => one.startsWith("waits for disk")));
         await handle.executeUpdate(tryDownloadNow);
       }),
+    },
+    {
+      workflow: "mediaParse",
+      name: "asked-behind-a-gate",
+      activities: () => ({ ...asking.activities, ...fakeWayOut(asking.happened, WAY_OUT) }),
+      live: async (client, workflowId) => {
+        const order = { addressHash: "hash", sealedAddress: "sealed", platform: "generic" };
+        const args: [typeof order & { gates: string[] }] = [{ ...order, gates: way.gates }];
+        const handle = await client.workflow.start(mediaParse, { taskQueue, workflowId, args });
+        await handle.result();
+        return handle;
+      },
     },
     {
       workflow: "mediaParse",

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Client, WorkflowHandle } from "@temporalio/client";
 import { expect, test } from "vitest";
 import type { DownloadState } from "../../domain/downloads.ts";
+import type { GateAnswer } from "../../activities/gates/index.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import {
   beginAgain,
@@ -9,9 +10,10 @@ import {
   download,
   extendDownload,
   keepDownload,
+  mediaParse,
   removeDownload,
 } from "../../workflows/downloads/index.ts";
-import { fakeDownload, fakeFunds } from "../support/fakes/download-activities.ts";
+import { fakeDownload, fakeFunds, fakeWayOut } from "../support/fakes/download-activities.ts";
 import { withTimeSkipping } from "../support/temporal.ts";
 import { until } from "../support/until.ts";
 
@@ -213,6 +215,45 @@ test("what fails for good gives its money back, and who has none is told before 
   ]);
 });
 
+test("what others want too is fetched by a workflow of its own, in as many tries as there may be", async () => {
+  const { activities, happened } = fakeDownload(
+    ["retryable", "media"],
+    { wishHash: "hash", ttlSeconds: null },
+    ["one"],
+  );
+  const beside = fakeWayOut(happened, {});
+
+  await withTimeSkipping({ ...activities, ...beside }, async ({ client }) => {
+    const args: [{ downloadId: string }] = [{ downloadId: "one" }];
+    const order = { taskQueue: QUEUES.orchestrator, workflowId: "download/one", args };
+    expect(await client.workflow.execute(download, order)).toBe("kept");
+  });
+
+  expect(happened.filter((one) => !/^(left|proxy|tidied)/.test(one))).toEqual([
+    "joined",
+    "fetch 1",
+    "retryable, again in 15",
+    "again",
+    "fetch 2",
+    "stored",
+    "joined",
+    "kept",
+  ]);
+});
+
+test("a shared fetch that nobody wants any more is ended", async () => {
+  const { activities, happened } = fakeDownload(["hangs"], { wishHash: "left" });
+  const beside = fakeWayOut(happened, {});
+
+  await withTimeSkipping({ ...activities, ...beside }, async ({ client }) => {
+    const handle = await begin(client);
+    await until(() => happened.includes("fetch 1"));
+    await handle.executeUpdate(cancelDownload, { args: [{}] });
+    expect(await handle.result()).toBe("failed");
+    await until(() => happened.includes("nothing: downloads/cancelled"));
+  });
+});
+
 test("where there is no room it waits, longer each time, and has tried nothing meanwhile", async () => {
   const room = Array.from({ length: 8 }, () => "no room" as const);
   const { activities, happened } = fakeDownload([...room, "retryable", "no room", "media"], {
@@ -233,4 +274,37 @@ test("where there is no room it waits, longer each time, and has tried nothing m
     "fetch 2",
     "fetch 2",
   ]);
+});
+
+/** Asks what an address has, behind gates that answer so. */
+async function parseBehind(gates: readonly GateAnswer[]) {
+  const { activities, happened } = fakeDownload([]);
+  const all = { ...activities, ...fakeWayOut(happened, { gates }) };
+  const order = { addressHash: "hash", sealedAddress: "sealed", platform: "generic" };
+  const ended = await withTimeSkipping(all, ({ client }) =>
+    client.workflow
+      .execute(mediaParse, {
+        taskQueue: QUEUES.orchestrator,
+        workflowId: randomUUID(),
+        args: [{ ...order, gates: ["host:films.example"] }],
+      })
+      .catch((error: Error) => error.cause),
+  );
+  return { happened, ended };
+}
+
+test("whoever asks what an address has takes a place before its host, and gives it back", async () => {
+  const full = { isIn: false, gate: "host:films.example", why: "full", until: 0 } as const;
+  const { happened, ended } = await parseBehind([full, full]);
+
+  expect(ended).toBeUndefined();
+  expect(happened).toEqual(["parsed", "proxy well", "left, well"]);
+});
+
+test("a host that has sent us away for long is not waited for by somebody who asks", async () => {
+  const closed = { isIn: false, gate: "host:films.example", why: "closed" } as const;
+  const { happened, ended } = await parseBehind([{ ...closed, until: Date.now() + 3_600_000 }]);
+
+  expect(ended).toMatchObject({ type: "downloads/rate-limited" });
+  expect(happened).toEqual(["left, silent"]);
 });

@@ -37,6 +37,17 @@ export interface Desk {
   interrupt: () => void;
 }
 
+/** Whoever is told so waits no longer for the time of the next try. */
+export function hearTryNow(desk: Pick<Desk, "isWaiting">): void {
+  setHandler(tryDownloadNow, () => void (desk.isWaiting = false), {
+    description: "Do not wait any longer for the time of the next try.",
+    validator: () => {
+      if (desk.isWaiting) return;
+      throw refusal("downloads/not-retryable", "This download waits for no next try.");
+    },
+  });
+}
+
 /** What is done about a ready file. */
 export interface Keeping {
   moveExpiry: (expireAt: number) => Promise<void>;
@@ -68,13 +79,7 @@ export function openDesk({ moveExpiry, keepForEver }: Keeping): Desk {
   setHandler(beginAgain, () => void (desk.isToldAnew = true), {
     description: "Begin anew, after it has failed.",
   });
-  setHandler(tryDownloadNow, () => void (desk.isWaiting = false), {
-    description: "Do not wait any longer for the time of the next try.",
-    validator: () => {
-      if (desk.isWaiting) return;
-      throw refusal("downloads/not-retryable", "This download waits for no next try.");
-    },
-  });
+  hearTryNow(desk);
   const extend = async ({ seconds }: { seconds: number }): Promise<number> => {
     const expireAt = expiryAfter(Date.now(), seconds);
     await moveExpiry(expireAt);

@@ -12,7 +12,8 @@ import type { DownloadState } from "../../domain/downloads.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { enterStage } from "../helpers/stage.ts";
 import { type Desk, openDesk } from "./desk.ts";
-import { failureIn, fetchInTries } from "./fetching.ts";
+import { CANCELLED, endUnwanted } from "./together.ts";
+import { failureIn, fetchForOne } from "./fetching.ts";
 
 const {
   takeUpDownload,
@@ -84,7 +85,7 @@ async function fetch(downloadId: string, taken: TakenUp, desk: Desk): Promise<vo
   desk.interrupt = () => scope.cancel();
   if (desk.wanted) scope.cancel();
   try {
-    const { media, holdId } = await scope.run(() => fetchInTries(downloadId, taken, desk));
+    const { media, holdId } = await scope.run(() => fetchForOne(downloadId, taken, desk));
     const order = { downloadId, media, ttlSeconds: taken.ttlSeconds, holdId };
     const finished = await CancellationScope.nonCancellable(() => finishDownload(order));
     desk.expireAt = finished.expireAt;
@@ -94,7 +95,10 @@ async function fetch(downloadId: string, taken: TakenUp, desk: Desk): Promise<vo
     if (!(error instanceof TemporalFailure)) throw error;
     const failure = isCancellation(error) ? CANCELLED : failureIn(error);
     desk.state = "failed";
-    await CancellationScope.nonCancellable(() => failDownload({ downloadId, failure }));
+    await CancellationScope.nonCancellable(async () => {
+      const unwanted = await failDownload({ downloadId, failure });
+      if (unwanted) await endUnwanted(unwanted);
+    });
     setCurrentDetails(failure.message);
   } finally {
     desk.interrupt = () => {};
@@ -107,8 +111,6 @@ async function fetch(downloadId: string, taken: TakenUp, desk: Desk): Promise<vo
 function tidyUp(downloadId: string): Promise<void> {
   return CancellationScope.nonCancellable(() => removeParts({ downloadId }).catch(() => {}));
 }
-
-const CANCELLED = { code: "downloads/cancelled", message: "It was cancelled." } as const;
 
 /** A timer that survives everything; what is told meanwhile moves it, or ends it. */
 async function keepForItsTime(downloadId: string, desk: Desk): Promise<void> {

@@ -11,8 +11,10 @@ import {
 import type {
   CarriedFailure,
   DownloadActivities,
+  FetchRef,
   StoredMedia,
   TakenUp,
+  WayOut,
 } from "../../activities/downloads/index.ts";
 import { pauseBefore } from "../../domain/downloads.ts";
 import { failureOf, isRetried } from "../../domain/downloads/failures.ts";
@@ -22,6 +24,7 @@ import { QUEUES } from "../../domain/queues.ts";
 import { onHeldFunds } from "../helpers/funds.ts";
 import { enterStage } from "../helpers/stage.ts";
 import type { Desk } from "./desk.ts";
+import { fetchTogether } from "./together.ts";
 import { onTheWay } from "./way-out.ts";
 
 const fetching = {
@@ -60,23 +63,21 @@ export interface Fetched {
   holdId: string | null;
 }
 
-/** Fetches the media, in as many tries as there may be; where it costs something, while the money for it is held. */
-export async function fetchInTries(
+/** Fetches the media, alone or with others; where it costs something, while the money for it is held. */
+export async function fetchForOne(
   downloadId: string,
   taken: TakenUp,
   desk: Desk,
 ): Promise<Fetched> {
-  const tries = countTries(downloadId, taken, desk);
-  const trip = { downloadId, way: taken.way };
-  const fetch = () =>
-    tries((attempt) =>
-      onTheWay({ ...trip, attempt, stage: "download" }, (leaseId) =>
-        fetchMedia({ downloadId, attempt, ...(leaseId && { leaseId }) }),
-      ),
-    );
+  const of = { downloadId };
+  const tries = countTries(of, taken, desk);
+  const { wishHash, way } = taken;
+  const fetch = wishHash
+    ? () => fetchTogether(downloadId, wishHash)
+    : () => fetchInTries(of, way, tries);
   if (!taken.isCharged) return { media: await fetch(), holdId: null };
   const { bytes } = await tries((attempt) =>
-    onTheWay({ ...trip, attempt, stage: "parse" }, (leaseId) =>
+    onTheWay({ of, way, attempt, stage: "parse" }, (leaseId) =>
       readMedia({ downloadId, attempt, ...(leaseId && { leaseId }) }),
     ),
   );
@@ -91,42 +92,61 @@ export async function fetchInTries(
   return { media, holdId };
 }
 
+/** Fetches the media, in as many tries as there may be. */
+export function fetchInTries(of: FetchRef, way: WayOut | undefined, tries: Tries) {
+  return tries((attempt) =>
+    onTheWay({ of, way, attempt, stage: "download" }, (leaseId) =>
+      fetchMedia({ ...of, attempt, ...(leaseId && { leaseId }) }),
+    ),
+  );
+}
+
+/** Who may be told not to wait any longer. */
+type Waiter = Pick<Desk, "isWaiting">;
+
+/** Work that may be tried again. */
+type Tries = <T>(work: (attempt: number) => Promise<T>) => Promise<T>;
+
 /** Runs work again after each failure that may pass, at times that everybody can see; the tries of all work add up. */
-function countTries(downloadId: string, taken: TakenUp, desk: Desk) {
+export function countTries(
+  of: FetchRef,
+  { attempts, retryPausesSeconds }: Pick<TakenUp, "attempts" | "retryPausesSeconds">,
+  desk: Waiter,
+): Tries {
   let failures = 0;
   let withoutRoom = 0;
-  return async <T>(work: (attempt: number) => Promise<T>): Promise<T> => {
+  return async (work) => {
     for (;;) {
       enterStage("fetching");
       try {
-        return await work(taken.attempts + failures + 1);
+        return await work(attempts + failures + 1);
       } catch (error) {
         if (isCancellation(error)) throw error;
         const failure = failureIn(error);
         if (failure.waitsFor) {
-          await waitForRoom(downloadId, desk, roomPauseSeconds(++withoutRoom));
+          await waitForRoom(of, desk, roomPauseSeconds(++withoutRoom));
           continue;
         }
         failures++;
         withoutRoom = 0;
         const pause = isRetried(failure.kind)
-          ? pauseBefore(failures + 1, taken.retryPausesSeconds, failure.retryAfterSeconds)
+          ? pauseBefore(failures + 1, retryPausesSeconds, failure.retryAfterSeconds)
           : undefined;
         if (pause === undefined) throw error;
-        await waitForNextTry(downloadId, desk, failure, pause);
+        await waitForNextTry(of, desk, failure, pause);
       }
     }
   };
 }
 
 async function waitForNextTry(
-  downloadId: string,
-  desk: Desk,
+  of: FetchRef,
+  desk: Waiter,
   failure: CarriedFailure,
   pauseSeconds: number,
 ): Promise<void> {
-  await waitFor(pauseSeconds, desk, downloadId, {
-    note: (nextTryAt) => noteNextTry({ downloadId, failure, nextTryAt }),
+  await waitFor(pauseSeconds, desk, of, {
+    note: (nextTryAt) => noteNextTry({ ...of, failure, nextTryAt }),
     stage: failure.code,
     says: (until) => `${failure.message}\n\nThe next try is at ${until}.`,
     summary: `until the next try, after ${failure.code}`,
@@ -134,9 +154,9 @@ async function waitForNextTry(
 }
 
 /** What it held on its way was given back before: whoever has room goes first. */
-async function waitForRoom(downloadId: string, desk: Desk, pauseSeconds: number): Promise<void> {
-  await waitFor(pauseSeconds, desk, downloadId, {
-    note: (nextTryAt) => noteWaiting({ downloadId, waitingFor: "disk", nextTryAt }),
+async function waitForRoom(of: FetchRef, desk: Waiter, pauseSeconds: number): Promise<void> {
+  await waitFor(pauseSeconds, desk, of, {
+    note: (nextTryAt) => noteWaiting({ ...of, waitingFor: "disk", nextTryAt }),
     stage: "disk",
     says: (until) => `There is no room on the disk for it now. The next look is at ${until}.`,
     summary: "until there is room on the disk",
@@ -153,8 +173,8 @@ interface Pause {
 
 async function waitFor(
   seconds: number,
-  desk: Desk,
-  downloadId: string,
+  desk: Waiter,
+  of: FetchRef,
   { note, stage, says, summary }: Pause,
 ): Promise<void> {
   const nextTryAt = Date.now() + seconds * 1000;
@@ -165,7 +185,7 @@ async function waitFor(
   await condition(() => !desk.isWaiting, Math.max(1, nextTryAt - Date.now()), { summary });
   desk.isWaiting = false;
   setCurrentDetails("");
-  await noteGoingOn({ downloadId });
+  await noteGoingOn(of);
 }
 
 /** Why a download cannot go on, out of whatever an activity has thrown. */

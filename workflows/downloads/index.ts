@@ -7,4 +7,5 @@ export {
   tryDownloadNow,
 } from "./desk.ts";
 export { download } from "./download.ts";
+export { mediaFetch } from "./media-fetch.ts";
 export { mediaParse } from "./parse.ts";

@@ -9,6 +9,7 @@ import {
 import type {
   CarriedFailure,
   DownloadActivities,
+  FetchRef,
   WayOut,
 } from "../../activities/downloads/index.ts";
 import type { GateActivities, GateNews } from "../../activities/gates/index.ts";
@@ -35,9 +36,9 @@ const HELD_SECONDS = LIMITS.downloadSeconds + 7200;
 /** When a proxy is asked for again that nobody had. */
 const PROXY_PAUSE_MS = 15_000;
 
-/** One try of a download, on its way out. */
+/** One try, on its way out. */
 export interface Trip {
-  downloadId: string;
+  of: FetchRef;
   attempt: number;
   stage: LeaseOrder["stage"];
   /** Undefined for what was taken up before there were gates: it goes straight. */
@@ -46,20 +47,33 @@ export interface Trip {
 
 /** Tells one try its lease, behind the gates of its host; what was held for it is given back whatever happens. */
 export async function onTheWay<T>(
-  { downloadId, attempt, stage, way }: Trip,
+  { of, attempt, stage, way }: Trip,
   work: (leaseId: string | undefined) => Promise<T>,
 ): Promise<T> {
   if (!way) return work(undefined);
-  let news: GateNews | undefined;
-  try {
-    const order = { holder: downloadId, keys: way.gates, seconds: HELD_SECONDS };
-    await waiting(downloadId, "gate", (tell) => passGates(order, ({ until }) => tell(until)));
-    const outing = { taskId: downloadId, stage, platform: way.platform };
-    const onNone = (failure: CarriedFailure) => noteFailedTry({ downloadId, attempt, failure });
-    const leaseId = await waiting(downloadId, "proxy", (onWait) =>
+  const holder = "mediaId" in of ? of.mediaId : of.downloadId;
+  const order = { holder, keys: way.gates, seconds: HELD_SECONDS };
+  const enter = () => waiting(of, "gate", (tell) => passGates(order, ({ until }) => tell(until)));
+  return behindGates(order, enter, async () => {
+    const outing = { taskId: holder, stage, platform: way.platform };
+    const onNone = (failure: CarriedFailure) => noteFailedTry({ ...of, attempt, failure });
+    const leaseId = await waiting(of, "proxy", (onWait) =>
       findProxy({ ...outing, onWait, onNone }),
     );
-    const value = await byProxy(leaseId, work);
+    return byProxy(leaseId, work);
+  });
+}
+
+/** Does something behind gates and tells them how it went; they are left whatever happens. */
+export async function behindGates<T>(
+  { holder, keys }: { holder: string; keys: string[] },
+  enter: () => Promise<void>,
+  work: () => Promise<T>,
+): Promise<T> {
+  let news: GateNews | undefined;
+  try {
+    await enter();
+    const value = await work();
     news = { went: "well" };
     return value;
   } catch (error) {
@@ -71,7 +85,7 @@ export async function onTheWay<T>(
     throw error;
   } finally {
     await CancellationScope.nonCancellable(() =>
-      leaveGates({ holder: downloadId, ...(news && { keys: way.gates, news }) }),
+      leaveGates({ holder, ...(news && { keys, news }) }),
     );
   }
 }
@@ -135,14 +149,15 @@ export async function findProxy({
   }
 }
 
-function failed(failure: CarriedFailure): ApplicationFailure {
+/** What ends a try so. */
+export function failed(failure: CarriedFailure): ApplicationFailure {
   const { code: type, message } = failure;
   return ApplicationFailure.create({ type, message, nonRetryable: true, details: [failure] });
 }
 
 /** Lets everybody see what is waited for, while it is. */
 async function waiting<T>(
-  downloadId: string,
+  of: FetchRef,
   waitingFor: "gate" | "proxy",
   body: (tell: (until: number) => Promise<void>) => Promise<T>,
 ): Promise<T> {
@@ -150,11 +165,11 @@ async function waiting<T>(
   const value = await body(async (nextTryAt) => {
     if (!isTold) enterStage("waiting", waitingFor);
     isTold = true;
-    await noteWaiting({ downloadId, waitingFor, nextTryAt });
+    await noteWaiting({ ...of, waitingFor, nextTryAt });
   });
   if (isTold) {
     enterStage("fetching");
-    await CancellationScope.nonCancellable(() => noteGoingOn({ downloadId }));
+    await CancellationScope.nonCancellable(() => noteGoingOn(of));
   }
   return value;
 }

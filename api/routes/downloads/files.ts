@@ -73,6 +73,7 @@ async function openFile({ objects, transfers }: Services, file: OpenableFile): P
     etag: file.sha256,
     fileName,
     cacheControl: NOT_KEPT,
+    isOurs: transfers.isPaced,
     begin: (bytes) => transfers.begin({ owner, downloadId, historyId, fileName, bytes }),
   };
 }

@@ -8,10 +8,11 @@ import {
   countBy,
   deleteDownload,
   type Download,
-  DownloadAttempt,
+  fetchOf,
   listHistory as list,
   orderedSince,
   retryDownload as retry,
+  triesOf,
   usedToday,
 } from "../../../models/downloads/index.ts";
 import {
@@ -78,8 +79,7 @@ export const readDownload = route({
   returns: [200, HistoryEntryOut],
   async handle({ actor, params }) {
     const row = await findDownload(actor, params.history_id);
-    const where = { downloadId: row.id };
-    const tries = await DownloadAttempt.findAll({ where, order: [["number", "ASC"]] });
+    const tries = await triesOf(row);
     return { ...presentDownload(row), tries: tries.map(presentTry) };
   },
 });
@@ -125,7 +125,8 @@ export const retryDownload = route({
     const { actor, params, services } = call;
     const row = await findDownload(actor, params.history_id);
     if (row.state === "working") {
-      await tell(services, row, (handle) => handle.executeUpdate(tryDownloadNow));
+      const fetching = await fetchOf(row);
+      await tell(services, row, (handle) => handle.executeUpdate(tryDownloadNow), fetching);
       return presentDownload(await row.reload());
     }
     const again = await retry(services.database, row, call);
@@ -226,8 +227,9 @@ async function tell<T>(
   { temporal }: Services,
   { id, state }: Download,
   ask: (handle: Handle) => Promise<T>,
+  its = workflowId("download", id),
 ): Promise<T> {
-  const handle = temporal.workflow.getHandle(workflowId("download", id));
+  const handle = temporal.workflow.getHandle(its);
   try {
     return await temporal.withDeadline(Date.now() + PATIENCE_MS, () => ask(handle));
   } catch (error) {

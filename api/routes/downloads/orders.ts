@@ -3,6 +3,7 @@ import { TimeoutFailure, WorkflowFailedError } from "@temporalio/client";
 import type { z } from "zod";
 import { estimateSeconds, platformOf, QUALITY } from "../../../domain/downloads.ts";
 import { refusal } from "../../../domain/errors.ts";
+import { gatesTo } from "../../../domain/gates.ts";
 import { workflowId } from "../../../domain/ids.ts";
 import { LIMITS } from "../../../domain/limits.ts";
 import { QUEUES } from "../../../domain/queues.ts";
@@ -106,15 +107,17 @@ async function ask(services: Services, url: string, hash: string): Promise<Media
   await assertFetching();
   const { temporal, secretKey } = services;
   const sealedAddress = seal(deriveKey(secretKey, "columns"), url, parsePlace(hash));
+  const { hostname } = new URL(url);
+  const platform = platformOf(hostname);
   try {
     await temporal.withDeadline(Date.now() + PATIENCE_MS, () =>
       temporal.workflow.execute(mediaParse, {
         workflowId: workflowId("parse", hash),
         taskQueue: QUEUES.orchestrator,
-        args: [{ addressHash: hash, sealedAddress, platform: platformOf(new URL(url).hostname) }],
+        args: [{ addressHash: hash, sealedAddress, platform, gates: gatesTo(hostname, platform) }],
         workflowIdConflictPolicy: "USE_EXISTING",
         workflowExecutionTimeout: PATIENCE_MS,
-        staticSummary: `Ask ${new URL(url).hostname} what it has`.slice(0, 200),
+        staticSummary: `Ask ${hostname} what it has`.slice(0, 200),
         typedSearchAttributes: [{ key: SEARCH_ATTRIBUTES.kind, value: "parse" }],
       }),
     );

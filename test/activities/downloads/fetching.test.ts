@@ -12,6 +12,8 @@ import {
   Download,
   DownloadAttempt,
   MediaParse,
+  SharedMedia,
+  wishHash,
 } from "../../../models/downloads/index.ts";
 import { Cookie, leaseRented } from "../../../models/proxies/index.ts";
 import { FeedFrame } from "../../../models/feeds/index.ts";
@@ -88,6 +90,8 @@ async function logOf({ accountId, id }: Download): Promise<unknown[]> {
   const frames = await FeedFrame.findAll({ where, order: ["seq"] });
   return frames.map(({ body }) => (JSON.parse(body) as { message: string }).message);
 }
+const inActivity = <T>(body: () => Promise<T>): Promise<T> =>
+  new MockActivityEnvironment().run(body);
 const working = (path: string) => makeDownload({ url: source.address + path, state: "working" });
 
 test("what an address has becomes an object, known by its digests, with its progress told on the way", async () => {
@@ -132,6 +136,45 @@ test("what was asked a short while ago is not asked again", async () => {
 
   expect(await MediaParse.count()).toBe(1);
   expect(source.asked.length - before).toBe(1);
+});
+
+test("what two want is fetched once, told to both, and there until neither wants it", async () => {
+  const { activities, tools, reports } = await startWorker();
+  const bytes = mediaBytes(500_000);
+  source.serve("/both.mp4", bytes, { bytesPerTick: 100_000 });
+  const [quick, archived] = [await working("/both.mp4"), await working("/both.mp4?fbclid=1")];
+  await archived.update({ mode: "archive" });
+  const order = (row: Download) => ({ downloadId: row.id, wishHash: wishHash(row) });
+  const { mediaId } = await activities.joinSharedMedia(order(quick));
+  expect(await activities.joinSharedMedia(order(archived))).toMatchObject({ mediaId });
+
+  const stored = await inActivity(() => activities.fetchMedia({ mediaId, attempt: 1 }));
+  const waiting = await activities.endSharedMedia({ mediaId, end: { media: stored } });
+  const late = await working("/both.mp4");
+  expect(await activities.joinSharedMedia(order(late))).toMatchObject({ end: { media: stored } });
+  const finish = ({ id: downloadId }: Download, ttlSeconds: number | null) =>
+    activities.finishDownload({ downloadId, media: stored, ttlSeconds, holdId: null });
+  await finish(quick, 60);
+  await finish(late, 60);
+  await finish(archived, null);
+  await finish(archived, null);
+
+  expect(source.sent("/both.mp4")).toBeLessThan(2 * bytes.length);
+  expect(waiting.toSorted()).toEqual([quick.id, archived.id].toSorted());
+  const both = [quick.id, archived.id].toSorted();
+  expect([...new Set(reports.map(({ taskId }) => taskId))].toSorted()).toEqual(both);
+  const begun = `Try 1 begins, with yt-dlp ${media.tool.version}.`;
+  expect([(await logOf(quick))[0], (await logOf(archived))[0]]).toEqual([begun, begun]);
+  for (const row of [quick, archived, late]) await row.reload();
+  expect([quick.objectKey, late.objectKey]).toEqual([stored.objectKey, stored.objectKey]);
+  expect(archived).toMatchObject({ title: "both", state: "kept", sha256: sha256(bytes) });
+  expect(archived.objectKey).toMatch(new RegExp(`/archive/\\d{8}/${archived.id}$`));
+  await activities.expireDownload({ downloadId: quick.id });
+  expect(await tools.objects.head(stored.objectKey)).toMatchObject({ bytes: bytes.length });
+  await activities.removeFile({ downloadId: late.id });
+  expect(await tools.objects.head(stored.objectKey)).toBeUndefined();
+  expect(await tools.objects.head(archived.objectKey!)).toMatchObject({ bytes: bytes.length });
+  expect(await SharedMedia.count()).toBe(0);
 });
 
 test("a source that leads into a private network is refused there, and nothing is left of it", async () => {
@@ -255,6 +298,15 @@ test("a source that sends more than it may is ended, whatever it has said", asyn
 
   expect(error).toMatchObject({ type: "downloads/too-large", details: [{ kind: "terminal" }] });
   expect(source.sent("/lies.mp4")).toBeLessThan(5_000_000);
+});
+
+test("a source that breaks off again and again is away for now, and not for ever", async () => {
+  const { fetch } = await startWorker();
+  source.serve("/breaks.mp4", mediaBytes(1_000_000), { breaksAfter: 1000 });
+
+  const error = await fetch(await working("/breaks.mp4")).catch((thrown: unknown) => thrown);
+
+  expect(error).toMatchObject({ type: "downloads/source-away", details: [{ kind: "retryable" }] });
 });
 
 test("nothing is begun without room, and nobody is to blame for that", async () => {

@@ -226,7 +226,7 @@ describe("POST /api/v1/parse", () => {
     expect(api.temporal.calls).toEqual([]);
   });
 
-  test("has a worker ask the source otherwise; the address stands in no history", async () => {
+  test("has a worker ask the source otherwise; of the address a history shows the host alone", async () => {
     const api = await startWithFetcher();
     api.temporal.answerWith(() => keep(api.services.database));
 
@@ -238,7 +238,7 @@ describe("POST /api/v1/parse", () => {
       { method: "execute", name: "mediaParse", workflowId: `parse/${addressHash(url)}` },
       { method: "execute" },
     ]);
-    expect(JSON.stringify(api.temporal.calls.map(({ args }) => args))).not.toContain("source.test");
+    expect(JSON.stringify(api.temporal.calls.map(({ args }) => args))).not.toContain("clip.mp4");
   });
 
   test("says what a source that has nothing says", async () => {

@@ -1,8 +1,9 @@
-import { activityInfo, sleep } from "@temporalio/activity";
+import { activityInfo, heartbeat, sleep } from "@temporalio/activity";
 import { ApplicationFailure } from "@temporalio/common";
 import type {
   CarriedFailure,
   DownloadActivities,
+  MediaEnd,
   StoredMedia,
   TakenUp,
 } from "../../../activities/downloads/index.ts";
@@ -19,8 +20,14 @@ const MEDIA: StoredMedia = { objectKey: "k", fileName: "f.mp4", bytes: 7, md5: "
 /** How a try to fetch goes: it brings the media, fails so, or goes on until it is cancelled. */
 export type Try = "media" | "hangs" | "no room" | FailureClass;
 
-/** One download whose tries go like this; what was done is remembered. Its time is the server's. */
-export function fakeDownload(tries: readonly Try[], given: Partial<TakenUp> = {}) {
+/** Downloads whose tries go like this; what was done is remembered. Their time is the server's. */
+export function fakeDownload(
+  tries: readonly Try[],
+  given: Partial<TakenUp> = {},
+  /** The workflows' downloads that wait for what they share. */
+  waiting: string[] = [],
+) {
+  let end: MediaEnd | undefined;
   const left = [...tries];
   const happened: string[] = [];
   let state: DownloadState = given.state ?? "working";
@@ -39,11 +46,25 @@ export function fakeDownload(tries: readonly Try[], given: Partial<TakenUp> = {}
       ...given,
       expireAt,
     }),
+    joinSharedMedia: async ({ wishHash }) => {
+      happened.push("joined");
+      return { mediaId: "media", wishHash, ...(end && { end }) };
+    },
+    takeUpMedia: async () => ({
+      attempts: 0,
+      retryPausesSeconds: given.retryPausesSeconds ?? [15, 60],
+      way: given.way ?? { gates: [], platform: "generic" },
+    }),
+    endSharedMedia: async (order) => {
+      end = order.end;
+      happened.push("media" in end ? "stored" : `nothing: ${end.failure.code}`);
+      return waiting;
+    },
     fetchMedia: async ({ attempt }) => {
       happened.push(`fetch ${attempt}`);
       const next = left.shift();
       if (next === "media") return MEDIA;
-      if (next === "hangs") await sleep("1 hour");
+      if (next === "hangs") await hang();
       if (next === "no room") throw failed("retryable", { waitsFor: "disk" });
       throw failed(next as FailureClass);
     },
@@ -66,7 +87,11 @@ export function fakeDownload(tries: readonly Try[], given: Partial<TakenUp> = {}
       happened.push((state = ttlSeconds === null ? "kept" : "ready"));
       return { expireAt };
     },
-    failDownload: async ({ failure }) => void happened.push(`failed: ${failure.code}`),
+    failDownload: async ({ failure }) => {
+      happened.push(`failed: ${failure.code}`);
+      const { wishHash } = given;
+      return wishHash && !end ? { mediaId: "media", wishHash } : null;
+    },
     moveExpiry: async (order) => {
       expireAt = order.expireAt;
       happened.push("moved");
@@ -78,6 +103,14 @@ export function fakeDownload(tries: readonly Try[], given: Partial<TakenUp> = {}
     parseMedia: async () => void happened.push("parsed"),
   } satisfies DownloadActivities;
   return { activities, happened };
+}
+
+/** Lives until it is cancelled. */
+async function hang(): Promise<never> {
+  for (;;) {
+    heartbeat();
+    await sleep(100);
+  }
 }
 
 /** A ledger in which everybody has enough, or nobody; what was done is remembered beside the rest. */
