@@ -15,6 +15,7 @@ import { query } from "./measurements/query.ts";
 import { rollback } from "./measurements/rollback.ts";
 import { signIn } from "./measurements/sign-in.ts";
 import { start } from "./measurements/start.ts";
+import { transfers } from "./measurements/transfers.ts";
 import { upload } from "./measurements/upload.ts";
 import { validate } from "./measurements/validate.ts";
 import { workflow } from "./measurements/workflow.ts";
@@ -31,6 +32,7 @@ const { values, positionals } = parseArgs({
 const stock = createStock(values.quick ? 20_000 : 1_000_000);
 const MEASUREMENTS: readonly Measurement[] = [
   download,
+  transfers,
   upload,
   workflow,
   query,
