@@ -11,6 +11,7 @@ import { download } from "./measurements/download.ts";
 import { fanOut } from "./measurements/fan-out.ts";
 import { ledger } from "./measurements/ledger.ts";
 import { lists } from "./measurements/lists.ts";
+import { media } from "./measurements/media.ts";
 import { query } from "./measurements/query.ts";
 import { rollback } from "./measurements/rollback.ts";
 import { signIn } from "./measurements/sign-in.ts";
@@ -44,6 +45,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   validate,
   activation,
   fanOut,
+  media,
   cardsMaking(stock),
   cardsLists(stock),
   cardsExport(stock),
