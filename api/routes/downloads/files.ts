@@ -1,6 +1,11 @@
 import { refusal } from "../../../domain/errors.ts";
 import { LIMITS } from "../../../domain/limits.ts";
-import { findTicket, keepTicket, useTicket } from "../../../models/downloads/index.ts";
+import {
+  findTicket,
+  giveTicketBack,
+  keepTicket,
+  useTicket,
+} from "../../../models/downloads/index.ts";
 import { makeSecret, secretPrefix, sha256 } from "../../../platform/crypto.ts";
 import { NOT_KEPT } from "../../answers.ts";
 import type { Delivery } from "../../delivery.ts";
@@ -59,12 +64,23 @@ export const fetchFileByTicket = route({
       if (!ticket || !(await isActive(ticket.accountId))) {
         throw refusal("downloads/ticket-invalid", "download ticket expired or invalid");
       }
-      return openFile(services, await findFile(ticket.accountId, { id: ticket.downloadId }));
+      const file = await findFile(ticket.accountId, { id: ticket.downloadId });
+      const delivery = await openFile(services, file);
+      const begin = async (bytes: number) => {
+        try {
+          return await delivery.begin(bytes);
+        } catch (error) {
+          // Who found no place may come again with the same ticket.
+          await giveTicketBack(services.database, ticket);
+          throw error;
+        }
+      };
+      return { ...delivery, begin };
     });
   },
 });
 
-async function openFile({ objects, transfers }: Services, file: OpenableFile): Promise<Delivery> {
+async function openFile({ objects, transfers }: Services, file: OpenableFile) {
   const { id: downloadId, serial: historyId, accountId: owner, fileName } = file;
   const object = await objects.open(file.objectKey);
   if (!object) throw fileRefused();
@@ -74,8 +90,8 @@ async function openFile({ objects, transfers }: Services, file: OpenableFile): P
     fileName,
     cacheControl: NOT_KEPT,
     isOurs: transfers.isPaced,
-    begin: (bytes) => transfers.begin({ owner, downloadId, historyId, fileName, bytes }),
-  };
+    begin: (bytes: number) => transfers.begin({ owner, downloadId, historyId, fileName, bytes }),
+  } satisfies Delivery;
 }
 
 type OpenableFile = Awaited<ReturnType<typeof findFile>>;
