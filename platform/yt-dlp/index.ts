@@ -16,6 +16,7 @@ import {
 } from "./options.ts";
 import type { YtDlp } from "./program.ts";
 import { readProgress } from "./progress.ts";
+import { listenToTraffic, type OnSentAway } from "./traffic.ts";
 
 export type { MediaWish } from "./options.ts";
 export { findYtDlp, NoYtDlp, type YtDlp } from "./program.ts";
@@ -31,6 +32,7 @@ export interface MediaRun {
   onProgress?: (heard: Heard) => void;
   /** Warnings and errors as they come, without the addresses in them. */
   onComplaint?: (line: string) => void;
+  onSentAway?: OnSentAway;
 }
 
 /** What was fetched. */
@@ -115,7 +117,8 @@ async function run(
   order: MediaRun,
   args: readonly string[],
 ) {
-  const { directory, timeoutMs, signal, env, onProgress, onComplaint } = order;
+  const { directory, timeoutMs, signal, env, onProgress, onComplaint, onSentAway } = order;
+  const isTraffic = listenToTraffic(onSentAway);
   const complaints: string[] = [];
   const end = await shell.run({
     command: program.command,
@@ -130,6 +133,7 @@ async function run(
     onLine(line) {
       const heard = readProgress(line);
       if (heard) return onProgress?.(heard);
+      if (isTraffic(line)) return;
       complaints.push(line);
       if (COMPLAINT.test(line)) onComplaint?.(withoutSecrets(line));
       if (complaints.length > LAST_LINES) complaints.shift();

@@ -1,4 +1,6 @@
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MockActivityEnvironment } from "@temporalio/testing";
@@ -25,6 +27,7 @@ import { openObjectStore } from "../../../platform/objects/index.ts";
 import { readOpenedHost } from "../../../platform/outbound-rules.ts";
 import { openPartFolders } from "../../../platform/part-folders.ts";
 import { Disk, DiskLease } from "../../../models/disks/index.ts";
+import { makeCertificate } from "../../support/certificates.ts";
 import { openTestDatabase } from "../../support/database.ts";
 import { makeDownload } from "../../support/downloads.ts";
 import { leaseOrder } from "../../support/proxies.ts";
@@ -285,6 +288,26 @@ test("a source that cannot be reached is not taken for a proxy", async () => {
   await expect(fetch(row)).rejects.toMatchObject({
     type: "downloads/source-away",
     details: [{ kind: "retryable" }],
+  });
+});
+
+test("how long a source wants to be left alone is heard inside TLS too", async () => {
+  const { fetch, tools } = await startWorker();
+  const server = createServer(makeCertificate("source"), (_, response) => {
+    response.writeHead(429, { "Retry-After": "77" }).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  tools.egress = await openEgress([readOpenedHost(host)!]);
+  onTestFinished(() => tools.egress.close());
+  const { tool } = await provideMediaTool(folder, ["--no-check-certificates"]);
+  tools.mediaTool = () => tool;
+  const row = await makeDownload({ url: `https://${host}/film.mp4`, state: "working" });
+
+  await expect(fetch(row)).rejects.toMatchObject({
+    type: "downloads/rate-limited",
+    details: [{ kind: "rate-limited", retryAfterSeconds: 77 }],
   });
 });
 
