@@ -4,6 +4,7 @@ import { findTicket, keepTicket, useTicket } from "../../../models/downloads/ind
 import { makeSecret, secretPrefix, sha256 } from "../../../platform/crypto.ts";
 import { NOT_KEPT } from "../../answers.ts";
 import type { Delivery } from "../../delivery.ts";
+import { payForTransfer } from "../../paid-transfers.ts";
 import { limitGuesses } from "../../policies/accounts/limits.ts";
 import { fileRefused, findFile, isActive } from "../../policies/downloads.ts";
 import { route } from "../../route.ts";
@@ -64,8 +65,9 @@ export const fetchFileByTicket = route({
   },
 });
 
-async function openFile({ objects, transfers }: Services, file: OpenableFile): Promise<Delivery> {
-  const { id: downloadId, serial: historyId, accountId: owner, fileName } = file;
+async function openFile(services: Services, file: OpenableFile): Promise<Delivery> {
+  const { objects, transfers, env } = services;
+  const { id: downloadId, serial: historyId, accountId, fileName, priceVersion } = file;
   const object = await objects.open(file.objectKey);
   if (!object) throw fileRefused();
   return {
@@ -73,8 +75,13 @@ async function openFile({ objects, transfers }: Services, file: OpenableFile): P
     etag: file.sha256,
     fileName,
     cacheControl: NOT_KEPT,
-    isOurs: transfers.isPaced,
-    begin: (bytes) => transfers.begin({ owner, downloadId, historyId, fileName, bytes }),
+    isOurs: transfers.isPaced || env.DOWNLOAD_BILLING,
+    async begin(bytes) {
+      const order = { owner: accountId, downloadId, historyId, fileName, bytes };
+      const transfer = await transfers.begin(order);
+      if (!env.DOWNLOAD_BILLING) return transfer;
+      return payForTransfer(services, transfer, { accountId, downloadId, priceVersion, bytes });
+    },
   };
 }
 
