@@ -22,6 +22,7 @@ export {
   addressHash,
   findParse,
   findTicket,
+  giveTicketBack,
   forgetParse,
   forgetParses,
   keepParse,

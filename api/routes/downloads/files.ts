@@ -1,6 +1,11 @@
 import { refusal } from "../../../domain/errors.ts";
 import { LIMITS } from "../../../domain/limits.ts";
-import { findTicket, keepTicket, useTicket } from "../../../models/downloads/index.ts";
+import {
+  findTicket,
+  giveTicketBack,
+  keepTicket,
+  useTicket,
+} from "../../../models/downloads/index.ts";
 import { makeSecret, secretPrefix, sha256 } from "../../../platform/crypto.ts";
 import { NOT_KEPT } from "../../answers.ts";
 import type { Delivery } from "../../delivery.ts";
@@ -60,12 +65,23 @@ export const fetchFileByTicket = route({
       if (!ticket || !(await isActive(ticket.accountId))) {
         throw refusal("downloads/ticket-invalid", "download ticket expired or invalid");
       }
-      return openFile(services, await findFile(ticket.accountId, { id: ticket.downloadId }));
+      const file = await findFile(ticket.accountId, { id: ticket.downloadId });
+      const delivery = await openFile(services, file);
+      const begin = async (bytes: number) => {
+        try {
+          return await delivery.begin(bytes);
+        } catch (error) {
+          // Who found no place, or lacked the money, may come again with the same ticket.
+          await giveTicketBack(services.database, ticket);
+          throw error;
+        }
+      };
+      return { ...delivery, begin };
     });
   },
 });
 
-async function openFile(services: Services, file: OpenableFile): Promise<Delivery> {
+async function openFile(services: Services, file: OpenableFile) {
   const { objects, transfers, env } = services;
   const { id: downloadId, serial: historyId, accountId, fileName, priceVersion } = file;
   const object = await objects.open(file.objectKey);
@@ -76,13 +92,13 @@ async function openFile(services: Services, file: OpenableFile): Promise<Deliver
     fileName,
     cacheControl: NOT_KEPT,
     isOurs: transfers.isPaced || env.DOWNLOAD_BILLING,
-    async begin(bytes) {
+    async begin(bytes: number) {
       const order = { owner: accountId, downloadId, historyId, fileName, bytes };
       const transfer = await transfers.begin(order);
       if (!env.DOWNLOAD_BILLING) return transfer;
       return payForTransfer(services, transfer, { accountId, downloadId, priceVersion, bytes });
     },
-  };
+  } satisfies Delivery;
 }
 
 type OpenableFile = Awaited<ReturnType<typeof findFile>>;
