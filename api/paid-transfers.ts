@@ -10,7 +10,10 @@ import type { Services } from "./services.ts";
 const LEASE_SECONDS = 600;
 const RENEWAL_MS = (LEASE_SECONDS / 3) * 1000;
 
-const NOT_COVERED = ["billing/insufficient-balance", "billing/shortfall-not-covered"];
+const NOT_COVERED = new Set<unknown>([
+  "billing/insufficient-balance",
+  "billing/shortfall-not-covered",
+]);
 
 /**
  * Has the owner pay for what is sent, whoever leaves: the money is held before the first byte, charged at the end by what
@@ -29,7 +32,7 @@ export async function payForTransfer(
     expiresAt: leaseEnd(),
   }).catch(async (error: unknown) => {
     await transfer.end();
-    if (!NOT_COVERED.includes(refusalIn(error)?.code ?? "")) throw error;
+    if (!NOT_COVERED.has(refusalIn(error)?.code)) throw error;
     throw refusal("downloads/insufficient-balance", "余额不足");
   });
   if (!isPaid) return transfer;

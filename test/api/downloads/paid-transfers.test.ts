@@ -3,7 +3,7 @@ import { type IncomingMessage, request } from "node:http";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { FIRST_PRICES } from "../../../domain/billing.ts";
 import { Hold, setPrices } from "../../../models/billing/index.ts";
-import { Download, DownloadTraffic } from "../../../models/downloads/index.ts";
+import { type Download, DownloadTraffic } from "../../../models/downloads/index.ts";
 import type { ObjectStore } from "../../../platform/objects/index.ts";
 import { ADMIN, startApi } from "../../support/api.ts";
 import { watch } from "../../support/delivery.ts";
