@@ -17,7 +17,7 @@ export interface Way {
   /** As whom it asks; undefined as nobody. */
   cookieFile: string | undefined;
   /** Is told when a source says when to ask again. */
-  hear(status: number, retryAfter: string): void;
+  hear: (status: number, retryAfter: string) => void;
   /** What stopped it, or what it made of the tool's own complaint. */
   judge(failure: Failure): CarriedFailure;
   /** Gives back what was lent for it, and says how it went. */

@@ -43,11 +43,13 @@ export {
   waitersOf,
   wishHash,
 } from "./shared-media.ts";
+export { chargeTransfer, holdForTransfer, type TransferHold } from "./traffic.ts";
 export {
   defineDownloads,
   Download,
   DownloadAttempt,
   DownloadTicket,
+  DownloadTraffic,
   MediaParse,
   SharedMedia,
 } from "./tables.ts";

@@ -9,6 +9,7 @@ import {
 import { makeSecret, secretPrefix, sha256 } from "../../../platform/crypto.ts";
 import { NOT_KEPT } from "../../answers.ts";
 import type { Delivery } from "../../delivery.ts";
+import { payForTransfer } from "../../paid-transfers.ts";
 import { limitGuesses } from "../../policies/accounts/limits.ts";
 import { fileRefused, findFile, isActive } from "../../policies/downloads.ts";
 import { route } from "../../route.ts";
@@ -70,7 +71,7 @@ export const fetchFileByTicket = route({
         try {
           return await delivery.begin(bytes);
         } catch (error) {
-          // Who found no place may come again with the same ticket.
+          // Who found no place, or lacked the money, may come again with the same ticket.
           await giveTicketBack(services.database, ticket);
           throw error;
         }
@@ -80,8 +81,9 @@ export const fetchFileByTicket = route({
   },
 });
 
-async function openFile({ objects, transfers }: Services, file: OpenableFile) {
-  const { id: downloadId, serial: historyId, accountId: owner, fileName } = file;
+async function openFile(services: Services, file: OpenableFile) {
+  const { objects, transfers, env } = services;
+  const { id: downloadId, serial: historyId, accountId, fileName, priceVersion } = file;
   const object = await objects.open(file.objectKey);
   if (!object) throw fileRefused();
   return {
@@ -89,8 +91,13 @@ async function openFile({ objects, transfers }: Services, file: OpenableFile) {
     etag: file.sha256,
     fileName,
     cacheControl: NOT_KEPT,
-    isOurs: transfers.isPaced,
-    begin: (bytes: number) => transfers.begin({ owner, downloadId, historyId, fileName, bytes }),
+    isOurs: transfers.isPaced || env.DOWNLOAD_BILLING,
+    async begin(bytes: number) {
+      const order = { owner: accountId, downloadId, historyId, fileName, bytes };
+      const transfer = await transfers.begin(order);
+      if (!env.DOWNLOAD_BILLING) return transfer;
+      return payForTransfer(services, transfer, { accountId, downloadId, priceVersion, bytes });
+    },
   } satisfies Delivery;
 }
 
