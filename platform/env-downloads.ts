@@ -60,6 +60,6 @@ export const DOWNLOAD_VARIABLES = {
   },
   DOWNLOAD_BILLING: {
     rule: onOff.default(false),
-    doc: "on: downloads are charged for by their bytes, at the prices of the ledger",
+    doc: "on: downloads are charged for by their bytes, in and out, at the prices of the ledger",
   },
 } as const satisfies Record<string, { rule: z.ZodType; doc: string; secret?: boolean }>;

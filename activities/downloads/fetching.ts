@@ -205,11 +205,12 @@ export function createFetchingActivities(tools: DownloadTools) {
     { url, quality, format, formatId }: Wanted,
     directory: string,
     signal: AbortSignal,
-    { env, cookieFile }: Way,
+    { env, cookieFile, hear: onSentAway }: Way,
   ) {
     const limits = { maxBytes: settings.maxBytes, cookieFile };
     const wish: MediaWish = { url, quality, format, formatId: formatId ?? undefined, ...limits };
-    return { wish, directory, signal, env, timeoutMs: LIMITS.downloadSeconds * 1000 };
+    const timeoutMs = LIMITS.downloadSeconds * 1000;
+    return { wish, directory, signal, env, onSentAway, timeoutMs };
   }
 
   /**

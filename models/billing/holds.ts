@@ -285,6 +285,25 @@ export async function reconcileShortfall(
   });
 }
 
+/** Takes all that charges for a task could not take. Refuses while the balance does not cover it. */
+export async function settleShortfallsOf(
+  { accountId, taskId }: { accountId: string; taskId: string },
+  transaction: Transaction,
+): Promise<void> {
+  for (const { id, holdId } of await SHORTFALLS.find({ accountId, state: "open" }, transaction)) {
+    const hold = await findHold(holdId, transaction);
+    if (hold.taskId === taskId) await settleShortfall(id, transaction);
+  }
+}
+
+/** What is held for a task now. */
+export function openHoldsOf(
+  { accountId, taskId }: { accountId: string; taskId: string },
+  transaction: Transaction,
+): Promise<Row<Hold>[]> {
+  return HOLDS.find({ accountId, taskId, state: "open" }, transaction);
+}
+
 /** The hold as it is. Refuses when there is none. */
 export async function findHold(holdId: string, transaction?: Transaction): Promise<Row<Hold>> {
   const hold = transaction

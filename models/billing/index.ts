@@ -8,10 +8,12 @@ export {
   findHold,
   holdFunds,
   type HoldOrder,
+  openHoldsOf,
   refundCapture,
   releaseHold,
   reconcileShortfall,
   settleShortfall,
+  settleShortfallsOf,
 } from "./holds.ts";
 export { listBills, listTransactions } from "./lists.ts";
 export {
@@ -23,8 +25,8 @@ export {
   orderRefund,
   orderRelease,
 } from "./orders.ts";
-export { inLedger } from "./posting.ts";
-export { quote, setPrices } from "./prices.ts";
+export { inLedger, lockBalance } from "./posting.ts";
+export { findPrice, quote, setPrices } from "./prices.ts";
 export { checkBalances, type Checked, noteDifferences } from "./reconciliation.ts";
 export {
   adjustBalance,

@@ -27,7 +27,6 @@ export async function quote(
   transaction?: Transaction,
 ): Promise<Quote> {
   const price = await findPrice(version, transaction);
-  if (!price) throw refusal("billing/price-not-found", "There is no such version of the prices.");
   const amountFen = chargeFor(usage, price.terms);
   if (amountFen > LIMITS.amountFen) {
     const most = printYuan(LIMITS.amountFen);
@@ -45,7 +44,7 @@ export async function setPrices(
   return inLedger(database, async (transaction) => {
     // Two who set prices at once do so one after the other: nobody ever changes the first version.
     await PRICES.findOne({ version: 1 }, transaction, { lock: true });
-    const newest = await findPrice(null, transaction);
+    const newest = await lookUpPrice(null, transaction);
     const version = (newest?.version ?? 0) + 1;
     const setBy = origin.actor?.name ?? "longhaul";
     const [price] = await PRICES.add([{ id: newId(), version, terms, setBy }], transaction);
@@ -56,8 +55,17 @@ export async function setPrices(
   });
 }
 
-/** A version of the prices; the newest when none is named. */
-async function findPrice(
+/** A version of the prices; the newest when none is named. Refuses when there is none. */
+export async function findPrice(
+  version: number | null | undefined,
+  transaction?: Transaction,
+): Promise<Row<Price>> {
+  const price = await lookUpPrice(version, transaction);
+  if (!price) throw refusal("billing/price-not-found", "There is no such version of the prices.");
+  return price;
+}
+
+async function lookUpPrice(
   version: number | null | undefined,
   transaction?: Transaction,
 ): Promise<Row<Price> | null | undefined> {

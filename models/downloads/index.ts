@@ -22,6 +22,7 @@ export {
   addressHash,
   findParse,
   findTicket,
+  giveTicketBack,
   forgetParse,
   forgetParses,
   keepParse,
@@ -51,11 +52,13 @@ export {
   waitersOf,
   wishHash,
 } from "./shared-media.ts";
+export { chargeTransfer, holdForTransfer, type TransferHold } from "./traffic.ts";
 export {
   defineDownloads,
   Download,
   DownloadAttempt,
   DownloadTicket,
+  DownloadTraffic,
   MediaParse,
   SharedMedia,
 } from "./tables.ts";

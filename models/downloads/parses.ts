@@ -51,10 +51,20 @@ export async function keepTicket(
   );
 }
 
+/** What a ticket is for, and until when. */
+type UsableTicket = Pick<DownloadTicket, "hash" | "downloadId" | "accountId" | "expiresAt">;
+
+/** Makes a used ticket good again, to its end: nothing came of it. */
+export async function giveTicketBack(
+  database: Database,
+  { hash, downloadId, accountId, expiresAt }: UsableTicket,
+): Promise<void> {
+  const ticket = { hash, downloadId, accountId, expiresAt };
+  await inTransaction(database, (transaction) => DownloadTicket.create(ticket, { transaction }));
+}
+
 /** Whose ticket it is, and for what; undefined when it is none, or no longer. */
-export async function findTicket(
-  hash: string,
-): Promise<Pick<DownloadTicket, "downloadId" | "accountId"> | undefined> {
+export async function findTicket(hash: string): Promise<UsableTicket | undefined> {
   const where = { hash, expiresAt: { [Op.gt]: new Date() } };
   return (await DownloadTicket.findOne({ where })) ?? undefined;
 }
@@ -63,7 +73,7 @@ export async function findTicket(
 export async function useTicket(
   database: Database,
   hash: string,
-): Promise<Pick<DownloadTicket, "downloadId" | "accountId"> | undefined> {
+): Promise<UsableTicket | undefined> {
   return inTransaction(database, async (transaction) => {
     const where = { hash, expiresAt: { [Op.gt]: new Date() } };
     const ticket = await DownloadTicket.findOne({ where, transaction });

@@ -18,10 +18,12 @@ import {
 } from "../../domain/downloads.ts";
 import type { Failure, FailureClass } from "../../domain/downloads/failures.ts";
 import type { Progress } from "../../domain/downloads/progress.ts";
+import type { Fen } from "../../domain/money.ts";
 import {
   bytes,
   count,
   digest,
+  fen,
   flag,
   id,
   json,
@@ -173,6 +175,21 @@ export class DownloadTicket extends Model<
   declare expiresAt: Date;
 }
 
+/** What has gone out of a download's file, and what is charged for all of it. */
+export class DownloadTraffic extends Model<
+  InferAttributes<DownloadTraffic>,
+  InferCreationAttributes<DownloadTraffic>
+> {
+  declare downloadId: string;
+  /** Of the order; of the first transfer where nothing was charged for then. */
+  declare priceVersion: number;
+  declare bytesOut: number;
+  /** Taken or, where the balance lacked it, owed. */
+  declare chargedFen: Fen;
+  declare createdAt: CreationOptional<Date>;
+  declare updatedAt: CreationOptional<Date>;
+}
+
 /** Binds this domain's tables. */
 export function defineDownloads(sequelize: Sequelize): void {
   Download.init(
@@ -280,5 +297,15 @@ export function defineDownloads(sequelize: Sequelize): void {
       expiresAt: moment(),
     },
     { sequelize, tableName: "download_tickets", timestamps: false },
+  );
+  DownloadTraffic.init(
+    {
+      downloadId: id({ primaryKey: true }),
+      priceVersion: count(),
+      bytesOut: bytes(),
+      chargedFen: fen(),
+      ...times(),
+    },
+    { sequelize, tableName: "download_traffic" },
   );
 }

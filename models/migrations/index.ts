@@ -37,6 +37,7 @@ import { createDisks } from "./20261121T1710-create-disks.ts";
 import { tellSellers } from "./20261121T1750-tell-sellers.ts";
 import { forgetCardResults } from "./20261121T1770-forget-card-results.ts";
 import { shareMedia } from "./20261122T1730-share-media.ts";
+import { chargeTransfers } from "./20261122T1780-charge-transfers.ts";
 import { addPlaylists } from "./20261122T1790-add-playlists.ts";
 import type { Migration } from "./migration.ts";
 
@@ -81,5 +82,6 @@ export const MIGRATIONS: readonly Migration[] = [
   tellSellers,
   forgetCardResults,
   shareMedia,
+  chargeTransfers,
   addPlaylists,
 ];

@@ -18,6 +18,7 @@ import {
 } from "./options.ts";
 import type { YtDlp } from "./program.ts";
 import { readProgress } from "./progress.ts";
+import { listenToTraffic, type OnSentAway } from "./traffic.ts";
 
 export type { SourceList } from "./lists.ts";
 export type { MediaWish } from "./options.ts";
@@ -34,6 +35,7 @@ export interface MediaRun {
   onProgress?: (heard: Heard) => void;
   /** Warnings and errors as they come, without the addresses in them. */
   onComplaint?: (line: string) => void;
+  onSentAway?: OnSentAway;
 }
 
 /** What was fetched. */
@@ -129,7 +131,8 @@ async function run(
   args: readonly string[],
   onOther: (line: string) => void = () => {},
 ) {
-  const { directory, timeoutMs, signal, env, onProgress, onComplaint } = order;
+  const { directory, timeoutMs, signal, env, onProgress, onComplaint, onSentAway } = order;
+  const isTraffic = listenToTraffic(onSentAway);
   const complaints: string[] = [];
   const end = await shell.run({
     command: program.command,
@@ -144,6 +147,7 @@ async function run(
     onLine(line) {
       const heard = readProgress(line);
       if (heard) return onProgress?.(heard);
+      if (isTraffic(line)) return;
       onOther(line);
       complaints.push(line);
       if (COMPLAINT.test(line)) onComplaint?.(withoutSecrets(line));

@@ -31,6 +31,7 @@ const COMMON = [
   "--no-update",
   "--color=never",
   "--quiet",
+  "--print-traffic",
   "--socket-timeout=20",
   "--extractor-retries=1",
   // Nothing in what is fetched decides about a name.

@@ -57,6 +57,7 @@ const STAYING = [
   "download_attempts",
   "download_quotas",
   "download_tickets",
+  "download_traffic",
   "downloads",
   "gate_passes",
   "gate_waiters",

@@ -1,9 +1,15 @@
 import { refusal } from "../../../domain/errors.ts";
 import { LIMITS } from "../../../domain/limits.ts";
-import { findTicket, keepTicket, useTicket } from "../../../models/downloads/index.ts";
+import {
+  findTicket,
+  giveTicketBack,
+  keepTicket,
+  useTicket,
+} from "../../../models/downloads/index.ts";
 import { makeSecret, secretPrefix, sha256 } from "../../../platform/crypto.ts";
 import { NOT_KEPT } from "../../answers.ts";
 import type { Delivery } from "../../delivery.ts";
+import { payForTransfer } from "../../paid-transfers.ts";
 import { limitGuesses } from "../../policies/accounts/limits.ts";
 import { fileRefused, findFile, isActive } from "../../policies/downloads.ts";
 import { route } from "../../route.ts";
@@ -59,13 +65,25 @@ export const fetchFileByTicket = route({
       if (!ticket || !(await isActive(ticket.accountId))) {
         throw refusal("downloads/ticket-invalid", "download ticket expired or invalid");
       }
-      return openFile(services, await findFile(ticket.accountId, { id: ticket.downloadId }));
+      const file = await findFile(ticket.accountId, { id: ticket.downloadId });
+      const delivery = await openFile(services, file);
+      const begin = async (bytes: number) => {
+        try {
+          return await delivery.begin(bytes);
+        } catch (error) {
+          // Who found no place, or lacked the money, may come again with the same ticket.
+          await giveTicketBack(services.database, ticket);
+          throw error;
+        }
+      };
+      return { ...delivery, begin };
     });
   },
 });
 
-async function openFile({ objects, transfers }: Services, file: OpenableFile): Promise<Delivery> {
-  const { id: downloadId, serial: historyId, accountId: owner, fileName } = file;
+async function openFile(services: Services, file: OpenableFile) {
+  const { objects, transfers, env } = services;
+  const { id: downloadId, serial: historyId, accountId, fileName, priceVersion } = file;
   const object = await objects.open(file.objectKey);
   if (!object) throw fileRefused();
   return {
@@ -73,9 +91,14 @@ async function openFile({ objects, transfers }: Services, file: OpenableFile): P
     etag: file.sha256,
     fileName,
     cacheControl: NOT_KEPT,
-    isOurs: transfers.isPaced,
-    begin: (bytes) => transfers.begin({ owner, downloadId, historyId, fileName, bytes }),
-  };
+    isOurs: transfers.isPaced || env.DOWNLOAD_BILLING,
+    async begin(bytes: number) {
+      const order = { owner: accountId, downloadId, historyId, fileName, bytes };
+      const transfer = await transfers.begin(order);
+      if (!env.DOWNLOAD_BILLING) return transfer;
+      return payForTransfer(services, transfer, { accountId, downloadId, priceVersion, bytes });
+    },
+  } satisfies Delivery;
 }
 
 type OpenableFile = Awaited<ReturnType<typeof findFile>>;

@@ -1,9 +1,11 @@
 import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { ApplicationFailure } from "@temporalio/common";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import {
   addressHash,
   Download,
@@ -14,7 +16,10 @@ import {
 } from "../../../models/downloads/index.ts";
 import { Cookie, leaseRented } from "../../../models/proxies/index.ts";
 import { newId, sha256 } from "../../../platform/crypto.ts";
+import { openEgress } from "../../../platform/egress/index.ts";
+import { readOpenedHost } from "../../../platform/outbound-rules.ts";
 import { Disk, DiskLease } from "../../../models/disks/index.ts";
+import { makeCertificate } from "../../support/certificates.ts";
 import { makeDownload } from "../../support/downloads.ts";
 import { logOf, startMediaWorker } from "../../support/media-worker.ts";
 import { leaseOrder } from "../../support/proxies.ts";
@@ -242,6 +247,26 @@ test("a source that cannot be reached is not taken for a proxy", async () => {
   await expect(fetch(row)).rejects.toMatchObject({
     type: "downloads/source-away",
     details: [{ kind: "retryable" }],
+  });
+});
+
+test("how long a source wants to be left alone is heard inside TLS too", async () => {
+  const { fetch, tools } = await startWorker();
+  const server = createServer(makeCertificate("source"), (_, response) => {
+    response.writeHead(429, { "Retry-After": "77" }).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  tools.egress = await openEgress([readOpenedHost(host)!]);
+  onTestFinished(() => tools.egress.close());
+  const { tool } = await provideMediaTool(folder, ["--no-check-certificates"]);
+  tools.mediaTool = () => tool;
+  const row = await makeDownload({ url: `https://${host}/film.mp4`, state: "working" });
+
+  await expect(fetch(row)).rejects.toMatchObject({
+    type: "downloads/rate-limited",
+    details: [{ kind: "rate-limited", retryAfterSeconds: 77 }],
   });
 });
 

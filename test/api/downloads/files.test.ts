@@ -1,5 +1,6 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Actor } from "../../../domain/accounts.ts";
+import { refusal } from "../../../domain/errors.ts";
 import { Account } from "../../../models/accounts.ts";
 import { DownloadTicket } from "../../../models/downloads/index.ts";
 import type { Download } from "../../../models/downloads/index.ts";
@@ -124,6 +125,24 @@ describe("GET /api/v1/download/file/browser", () => {
 
     expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 403, 403]);
     expect(answers.find(({ status }) => status === 200)!.body).toBe(BYTES);
+  });
+
+  test("who found no place may come again with the same ticket, until its end", async () => {
+    const { api, row } = await openReady();
+    const { accountId: id } = ADMIN;
+    await Account.create({ id, username: "owner", passwordHash: "h", role: "admin" });
+    const { body } = await api.call(ADMIN, "POST", TICKET, { json: { history_id: row.serial } });
+    const end = (await DownloadTicket.findOne())!.expiresAt;
+    const full = refusal("downloads/too-many-transfers", "Try again in a moment.");
+    vi.spyOn(api.services.transfers, "begin").mockRejectedValueOnce(full);
+
+    expect((await api.call(NOBODY, "GET", browse(body.ticket))).status).toBe(503);
+    expect((await DownloadTicket.findOne())!.expiresAt).toEqual(end);
+    expect(await api.call(NOBODY, "GET", browse(body.ticket))).toMatchObject({
+      status: 200,
+      body: BYTES,
+    });
+    expect((await api.call(NOBODY, "GET", browse(body.ticket))).status).toBe(403);
   });
 
   test("is nothing for tickets that are too old, made up, or of somebody who was switched off", async () => {
