@@ -16,6 +16,8 @@ export interface Way {
   stopped: AbortSignal;
   /** As whom it asks; undefined as nobody. */
   cookieFile: string | undefined;
+  /** Is told when a source says when to ask again. */
+  hear: (status: number, retryAfter: string) => void;
   /** What stopped it, or what it made of the tool's own complaint. */
   judge(failure: Failure): CarriedFailure;
   /** Gives back what was lent for it, and says how it went. */
@@ -63,6 +65,7 @@ export async function openWay(tools: Tools, order: WayOrder): Promise<Way | Carr
     env: passage.environment,
     stopped: passage.stopped,
     cookieFile: cookie && cookieFile,
+    hear: (status, retryAfter) => passage.hear(status, retryAfter),
     judge(failure) {
       if (passage.stopped.aborted) return failureOfStop(passage.stopped);
       // A proxy of ours that fails has stopped the passage: this is the source, which was not reached, or plays one.

@@ -40,7 +40,9 @@ export interface Passage {
   receivedBytes(): number;
   /** The last connection that came to nothing, in a sentence: a hint when the run fails by itself. */
   lastTrouble(): string | undefined;
-  /** How long a source has asked to be left alone, if it said so where it can be read: not inside a tunnel. */
+  /** Remembers what a source said when it sent us away: inside a tunnel only the run itself can hear that. */
+  hear(status: number, retryAfter: string | undefined): void;
+  /** How long a source has asked to be left alone. */
   retryAfterSeconds(): number | undefined;
   /** Ends all of its connections. Twice is harmless. */
   close(): void;
@@ -68,8 +70,6 @@ export interface OpenPassage extends Passage {
   readonly terms: PassageTerms;
   stop(kind: StopKind, reason: string): void;
   note(trouble: string): void;
-  /** Remembers what a source said when it sent us away. */
-  hear: (status: number, retryAfter: string | undefined) => void;
   /** Ends `outside` with the passage, and cuts it when it is silent for too long. */
   watch(outside: Socket, host: string): void;
   /** Counts what came in. */
