@@ -59,13 +59,13 @@ export function openTransfers({ env, log, metrics, redis }: TransferTools): Tran
   };
   const pace = openPace(speed, redis, `${env.TEMPORAL_NAMESPACE}:transfers:pace:`);
   const counts = openCounts(metrics);
-  let open = 0;
+  const open = new Set<OpenTransfer>();
   return {
     isPaced: pace !== undefined,
     list: () => places.list(),
     async close() {
       const deadline = Date.now() + CLOSING_MS;
-      while (open > 0 && Date.now() < deadline) await sleep(CLOSING_LOOK_MS);
+      while (open.size > 0 && Date.now() < deadline) await sleep(CLOSING_LOOK_MS);
       places.close();
     },
     async begin(order) {
@@ -75,7 +75,7 @@ export function openTransfers({ env, log, metrics, redis }: TransferTools): Tran
         counts.refused.inc({ limit: taken === "full" ? "all" : "user" });
         throw refused(taken);
       }
-      open++;
+      open.add(transfer);
       counts.open.inc();
       return {
         ...(pace && { stepBytes: pace.stepBytes }),
@@ -88,7 +88,7 @@ export function openTransfers({ env, log, metrics, redis }: TransferTools): Tran
           counts.bytes.inc(bytes);
         },
         async end() {
-          open--;
+          open.delete(transfer);
           counts.open.dec();
           // The answer has gone, whatever becomes of its place: that runs out by itself.
           await places.leave(transfer).catch((error: unknown) => {
