@@ -58,7 +58,6 @@ export async function payForTransfer(
       renewal = renewal.then(renew);
     },
     async end() {
-      await transfer.end();
       await renewal;
       try {
         await chargeTransfer(database, { ...order, holdId, bytes: sentBytes });
@@ -66,6 +65,8 @@ export async function payForTransfer(
         // What has gone has gone: its hold runs out by itself.
         log.error({ err: error, hold: holdId, bytes: sentBytes }, "a transfer was not charged");
       }
+      // Last of all: a process that is stopped waits for it.
+      await transfer.end();
     },
   };
 }

@@ -31,7 +31,8 @@ export interface Transfers {
   /** Refuses `downloads/too-many-transfers` where there is no place. */
   begin(order: TransferOrder): Promise<Transfer>;
   list(): Promise<OpenTransfer[]>;
-  close(): void;
+  /** Waits a moment for those to end whose connections are gone, so that what they have to write down is. */
+  close(): Promise<void>;
 }
 
 interface TransferTools {
@@ -45,6 +46,9 @@ interface TransferTools {
 /** When whoever was refused may come again: most transfers are over sooner or much later. */
 const RETRY_SECONDS = 10;
 
+const CLOSING_MS = 3_000;
+const CLOSING_LOOK_MS = 20;
+
 /** Gives files out, as many at a time as the configuration says. */
 export function openTransfers({ env, log, metrics, redis }: TransferTools): Transfers {
   const terms = { most: env.DOWNLOAD_TRANSFERS, mostOfOwner: env.DOWNLOAD_TRANSFERS_PER_USER };
@@ -55,10 +59,15 @@ export function openTransfers({ env, log, metrics, redis }: TransferTools): Tran
   };
   const pace = openPace(speed, redis, `${env.TEMPORAL_NAMESPACE}:transfers:pace:`);
   const counts = openCounts(metrics);
+  const open = new Set<OpenTransfer>();
   return {
     isPaced: pace !== undefined,
     list: () => places.list(),
-    close: () => places.close(),
+    async close() {
+      const deadline = Date.now() + CLOSING_MS;
+      while (open.size > 0 && Date.now() < deadline) await sleep(CLOSING_LOOK_MS);
+      places.close();
+    },
     async begin(order) {
       const transfer = { ...order, id: newId(), sentBytes: 0, since: Date.now() };
       const taken = await places.take(transfer);
@@ -66,6 +75,7 @@ export function openTransfers({ env, log, metrics, redis }: TransferTools): Tran
         counts.refused.inc({ limit: taken === "full" ? "all" : "user" });
         throw refused(taken);
       }
+      open.add(transfer);
       counts.open.inc();
       return {
         ...(pace && { stepBytes: pace.stepBytes }),
@@ -78,6 +88,7 @@ export function openTransfers({ env, log, metrics, redis }: TransferTools): Tran
           counts.bytes.inc(bytes);
         },
         async end() {
+          open.delete(transfer);
           counts.open.dec();
           // The answer has gone, whatever becomes of its place: that runs out by itself.
           await places.leave(transfer).catch((error: unknown) => {

@@ -18,6 +18,10 @@ export const DOWNLOAD_MOVES: Readonly<Record<DownloadState, readonly DownloadSta
   expired: [],
 };
 
+/** What an order is for: one medium, or all on a list. A list has no file of its own: its children have. */
+export const DOWNLOAD_KINDS = ["media", "playlist"] as const;
+export type DownloadKind = (typeof DOWNLOAD_KINDS)[number];
+
 /** How media stands that several downloads share: on its way, in the store, or come to nothing. */
 export const SHARED_STATES = ["fetching", "stored", "failed"] as const;
 export type SharedState = (typeof SHARED_STATES)[number];

@@ -75,7 +75,7 @@ export interface TaskProgress extends TaskRef {
   percent?: number;
   done?: number;
   total?: number;
-  unit?: "bytes" | "cards" | "lines" | "steps" | "frames";
+  unit?: "bytes" | "cards" | "lines" | "steps" | "frames" | "files";
   /** Units a second, and the seconds that are left; told from how `done` grows when not given. */
   speed?: number;
   etaSeconds?: number;

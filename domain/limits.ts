@@ -82,6 +82,8 @@ export const LIMITS = {
   downloadPauseSeconds: 6 * 3600,
   /** The longest that one try may take. */
   downloadSeconds: 6 * 3600,
+  /** How many media of one list are fetched: the first ones. */
+  playlistMedia: 500,
   /** How long what a source says of its media is believed. */
   parseSeconds: 3600,
   /** What a source says of its media is never longer. */

@@ -78,6 +78,17 @@ export function readTarget(text: string, opened: readonly OpenedHost[]): URL {
   return url;
 }
 
+/** Why an address that users give is not asked, by its form; undefined when it may be, as far as that shows. */
+export function addressFault(text: string, opened: readonly OpenedHost[]): string | undefined {
+  try {
+    readTarget(text, opened);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof OutboundRefused)) throw error;
+    return error.message;
+  }
+}
+
 /** The refusal of what leads into a private network. */
 export function notPublic(): OutboundRefused {
   return new OutboundRefused("The address does not lead to a public host. See OUTBOUND_ALLOW.");

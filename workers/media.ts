@@ -9,6 +9,7 @@ import { deriveKey, unseal } from "../platform/crypto.ts";
 import { folderBytes } from "../platform/disk.ts";
 import { openEgress } from "../platform/egress/index.ts";
 import type { Env } from "../platform/env.ts";
+import { addressFault } from "../platform/outbound-rules.ts";
 import { openPartFolders, type PartFolders } from "../platform/part-folders.ts";
 import type { Resources } from "../platform/resources.ts";
 import type { Shell } from "../platform/shell.ts";
@@ -50,6 +51,7 @@ export async function openMedia(
       objects,
       bus,
       egress,
+      faultOf: (address) => addressFault(address, env.OUTBOUND_ALLOW),
       parts,
       disk: { measure, bytesIn: folderBytes, limitPercent: env.DISK_LIMIT_PERCENT },
       mediaTool: search.tool,
@@ -127,6 +129,7 @@ function settingsOf(env: Env): DownloadTools["downloadSettings"] {
     maxBytes: env.DOWNLOAD_MAX_BYTES,
     retryPausesSeconds: env.DOWNLOAD_RETRY_PAUSES,
     isCharged: env.DOWNLOAD_BILLING,
+    dailyQuota: env.DOWNLOAD_BILLING ? undefined : env.DOWNLOAD_DAILY_QUOTA,
   };
 }
 

@@ -3,7 +3,7 @@ export { holdExpiry, ledgerReconciliation, rechargePayment } from "./billing/ind
 export { cardBatch, cardBulk, cardImport } from "./cards/index.ts";
 export { codeDelivery } from "./accounts.ts";
 export { cardEnd, cardReconciliation, cardWheel } from "./cards/index.ts";
-export { download, mediaFetch, mediaParse } from "./downloads/index.ts";
+export { download, mediaFetch, mediaParse, playlist } from "./downloads/index.ts";
 export {
   packageBuild,
   packageLine,

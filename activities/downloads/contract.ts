@@ -24,6 +24,10 @@ export interface TakenUp {
   way?: WayOut;
   /** What is wanted, as others may want it too; missing for what is fetched for one alone. */
   wishHash?: string;
+  /** The list that it is on, which is told when it has ended. */
+  parentId?: string;
+  /** Of a list: whether its media are written down. */
+  isListed?: boolean;
 }
 
 /** What several downloads share. */
@@ -69,6 +73,12 @@ export interface StoredMedia {
   bytes: number;
   md5: string;
   sha256: string;
+}
+
+/** How far a list is: how many of its media are not over, and how many were fetched. */
+export interface ListStanding {
+  left: number;
+  done: number;
 }
 
 /** What a source says of its media, as far as money and people need it. */

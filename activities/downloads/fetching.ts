@@ -17,6 +17,7 @@ import {
   endAttempt,
   findParse,
   forgetParse,
+  keepList,
   keepParse,
   type MediaParse,
   parsePlace,
@@ -24,6 +25,7 @@ import {
   waitersOf,
 } from "../../models/downloads/index.ts";
 import type { FetchedMedia, MediaTool, MediaWish } from "../../platform/yt-dlp/index.ts";
+import { EMPTY_LIST, fetchable } from "./listed.ts";
 import type {
   CarriedFailure,
   FetchOrder,
@@ -46,6 +48,27 @@ export function createFetchingActivities(tools: DownloadTools) {
   const { database, objects, parts, downloadSettings: settings } = tools;
 
   return {
+    /** Twice: a list that was written down is not written again, whatever it says by now. */
+    async readList({ downloadId, attempt, leaseId }: TryOrder): Promise<void> {
+      return lasting(async (signal) => {
+        const row = await findRow(downloadId);
+        const tool = toolOf(tools);
+        const number = { downloadId, number: attempt };
+        await beginAttempt(database, number, tool.version);
+        const list = await parts.within(downloadId, signal, (directory) =>
+          underWay({ directory, leaseId, url: row.url }, signal, async (way, stop) => {
+            const order = runOf(row, directory, stop, way);
+            const said = await tool.readList(order, LIMITS.playlistMedia + 1);
+            return "kind" in said ? said : (fetchable(said, row.url, tools) ?? EMPTY_LIST);
+          }),
+        );
+        const failure = isFailure(list) ? list : undefined;
+        if (!isFailure(list)) await keepList(database, row, list);
+        await endAttempt(database, number, failure, "has read the list");
+        if (failure) throw sourceFailed(failure);
+      });
+    },
+
     /** Twice: what was asked a short while ago is not asked again. */
     async readMedia({ downloadId, attempt, leaseId }: TryOrder): Promise<KnownMedia> {
       return lasting(async (signal) => {

@@ -1,5 +1,6 @@
 import { createFetchingActivities } from "./fetching.ts";
 import { createLifeActivities } from "./life.ts";
+import { createListActivities } from "./lists.ts";
 import { createSharingActivities } from "./sharing.ts";
 import type { DownloadTools } from "./tools.ts";
 
@@ -7,6 +8,7 @@ export type {
   DownloadRef,
   CarriedFailure,
   FetchRef,
+  ListStanding,
   MediaEnd,
   MediaRef,
   ParseOrder,
@@ -22,6 +24,7 @@ export function createDownloadActivities(tools: DownloadTools) {
     ...createFetchingActivities(tools),
     ...createLifeActivities(tools),
     ...createSharingActivities(tools),
+    ...createListActivities(tools),
   };
 }
 

@@ -15,22 +15,18 @@ import { hasCookies } from "../../models/proxies/index.ts";
 import type { DownloadRef, FetchRef, Shared, StoredMedia, TakenUp } from "./contract.ts";
 import { leaveShared, wayOf } from "./sharing.ts";
 import type { DownloadTools } from "./tools.ts";
+import { announceChange } from "./work.ts";
 
 /** A try that came to nothing before anybody was asked for media. */
 type FailedTry = FetchRef & { attempt: number; failure: Failure };
 
 /** How a download comes from state to state. The row is truth for everybody who looks. */
 export function createLifeActivities(tools: DownloadTools) {
-  const { database, objects, bus, downloadSettings: settings } = tools;
+  const { database, objects, downloadSettings: settings } = tools;
 
   const leave = (downloadId: string) => leaveShared(tools, downloadId);
   const announce = async (row: Download | undefined) => {
-    if (!row) return;
-    const { id: downloadId, accountId, state, version } = row;
-    await bus.announce({
-      type: "download.changed",
-      data: { accountId, downloadId, state, version },
-    });
+    if (row) await announceChange(tools, row);
   };
 
   const noteForAll = async (of: FetchRef, waitingFor: Wait | null, until: Date | null) => {
@@ -65,6 +61,8 @@ export function createLifeActivities(tools: DownloadTools) {
         maxBytes,
         way: wayOf(row),
         ...(isOpen && { wishHash: wishHash(row) }),
+        ...(row.parentId && { parentId: row.parentId }),
+        ...(row.kind === "playlist" && { isListed: row.listedAt !== null }),
       };
     },
 

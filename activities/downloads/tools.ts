@@ -14,6 +14,8 @@ export interface DownloadSettings {
   maxBytes: number;
   retryPausesSeconds: readonly number[];
   isCharged: boolean;
+  /** How many one account may order a day; undefined where the balance decides. */
+  dailyQuota: number | undefined;
 }
 
 /** The disk that unfinished files lie on. */
@@ -32,6 +34,8 @@ export interface DownloadTools {
   bus: Bus;
   /** The way out, which judges every host. */
   egress: Egress;
+  /** Why nothing is fetched from an address, by its form; undefined when something may be. */
+  faultOf: (address: string) => string | undefined;
   reportProgress: ReportProgress;
   parts: PartFolders;
   disk: PartsDisk;

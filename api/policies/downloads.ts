@@ -92,6 +92,11 @@ export async function assertFunds(
   throw refusal("downloads/insufficient-balance", "余额不足");
 }
 
+/** How many downloads an account may order a day; undefined where the balance decides. */
+export function quotaOf({ env }: Pick<Services, "env">): number | undefined {
+  return env.DOWNLOAD_BILLING ? undefined : env.DOWNLOAD_DAILY_QUOTA;
+}
+
 /** Whether a download has been fetched, whatever has become of its file. */
 export function hasSucceeded(state: Download["state"]): boolean {
   return SUCCESS_STATES.some((one) => one === state);

@@ -1,6 +1,7 @@
 import type { MediaFacts } from "../../domain/downloads/media.ts";
 import { z } from "zod";
 import {
+  DOWNLOAD_KINDS,
   DOWNLOAD_MODES,
   DOWNLOAD_STATES,
   FORMAT_ID,
@@ -13,7 +14,7 @@ import { FAILURE_CLASSES } from "../../domain/downloads/failures.ts";
 import { PHASE_LABELS, PHASES } from "../../domain/downloads/progress.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import { printShanghai, readShanghaiClock } from "../../domain/shanghai.ts";
-import type { Download, DownloadAttempt } from "../../models/downloads/index.ts";
+import type { Children, Download, DownloadAttempt } from "../../models/downloads/index.ts";
 import type { OpenTransfer } from "../transfers.ts";
 
 const Moment = z.iso.datetime({ offset: true });
@@ -29,6 +30,8 @@ export const ParseBody = z.strictObject({
 
 export const DownloadBody = z.strictObject({
   url: Address,
+  /** Fetches all that is on the list at this address, up to 500 media, each as a download of its own. */
+  playlist: z.boolean().default(false),
   mode: z.enum(DOWNLOAD_MODES).default("quick_download"),
   quality: Quality.default("best"),
   format: z.enum(MEDIA_FORMATS).default("mp4"),
@@ -105,6 +108,8 @@ export const HistoryQuery = z.strictObject({
   status: z.coerce.number().int().min(0).max(5).default(0),
   state: z.enum(DOWNLOAD_STATES).optional(),
   platform: z.string().max(50).optional(),
+  /** The number of a list: then its media are listed, which are not among the rest. */
+  parent_id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
   start_date: From.optional(),
   /** A day is meant with all of its hours. */
   end_date: To.optional(),
@@ -127,6 +132,15 @@ const ProgressOut = z.strictObject({
 export const HistoryItem = z.strictObject({
   history_id: z.int(),
   task_id: z.uuid(),
+  /** A list has no file: its media have, which are listed by `parent_id`. */
+  kind: z.enum(DOWNLOAD_KINDS),
+  /** The list that it came with, and its place there. */
+  parent_task_id: z.uuid().nullable(),
+  position: z.int().nullable(),
+  /** Of a list: how its media stand, and whether it has more than are fetched. */
+  children: z
+    .strictObject({ total: z.int(), done: z.int(), failed: z.int(), truncated: z.boolean() })
+    .nullable(),
   url: z.string(),
   platform: z.string(),
   title: z.string().nullable(),
@@ -212,11 +226,15 @@ export const TicketOut = z.strictObject({ ticket: z.string(), expires_in: z.int(
 
 const isoOf = (moment: Date | null) => moment && printShanghai(moment);
 
-export function presentDownload(row: Download): z.input<typeof HistoryItem> {
+export function presentDownload(row: Download, children?: Children): z.input<typeof HistoryItem> {
   const { progress } = row;
   return {
     history_id: row.serial,
     task_id: row.id,
+    kind: row.kind,
+    parent_task_id: row.parentId,
+    position: row.position,
+    children: children ? { ...children, truncated: row.isTruncated } : null,
     url: row.url,
     platform: row.platform,
     title: row.title,

@@ -30,6 +30,15 @@ export {
   parsePlace,
   useTicket,
 } from "./parses.ts";
+export {
+  beginListed,
+  type Children,
+  countChildren,
+  endHeldBack,
+  keepList,
+  type ListedMedia,
+  type MediaList,
+} from "./playlists.ts";
 export { noteDownload, taskOfDownload } from "./tasks.ts";
 export {
   endMedia,

@@ -73,6 +73,7 @@ async function tell(row: Download, transaction: Transaction): Promise<void> {
   const data = {
     download: row.id,
     history: row.serial,
+    kind: row.kind,
     status: row.state,
     error: row.errorCode,
     bytes: row.bytes,
@@ -161,11 +162,12 @@ export async function beginAttempt(
   });
 }
 
-/** Writes down how a try ended. */
+/** Writes down how a try ended; `done` says in its log what came of one that went well. */
 export async function endAttempt(
   database: Database,
   { downloadId, number }: Pick<DownloadAttempt, "downloadId" | "number">,
   failure: Failure | undefined,
+  done = "has fetched and stored the file",
 ): Promise<void> {
   await inTransaction(database, async (transaction) => {
     await DownloadAttempt.update(
@@ -179,7 +181,7 @@ export async function endAttempt(
     );
     const said = failure
       ? ({ level: "warning", message: `Try ${number} failed: ${failure.message}` } as const)
-      : ({ level: "info", message: `Try ${number} has fetched and stored the file.` } as const);
+      : ({ level: "info", message: `Try ${number} ${done}.` } as const);
     await noteDownload(downloadId, said, transaction);
   });
 }
@@ -205,7 +207,7 @@ export async function unfinishedParts(folders: readonly string[]): Promise<Set<s
 export async function countUnderWay(): Promise<{ waitingFor: Wait | null; count: number }[]> {
   const rows = await Download.findAll({
     attributes: ["waitingFor", [fn("COUNT", col("id")), "count"]],
-    where: { state: ["queued", "working"] },
+    where: { state: ["queued", "working"], kind: "media" },
     group: ["waitingFor"],
     raw: true,
   });

@@ -10,6 +10,8 @@ export interface HistoryQuery {
   accountId: string;
   state?: DownloadState | undefined;
   platform?: string | undefined;
+  /** The list whose media are asked for; null for what was ordered itself. */
+  parentId: string | null;
   /** The first moment, and the one that is too late. */
   from?: Date | undefined;
   to?: Date | undefined;
@@ -34,17 +36,18 @@ const ORDERS = {
 export async function listHistory(
   query: HistoryQuery,
 ): Promise<{ items: Download[]; total: number }> {
-  const { accountId, state, platform, from, to, sortBy, order } = query;
+  const { accountId, parentId, state, platform, from, to, sortBy, order } = query;
   const created = { ...(from && { [Op.gte]: from }), ...(to && { [Op.lt]: to }) };
   const where: WhereOptions = {
     accountId,
+    parentId,
     deletedAt: null,
     ...(state && { state }),
     ...(platform && { platform }),
     ...((from || to) && { createdAt: created }),
   };
   // Of several filters the one that leaves least leads.
-  const leading = platform ? ["platform"] : state ? ["state"] : [];
+  const leading = platform ? ["platform"] : state ? ["state"] : ["parent_id"];
   const index = ["downloads_account_id", ...leading, "created_at_serial"].join("_");
   const items = await Download.findAll({
     where,
@@ -65,7 +68,7 @@ export async function listHistory(
 export async function orderedSince(accountId: string, since: Date): Promise<Date[]> {
   const rows = await Download.findAll({
     attributes: ["createdAt"],
-    where: { accountId, deletedAt: null, createdAt: { [Op.gte]: since } },
+    where: { accountId, kind: "media", deletedAt: null, createdAt: { [Op.gte]: since } },
   });
   return rows.map(({ createdAt }) => createdAt);
 }

@@ -15,7 +15,8 @@ export type Origin = Pick<Audit, "actor" | "address" | "requestId">;
 export type DownloadOrder = Pick<
   Download,
   "id" | "accountId" | "url" | "platform" | "mode" | "quality" | "format" | "formatId"
->;
+> &
+  Partial<Pick<Download, "kind">>;
 
 /**
  * Writes an order down, counts it, and tells its workflow after the commit. The same id again answers the download that
@@ -55,7 +56,7 @@ export async function orderDownload(
 }
 
 /** Counts one order of today, if there may be one more. */
-async function useQuota(
+export async function useQuota(
   accountId: string,
   dailyQuota: number,
   transaction: Transaction,
@@ -88,22 +89,29 @@ export async function usedToday(accountId: string, now = new Date()): Promise<nu
   return row?.used ?? 0;
 }
 
-/** Lets a failed download begin anew; what was fetched of it before is gone. Its workflow may still be winding up. */
+/** What is said of a download that is to begin anew. */
+const ANEW = {
+  state: "queued",
+  version: literal("version + 1"),
+  errorCode: null,
+  error: null,
+  progress: null,
+  completedAt: null,
+} as const;
+
+/**
+ * Lets a failed download begin anew; what was fetched of it before is gone. Its workflow may still be winding up. With a
+ * list all begin anew that have failed on it; what was on one and beyond the quota counts from now on.
+ */
 export async function retryDownload(
   database: Database,
   { id }: Pick<Download, "id">,
+  dailyQuota: number | undefined,
   origin: Origin,
 ): Promise<Download> {
   return inTransaction(database, async (transaction) => {
     const [again] = await Download.update(
-      {
-        state: "queued",
-        version: literal("version + 1"),
-        errorCode: null,
-        error: null,
-        progress: null,
-        completedAt: null,
-      },
+      { ...ANEW, isHeldBack: false },
       { where: { id, state: "failed", deletedAt: null }, transaction },
     );
     const download = await Download.findByPk(id, { transaction, rejectOnEmpty: true });
@@ -113,11 +121,42 @@ export async function retryDownload(
         `This download is ${download.state}: only a failed one is tried again.`,
       );
     }
+    if (isUncounted(download) && dailyQuota !== undefined) {
+      await useQuota(download.accountId, dailyQuota, transaction);
+    }
+    if (download.kind === "playlist") await holdBack(id, transaction);
+    if (download.parentId) await reviveList(download.parentId, origin, transaction);
     await tellWorkflow(download, "beginAgain", origin, transaction);
     await tellDownload(download, transaction);
     await audit("retried", download, origin, transaction);
     return download;
   });
+}
+
+/** Whether it came with a list and never had its turn: it does not count among the orders of a day yet. */
+export function isUncounted({ parentId, startedAt }: Download): boolean {
+  return parentId !== null && startedAt === null;
+}
+
+/** What has failed on a list is begun by the list's workflow; what may not be fetched stays as it is. */
+async function holdBack(parentId: string, transaction: Transaction): Promise<void> {
+  const errorCode = { [Op.ne]: "downloads/address-refused" };
+  await Download.update(
+    { ...ANEW, isHeldBack: true },
+    { where: { parentId, state: "failed", errorCode, deletedAt: null }, transaction },
+  );
+}
+
+/** A list of which nothing was fetched follows what is tried again. */
+async function reviveList(id: string, origin: Origin, transaction: Transaction): Promise<void> {
+  const [revived] = await Download.update(ANEW, {
+    where: { id, state: "failed", deletedAt: null },
+    transaction,
+  });
+  if (revived !== 1) return;
+  const list = await Download.findByPk(id, { transaction, rejectOnEmpty: true });
+  await tellWorkflow(list, "beginAgain", origin, transaction);
+  await tellDownload(list, transaction);
 }
 
 /** Asks for an end of what goes on. Its workflow hears of it after the commit, whether it has begun or not. */
@@ -160,8 +199,9 @@ export async function deleteDownload(
   });
 }
 
-function tellWorkflow(
-  { id: downloadId, serial, url }: Download,
+/** Starts a download's workflow after the commit, or tells it something. */
+export function tellWorkflow(
+  { id: downloadId, serial, url, kind }: Download,
   update: "beginAgain" | "cancelDownload" | "removeDownload" | null,
   { actor, requestId = "" }: Origin,
   transaction: Transaction,
@@ -170,7 +210,7 @@ function tellWorkflow(
   return enqueue(
     {
       id,
-      workflow: "download",
+      workflow: kind === "playlist" ? "playlist" : "download",
       workflowId: workflowId("download", downloadId),
       input: { downloadId },
       command: update && { update, id, argument: {} },
@@ -216,7 +256,7 @@ export async function countBy(
       [fn("COUNT", col("id")), "count"],
       [fn("SUM", col("bytes")), "sum"],
     ],
-    where: { accountId, deletedAt: null },
+    where: { accountId, kind: "media", deletedAt: null },
     group: [column],
     raw: true,
   });

@@ -6,9 +6,11 @@ import {
   type Sequelize,
 } from "sequelize";
 import {
+  DOWNLOAD_KINDS,
   DOWNLOAD_MODES,
   DOWNLOAD_STATES,
   SHARED_STATES,
+  type DownloadKind,
   type DownloadMode,
   type DownloadState,
   type SharedState,
@@ -33,7 +35,7 @@ import {
   times,
 } from "../columns.ts";
 
-/** One file that somebody has ordered from an address. Its workflow alone changes it, once it was ordered. */
+/** One file, or all of a list, that somebody has ordered from an address. Its workflow alone changes it, once it was ordered. */
 export class Download extends Model<InferAttributes<Download>, InferCreationAttributes<Download>> {
   /** What clients call a task; the workflow, its folder and its object are named by it. */
   declare id: string;
@@ -79,6 +81,15 @@ export class Download extends Model<InferAttributes<Download>, InferCreationAttr
   declare mediaId: CreationOptional<string | null>;
   /** Whether it counts among those who want that still. */
   declare isSharing: CreationOptional<boolean>;
+  declare kind: CreationOptional<DownloadKind>;
+  /** The list that it is on, and its place there, from 1. */
+  declare parentId: CreationOptional<string | null>;
+  declare position: CreationOptional<number | null>;
+  /** Written down with its list, and not begun yet: no workflow has heard of it. */
+  declare isHeldBack: CreationOptional<boolean>;
+  /** Of a list: when its media were written down, and whether it has more than are fetched. */
+  declare listedAt: CreationOptional<Date | null>;
+  declare isTruncated: CreationOptional<boolean>;
   declare createdAt: CreationOptional<Date>;
   declare updatedAt: CreationOptional<Date>;
 }
@@ -217,6 +228,12 @@ export function defineDownloads(sequelize: Sequelize): void {
       deletedAt: moment({ allowNull: true }),
       mediaId: id({ allowNull: true }),
       isSharing: flag({ defaultValue: false }),
+      kind: state(DOWNLOAD_KINDS, { defaultValue: "media" }),
+      parentId: id({ allowNull: true }),
+      position: count({ allowNull: true }),
+      isHeldBack: flag({ defaultValue: false }),
+      listedAt: moment({ allowNull: true }),
+      isTruncated: flag({ defaultValue: false }),
       ...times(),
     },
     { sequelize, tableName: "downloads" },

@@ -57,7 +57,9 @@ function updateOf(row: Download, cost: number): TaskUpdate | undefined {
       return { ...task, state: row.waitingFor ? "waiting" : "running", ...saidOf(row) };
     case "kept":
       // A quick one was told of when it was ready.
-      return row.mode === "archive" ? completed(row, task, cost) : undefined;
+      return row.mode === "archive" || row.kind === "playlist"
+        ? completed(row, task, cost)
+        : undefined;
     case "ready":
       return completed(row, task, cost);
     case "failed": {
@@ -74,7 +76,7 @@ function completed(row: Download, task: TaskRef, cost: number): TaskUpdate {
   const { startedAt, createdAt, completedAt } = row;
   const seconds =
     ((completedAt ?? createdAt).getTime() - (startedAt ?? createdAt).getTime()) / 1000;
-  const files = [`/api/v1/download/file?history_id=${row.serial}`];
+  const files = row.kind === "playlist" ? [] : [`/api/v1/download/file?history_id=${row.serial}`];
   return { ...task, state: "completed", files, seconds, cost };
 }
 
@@ -90,6 +92,7 @@ function factsOf(row: Download): Facts {
     history_id: serial,
     platform,
     mode,
+    ...(row.parentId && { parent_task_id: row.parentId }),
     ...(title && { title }),
     ...(attempts > 0 && { attempts }),
     ...(waitingFor && { waiting_for: waitingFor }),

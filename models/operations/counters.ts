@@ -27,6 +27,18 @@ export async function nextSerial(name: string, transaction: Transaction): Promis
   );
 }
 
+/** The first of `count` numbers in a row that nobody else has. */
+export async function nextSerials(
+  name: string,
+  count: number,
+  transaction: Transaction,
+): Promise<number> {
+  const first = await nextSerial(name, transaction);
+  const value = literal(`value + ${count - 1}`);
+  await Counter.update({ value }, { where: { name }, transaction });
+  return first;
+}
+
 /** True for the first transaction ever that asks for `name`: what must happen once hangs on it. */
 export async function isFirst(name: string, transaction: Transaction): Promise<boolean> {
   return begin(name, 1, transaction);

@@ -7,9 +7,11 @@ import type { Heard } from "../../domain/downloads/progress.ts";
 import { folderBytes } from "../disk.ts";
 import type { Shell, ToolEnd } from "../shell.ts";
 import { readFacts } from "./facts.ts";
+import { readListed, type SourceList } from "./lists.ts";
 import {
   FACTS_FILE,
   factsArguments,
+  listArguments,
   MEDIA_NAME,
   mediaArguments,
   type MediaWish,
@@ -18,6 +20,7 @@ import type { YtDlp } from "./program.ts";
 import { readProgress } from "./progress.ts";
 import { listenToTraffic, type OnSentAway } from "./traffic.ts";
 
+export type { SourceList } from "./lists.ts";
 export type { MediaWish } from "./options.ts";
 export { findYtDlp, NoYtDlp, type YtDlp } from "./program.ts";
 
@@ -50,6 +53,8 @@ export interface MediaTool {
   /** What yt-dlp is called in what is written down: its version. */
   version: string;
   readFacts(run: MediaRun): Promise<MediaFacts | Failure>;
+  /** The first `most` media of a list; what is no list has one. */
+  readList(run: MediaRun, most: number): Promise<SourceList | Failure>;
   /** Goes on with what is in the folder; `known` when the source's facts are among it, and not too old. */
   fetch(run: MediaRun, known: boolean): Promise<FetchedMedia | Failure>;
 }
@@ -89,6 +94,14 @@ export function openMediaTool(settings: MediaToolSettings): MediaTool {
       return (await factsIn(order.directory)) ?? failureOf("downloads/unsupported", "terminal");
     },
 
+    async readList(order, most) {
+      const args = listArguments(order.wish, await toolsHere(), most);
+      const list: SourceList = { title: null, media: [] };
+      const onLine = (line: string) => readListed(line, list, order.wish.url);
+      const { end, complaints } = await run(settings, order, args, onLine);
+      return end.exitCode === 0 ? list : failureIn(end, complaints);
+    },
+
     async fetch(order, known) {
       const limit = watchSize(order);
       try {
@@ -116,6 +129,7 @@ async function run(
   { program, shell }: MediaToolSettings,
   order: MediaRun,
   args: readonly string[],
+  onOther: (line: string) => void = () => {},
 ) {
   const { directory, timeoutMs, signal, env, onProgress, onComplaint, onSentAway } = order;
   const isTraffic = listenToTraffic(onSentAway);
@@ -134,6 +148,7 @@ async function run(
       const heard = readProgress(line);
       if (heard) return onProgress?.(heard);
       if (isTraffic(line)) return;
+      onOther(line);
       complaints.push(line);
       if (COMPLAINT.test(line)) onComplaint?.(withoutSecrets(line));
       if (complaints.length > LAST_LINES) complaints.shift();

@@ -16,6 +16,9 @@ export interface MediaWish {
 /** What every line of ours that yt-dlp writes begins with. */
 export const PROGRESS_MARK = "longhaul-progress ";
 
+/** What every line begins with that says what is on a list. */
+export const LIST_MARK = "longhaul-list ";
+
 /** Files of a task's folder. */
 export const FACTS_FILE = "facts.info.json";
 /** What the finished file is called, before its extension. */
@@ -25,8 +28,6 @@ const COMMON = [
   "--ignore-config",
   "--no-plugin-dirs",
   "--no-cache-dir",
-  "--no-playlist",
-  "--playlist-items=1",
   "--no-update",
   "--color=never",
   "--quiet",
@@ -40,7 +41,15 @@ const COMMON = [
   "--no-mtime",
 ];
 
+const ONE = ["--no-playlist", "--playlist-items=1"];
+
 const progressField = (name: string, field: string) => `"${name}":%(${field})j`;
+const LISTED = [
+  progressField("url", "url"),
+  progressField("title", "title"),
+  progressField("position", "playlist_index"),
+  progressField("list", "playlist_title"),
+].join(",");
 const PROGRESS = [
   progressField("status", "progress.status"),
   progressField("downloaded", "progress.downloaded_bytes"),
@@ -60,7 +69,28 @@ const STEP = [
 /** The options under which nothing but what is known of the media is fetched, into `FACTS_FILE`. */
 export function factsArguments(wish: MediaWish, tools: { ffmpeg: boolean; node: string }) {
   const words = ["--skip-download", "--write-info-json", ...selection(wish, tools.ffmpeg)];
-  return [...COMMON, ...words, ...ways(wish, tools), "--", addressOf(wish)];
+  return [...COMMON, ...ONE, ...words, ...ways(wish, tools), "--", addressOf(wish)];
+}
+
+/** The options under which the first `most` media of a list are named, each in a line, and nothing of them is asked. */
+export function listArguments(
+  wish: MediaWish,
+  tools: { ffmpeg: boolean; node: string },
+  most: number,
+) {
+  return [
+    ...COMMON,
+    "--yes-playlist",
+    "--flat-playlist",
+    `--playlist-items=1:${most}`,
+    "--skip-download",
+    "--ignore-no-formats-error",
+    "--output-na-placeholder=null",
+    `--print=${LIST_MARK}{${LISTED}}`,
+    ...ways(wish, tools),
+    "--",
+    addressOf(wish),
+  ];
 }
 
 /**
@@ -75,6 +105,7 @@ export function mediaArguments(
   const source = known ? [`--load-info-json=${FACTS_FILE}`] : ["--", addressOf(wish)];
   return [
     ...COMMON,
+    ...ONE,
     "--progress",
     "--newline",
     "--progress-delta=0.4",

@@ -106,7 +106,7 @@ describeDatabases(({ open }) => {
     const failed = { errorCode: FAILURE.code, error: FAILURE.message };
     await moveDownload(database, row.id, { from: ["queued"], to: "failed" }, failed);
 
-    await retryDownload(database, row, ORIGIN);
+    await retryDownload(database, row, undefined, ORIGIN);
     const anew = await stateOf(database, accountId);
     await recordProgress(database, [{ ...task, phase: "downloading", percent: 10 }]);
     const later = await stateOf(database, accountId);

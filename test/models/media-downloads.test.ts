@@ -97,7 +97,14 @@ describeDatabases(({ open }) => {
     await open();
     await makeDownload({ state: "kept", bytes: 2 ** 40, platform: "youtube" });
     await makeDownload({ state: "failed" });
-    const page = { accountId, sortBy: "created_at", order: "DESC", offset: 0, limit: 1 } as const;
+    const page = {
+      accountId,
+      parentId: null,
+      sortBy: "created_at",
+      order: "DESC",
+      offset: 0,
+      limit: 1,
+    } as const;
 
     const all = await listHistory(page);
     const kept = await listHistory({ ...page, state: "kept", platform: "youtube" });

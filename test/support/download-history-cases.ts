@@ -9,6 +9,7 @@ import {
   keepDownload,
   mediaFetch,
   mediaParse,
+  playlist,
   removeDownload,
   tryDownloadNow,
 } from "../../workflows/downloads/index.ts";
@@ -48,6 +49,16 @@ const fetchingFor: HistoryCase["live"] = async (client, id) => {
   return handle;
 };
 
+const listing =
+  (meanwhile: (handle: WorkflowHandle) => Promise<void> = async () => {}): HistoryCase["live"] =>
+  async (client, workflowId) => {
+    const args: [{ downloadId: string }] = [{ downloadId: workflowId }];
+    const handle = await client.workflow.start(playlist, { taskQueue, workflowId, args });
+    await meanwhile(handle);
+    await handle.result();
+    return handle;
+  };
+
 /** A gate that is full, then a proxy that is in use. */
 const WAY_OUT = {
   gates: [{ isIn: false, gate: "host:films.example", why: "full", until: 0 }],
@@ -80,6 +91,17 @@ export function downloadCases(): HistoryCase[] {
   const fetched = fakeDownload(["retryable", "media"], { retryPausesSeconds: [1] }, ["gone"]);
   const vain = fakeDownload(["terminal"]);
   const crowded = fakeDownload(["no room", "media"], { ttlSeconds: null });
+  const followed = fakeDownload(
+    ["media"],
+    { way },
+    [],
+    [
+      { left: 1, done: 0 },
+      { left: 0, done: 1 },
+    ],
+  );
+  const ended = fakeDownload(["media"], {}, [], [{ left: 1, done: 0 }]);
+  const listed = fakeDownload(["media"], { parentId: "list", ttlSeconds: null });
   const isReady = ({ happened }: typeof kept) => until(() => happened.includes("ready"));
   return [
     {
@@ -194,6 +216,30 @@ export function downloadCases(): HistoryCase[] {
       live: living(async (handle) => {
         await until(() => crowded.happened.some((one) => one.startsWith("waits for disk")));
         await handle.executeUpdate(tryDownloadNow);
+      }),
+    },
+    {
+      workflow,
+      name: "on-a-list",
+      activities: () => listed.activities,
+      live: living(),
+    },
+    {
+      workflow: "playlist",
+      name: "followed",
+      activities: () => ({ ...followed.activities, ...fakeWayOut(followed.happened, WAY_OUT) }),
+      live: listing(async (handle) => {
+        await until(() => followed.happened.includes("1 left"));
+        await handle.signal("mediaEnded");
+      }),
+    },
+    {
+      workflow: "playlist",
+      name: "cancelled",
+      activities: () => ended.activities,
+      live: listing(async (handle) => {
+        await until(() => ended.happened.includes("1 left"));
+        await handle.executeUpdate(cancelDownload, { args: [{}] });
       }),
     },
     {

@@ -12,7 +12,7 @@ import type { DownloadState } from "../../domain/downloads.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { enterStage } from "../helpers/stage.ts";
 import { type Desk, openDesk } from "./desk.ts";
-import { CANCELLED, endUnwanted } from "./together.ts";
+import { CANCELLED, endUnwanted, tellEnded } from "./together.ts";
 import { failureIn, fetchForOne } from "./fetching.ts";
 
 const {
@@ -66,6 +66,8 @@ async function live(downloadId: string, desk: Desk): Promise<DownloadState | "ov
     // Whoever told it to begin has been heard.
     desk.isToldAnew = false;
     await fetch(downloadId, taken, desk);
+    const { parentId } = taken;
+    if (parentId) await CancellationScope.nonCancellable(() => tellEnded(parentId));
   }
   const tidied = isToFetch ? tidyUp(downloadId) : undefined;
   if (desk.state === "ready") {

@@ -9,3 +9,4 @@ export {
 export { download } from "./download.ts";
 export { mediaFetch } from "./media-fetch.ts";
 export { mediaParse } from "./parse.ts";
+export { playlist } from "./playlist.ts";

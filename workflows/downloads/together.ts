@@ -31,10 +31,10 @@ const { joinSharedMedia, endSharedMedia } = proxyActivities<DownloadActivities>(
 export const CANCELLED = { code: "downloads/cancelled", message: "It was cancelled." } as const;
 
 /** What several wait for has ended: whoever waits looks at it. */
-const mediaEnded = defineSignal("mediaEnded");
+export const mediaEnded = defineSignal("mediaEnded");
 
 /** Should the word get lost, it is looked at all the same. */
-const LOOK_MS = 600_000;
+export const LOOK_MS = 600_000;
 
 /** Waits for media that one workflow fetches for all who want the same; the first to want it has that started. */
 export async function fetchTogether(downloadId: string, wishHash: string): Promise<StoredMedia> {

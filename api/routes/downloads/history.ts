@@ -6,6 +6,7 @@ import { printShanghai } from "../../../domain/shanghai.ts";
 import {
   cancelDownload as cancel,
   countBy,
+  countChildren,
   deleteDownload,
   type Download,
   fetchOf,
@@ -20,7 +21,7 @@ import {
   keepDownload as keep,
   tryDownloadNow,
 } from "../../../workflows/downloads/index.ts";
-import { findDownload, hasSucceeded } from "../../policies/downloads.ts";
+import { assertAddress, findDownload, hasSucceeded, quotaOf } from "../../policies/downloads.ts";
 import { route } from "../../route.ts";
 import { Done } from "../../schemas/accounts.ts";
 import {
@@ -54,9 +55,11 @@ export const listDownloads = route({
   returns: [200, HistoryOut],
   async handle({ actor, query }) {
     const { page, page_size, sort_by: sortBy, sort_order, platform } = query;
+    const parent = query.parent_id ? await findDownload(actor, query.parent_id) : null;
     const state = query.state ?? (query.status > 0 ? DOWNLOAD_STATES[query.status] : undefined);
     const { items, total } = await list({
       accountId: actor.accountId,
+      parentId: parent?.id ?? null,
       state,
       platform,
       from: query.start_date,
@@ -66,7 +69,7 @@ export const listDownloads = route({
       offset: (page - 1) * page_size,
       limit: page_size,
     });
-    return { total, page, page_size, items: items.map(presentDownload) };
+    return { total, page, page_size, items: await present(items) };
   },
 });
 
@@ -80,7 +83,7 @@ export const readDownload = route({
   async handle({ actor, params }) {
     const row = await findDownload(actor, params.history_id);
     const tries = await triesOf(row);
-    return { ...presentDownload(row), tries: tries.map(presentTry) };
+    return { ...(await presentOne(row)), tries: tries.map(presentTry) };
   },
 });
 
@@ -110,7 +113,7 @@ export const cancelDownload = route({
     const row = await findDownload(call.actor, call.params.history_id);
     const cancelled = await cancel(call.services.database, row, call);
     await call.services.bus.announce({ type: "outbox.filled", data: {} });
-    return presentDownload(cancelled);
+    return presentOne(cancelled);
   },
 });
 
@@ -127,11 +130,13 @@ export const retryDownload = route({
     if (row.state === "working") {
       const fetching = await fetchOf(row);
       await tell(services, row, (handle) => handle.executeUpdate(tryDownloadNow), fetching);
-      return presentDownload(await row.reload());
+      return presentOne(await row.reload());
     }
-    const again = await retry(services.database, row, call);
+    // It came with a list, and was refused then.
+    if (row.errorCode === "downloads/address-refused") await assertAddress(services, row.url);
+    const again = await retry(services.database, row, quotaOf(services), call);
     await services.bus.announce({ type: "outbox.filled", data: {} });
-    return presentDownload(again);
+    return presentOne(again);
   },
 });
 
@@ -166,7 +171,7 @@ export const keepDownload = route({
     if (row.state !== "kept") {
       await tell(services, row, (handle) => handle.executeUpdate(keep));
     }
-    return presentDownload(await row.reload());
+    return presentOne(await row.reload());
   },
 });
 
@@ -178,7 +183,7 @@ export const readQuota = route({
   returns: [200, QuotaOut],
   async handle({ actor, services: { env } }) {
     const used = await usedToday(actor.accountId);
-    const limit = env.DOWNLOAD_BILLING ? null : env.DOWNLOAD_DAILY_QUOTA;
+    const limit = quotaOf({ env }) ?? null;
     return {
       daily_limit: limit,
       daily_used: used,
@@ -219,6 +224,17 @@ export const readStats = route({
     };
   },
 });
+
+/** Rows as they are shown, lists with how their media stand. */
+async function present(rows: readonly Download[]) {
+  const lists = rows.filter(({ kind }) => kind === "playlist");
+  const children = await countChildren(lists.map(({ id }) => id));
+  return rows.map((row) => presentDownload(row, children.get(row.id)));
+}
+
+async function presentOne(row: Download) {
+  return (await present([row]))[0]!;
+}
 
 type Handle = ReturnType<Services["temporal"]["workflow"]["getHandle"]>;
 

@@ -23,6 +23,7 @@ import {
   assertFetching,
   assertFunds,
   assertRoom,
+  quotaOf,
 } from "../../policies/downloads.ts";
 import { route } from "../../route.ts";
 import {
@@ -77,9 +78,14 @@ export const startDownload = route({
       platform: platformOf(address.hostname),
       mode: body.mode,
       ...selectionOf(body),
+      kind: body.playlist ? "playlist" : "media",
     };
-    const { DOWNLOAD_BILLING: isCharged, DOWNLOAD_DAILY_QUOTA: quota } = services.env;
-    const dailyQuota = isCharged ? undefined : quota;
+    if (body.playlist && order.formatId) {
+      const why = "Each medium of a list has formats of its own: ask for a quality instead.";
+      throw refusal("request/invalid", why);
+    }
+    // What is on a list counts, not the list.
+    const dailyQuota = body.playlist ? undefined : quotaOf(services);
     const download = await orderDownload(services.database, order, dailyQuota, call);
     await services.bus.announce({ type: "outbox.filled", data: {} });
     call.header("Location", `/api/v1/user/history/${download.serial}`);

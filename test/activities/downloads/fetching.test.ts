@@ -6,9 +6,6 @@ import { join } from "node:path";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { ApplicationFailure } from "@temporalio/common";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
-import { createDownloadActivities, type StoredMedia } from "../../../activities/downloads/index.ts";
-import type { DownloadTools } from "../../../activities/downloads/tools.ts";
-import type { TaskProgress } from "../../../domain/feeds.ts";
 import {
   addressHash,
   Download,
@@ -18,18 +15,13 @@ import {
   wishHash,
 } from "../../../models/downloads/index.ts";
 import { Cookie, leaseRented } from "../../../models/proxies/index.ts";
-import { FeedFrame } from "../../../models/feeds/index.ts";
-import { openLocalBus } from "../../../platform/bus.ts";
 import { newId, sha256 } from "../../../platform/crypto.ts";
-import { folderBytes } from "../../../platform/disk.ts";
 import { openEgress } from "../../../platform/egress/index.ts";
-import { openObjectStore } from "../../../platform/objects/index.ts";
 import { readOpenedHost } from "../../../platform/outbound-rules.ts";
-import { openPartFolders } from "../../../platform/part-folders.ts";
 import { Disk, DiskLease } from "../../../models/disks/index.ts";
 import { makeCertificate } from "../../support/certificates.ts";
-import { openTestDatabase } from "../../support/database.ts";
 import { makeDownload } from "../../support/downloads.ts";
+import { logOf, startMediaWorker } from "../../support/media-worker.ts";
 import { leaseOrder } from "../../support/proxies.ts";
 import { startThirdPartyProxy } from "../../support/third-party-proxies.ts";
 import { provideMediaTool } from "../../support/services/yt-dlp.ts";
@@ -58,41 +50,8 @@ afterAll(async () => {
 const NOBODY = "127.0.0.1:9";
 
 /** A worker that may fetch from `source`, and from nothing else that is private. */
-async function startWorker(maxBytes = 10_000_000, capacityBytes = 1_000_000_000) {
-  const database = await openTestDatabase();
-  const egress = await openEgress([readOpenedHost(source.host)!, readOpenedHost(NOBODY)!]);
-  onTestFinished(() => egress.close());
-  const bus = openLocalBus({ on: () => undefined, off: () => undefined });
-  const reports: TaskProgress[] = [];
-  const own = await mkdtemp(join(folder, "worker-"));
-  const tools: DownloadTools = {
-    database,
-    bus,
-    egress,
-    reportProgress: (progress) => reports.push(progress),
-    objects: await openObjectStore({ s3: undefined, folder: join(own, "objects") }),
-    parts: await openPartFolders(join(own, "parts"), join(folder, "run")),
-    disk: {
-      measure: async () => ({ id: sha256(own), name: "machine", capacityBytes, usedBytes: 0 }),
-      bytesIn: folderBytes,
-      limitPercent: 90,
-    },
-    mediaTool: () => media.tool,
-    withScratch: (name, body) => media.shell.withScratch(name, body),
-    unseal: (sealed) => sealed,
-    downloadSettings: { quickTtlSeconds: 60, maxBytes, retryPausesSeconds: [], isCharged: false },
-  };
-  const activities = createDownloadActivities(tools);
-  const fetch = ({ id: downloadId }: Download): Promise<StoredMedia> =>
-    new MockActivityEnvironment().run(() => activities.fetchMedia({ downloadId, attempt: 1 }));
-  return { tools, activities, fetch, reports };
-}
-/** The lines of its log that were told to whoever ordered a download. */
-async function logOf({ accountId, id }: Download): Promise<unknown[]> {
-  const where = { accountId, taskId: id, event: "task:log" };
-  const frames = await FeedFrame.findAll({ where, order: ["seq"] });
-  return frames.map(({ body }) => (JSON.parse(body) as { message: string }).message);
-}
+const startWorker = (maxBytes?: number, capacityBytes?: number) =>
+  startMediaWorker({ folder, media, opened: [source.host, NOBODY], maxBytes, capacityBytes });
 const inActivity = <T>(body: () => Promise<T>): Promise<T> =>
   new MockActivityEnvironment().run(body);
 const working = (path: string) => makeDownload({ url: source.address + path, state: "working" });

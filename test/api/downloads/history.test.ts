@@ -52,6 +52,56 @@ describe("GET /api/v1/user/history", () => {
   });
 });
 
+describe("GET /api/v1/user/history of lists", () => {
+  test("has a list with how its media stand, which are listed by its number and count instead of it", async () => {
+    const api = await startApi();
+    const list = await makeDownload({ kind: "playlist", state: "working", isTruncated: true });
+    const of = { parentId: list.id };
+    await makeDownload({ ...of, position: 1, state: "ready", bytes: 7 });
+    await makeDownload({ ...of, position: 2, state: "failed" });
+    const third = await makeDownload({ ...of, position: 3, state: "queued", isHeldBack: true });
+    const foreign = await makeDownload({ kind: "playlist", accountId: STRANGER.accountId });
+
+    const all = await api.call(ADMIN, "GET", PATH);
+    const listed = await api.call(ADMIN, "GET", `${PATH}?parent_id=${list.serial}`);
+    const theirs = await api.call(ADMIN, "GET", `${PATH}?parent_id=${foreign.serial}`);
+    const stats = await api.call(ADMIN, "GET", "/api/v1/user/stats");
+    const file = await api.call(ADMIN, "GET", `/api/v1/download/file?history_id=${list.serial}`);
+
+    const children = { total: 3, done: 1, failed: 1, truncated: true };
+    expect(all.body).toMatchObject({ total: 1, items: [{ kind: "playlist", children }] });
+    expect(listed.body).toMatchObject({
+      total: 3,
+      items: [
+        { history_id: third.serial, parent_task_id: list.id, position: 3, children: null },
+        { position: 2 },
+        { position: 1 },
+      ],
+    });
+    expect([theirs.status, file.status]).toEqual([404, 403]);
+    expect(stats.body).toMatchObject({
+      total_downloads: 3,
+      success_downloads: 1,
+      failed_downloads: 1,
+    });
+  });
+
+  test("refuses to try again what nothing is fetched from", async () => {
+    const api = await startApi();
+    const { serial } = await makeDownload({
+      parentId: (await makeDownload({ kind: "playlist" })).id,
+      position: 1,
+      state: "failed",
+      url: "http://127.0.0.1/inside.mp4",
+      errorCode: "downloads/address-refused",
+    });
+
+    const answer = await api.call(ADMIN, "POST", `${PATH}/${serial}/retry`);
+
+    expect(answer).toMatchObject({ status: 400, body: { code: "downloads/address-refused" } });
+  });
+});
+
 describe("GET /api/v1/user/history/:history_id", () => {
   test("shows each try, and a stranger's as if it had never been", async () => {
     const api = await startApi();

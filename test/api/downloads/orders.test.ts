@@ -101,6 +101,21 @@ describe("POST /api/v1/download", () => {
     expect(other).toMatchObject({ status: 422, body: { code: "operations/idempotency-mismatch" } });
   });
 
+  test("takes a list as one order, which uses nothing of the quota and has no format of its own", async () => {
+    const api = await startWithFetcher({ env: { DOWNLOAD_DAILY_QUOTA: "0" } });
+
+    const taken = await api.call(ADMIN, "POST", START, { json: { url, playlist: true } });
+    const json = { url, playlist: true, format_id: "137" };
+    const refused = await api.call(ADMIN, "POST", START, { json });
+    const single = await api.call(ADMIN, "POST", START, { json: { url } });
+
+    expect([taken.status, refused.status, single.status]).toEqual([202, 422, 403]);
+    expect(await Download.findAll()).toMatchObject([{ kind: "playlist", state: "queued" }]);
+    expect(await OutboxEntry.findAll()).toMatchObject([
+      { workflow: "playlist", workflowId: `download/${taken.body.task_id}` },
+    ]);
+  });
+
   test("refuses addresses that nothing is fetched from", async () => {
     const api = await startWithFetcher();
     const answers = await Promise.all(

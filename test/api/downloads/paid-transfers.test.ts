@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { payForTransfer } from "../../../api/paid-transfers.ts";
 import { FIRST_PRICES } from "../../../domain/billing.ts";
 import { Hold, setPrices } from "../../../models/billing/index.ts";
 import { type Download, DownloadTraffic } from "../../../models/downloads/index.ts";
@@ -11,14 +12,15 @@ import { makeDownload } from "../../support/downloads.ts";
 import { accountsOf, adjust } from "../../support/ledger.ts";
 
 /** Larger than what sockets take before anybody reads. */
-const FILE_BYTES = 64_000_000;
-const FILE_FEN = 64;
+const FILE_BYTES = 32_000_000;
+const FILE_FEN = 32;
 
 /** A download that is paid for, a fen for each megabyte, by somebody who has so much. */
 async function openScene(amountFen: number, given: Partial<Download> = {}) {
   const objects = {
     async open() {
-      const object = watch(Buffer.alloc(0), { fill: async (block) => block.fill(1).length });
+      const fill = async (block: Buffer) => block.fill(1).length;
+      const object = watch(Buffer.alloc(0), { fill, file: "film" });
       object.facts = { ...object.facts, bytes: FILE_BYTES };
       return object;
     },
@@ -46,6 +48,7 @@ async function openScene(amountFen: number, given: Partial<Download> = {}) {
       agent: false,
       headers: {
         Authorization: `Bearer ${api.tokenOf(ADMIN)}`,
+        "X-Sendfile-Type": "X-Accel-Redirect",
         ...(range && { Range: `bytes=${range}` }),
       },
     }).end();
@@ -135,6 +138,41 @@ describe("GET /api/v1/download/file", () => {
       body: { code: "downloads/insufficient-balance", detail: "余额不足" },
     });
     expect(places).toHaveLength(2);
+  });
+
+  test("what a process that stops has sent is charged before it ends", async () => {
+    const { api, row, open, purse } = await openScene(200);
+
+    const { answer } = await open();
+    await once(answer, "readable");
+    await api.close();
+    await api.services.transfers.close();
+
+    const { chargedFen } = (await DownloadTraffic.findByPk(row.id))!;
+    expect(chargedFen).toBeGreaterThan(0);
+    expect(await purse()).toEqual({ free: 200 - chargedFen, held: 0 });
+  });
+
+  test("the money stays held for as long as bytes go", async () => {
+    const { api, row } = await openScene(200);
+    const { accountId, id: downloadId, priceVersion } = row;
+    const transfer = { waitToSend: async () => undefined, sent: vi.fn(), end: vi.fn() };
+    const order = { accountId, downloadId, priceVersion, bytes: FILE_BYTES };
+    const paid = await payForTransfer(api.services, transfer, order);
+    const began = (await Hold.findOne())!.expiresAt.getTime();
+    vi.useFakeTimers({ toFake: ["Date"], now: began - 60_000 });
+    onTestFinished(() => void vi.useRealTimers());
+
+    paid.sent(1_000_000);
+    paid.sent(1_000_000);
+    await paid.end();
+
+    expect(await Hold.findOne()).toMatchObject({
+      state: "captured",
+      capturedFen: 2,
+      expiresAt: new Date(began - 60_000 + 600_000),
+    });
+    expect([transfer.sent.mock.calls.length, transfer.end.mock.calls.length]).toEqual([2, 1]);
   });
 
   test("what costs nothing is held for by nobody", async () => {

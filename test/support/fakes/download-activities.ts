@@ -3,6 +3,7 @@ import { ApplicationFailure } from "@temporalio/common";
 import type {
   CarriedFailure,
   DownloadActivities,
+  ListStanding,
   MediaEnd,
   StoredMedia,
   TakenUp,
@@ -26,9 +27,12 @@ export function fakeDownload(
   given: Partial<TakenUp> = {},
   /** The workflows' downloads that wait for what they share. */
   waiting: string[] = [],
+  /** How the media of a list stand, each time that they are looked at. */
+  looks: readonly ListStanding[] = [],
 ) {
   let end: MediaEnd | undefined;
   const left = [...tries];
+  const standings = [...looks];
   const happened: string[] = [];
   let state: DownloadState = given.state ?? "working";
   let expireAt = given.expireAt ?? null;
@@ -100,6 +104,21 @@ export function fakeDownload(
     expireDownload: async () => void happened.push("expired"),
     removeFile: async () => void happened.push("removed"),
     removeParts: async () => void happened.push("tidied"),
+    readList: async () => {
+      happened.push("listed");
+      const next = left.shift();
+      if (next === "hangs") await hang();
+      if (next !== "media") throw failed(next as FailureClass);
+    },
+    beginMedia: async () => void happened.push("begun"),
+    followMedia: async () => {
+      const standing = standings.shift() ?? { left: 0, done: 0 };
+      happened.push(`${standing.left} left`);
+      return standing;
+    },
+    finishList: async () => void happened.push("finished"),
+    cancelMedia: async () => void happened.push("media cancelled"),
+    removeMedia: async () => void happened.push("media removed"),
     parseMedia: async () => void happened.push("parsed"),
   } satisfies DownloadActivities;
   return { activities, happened };
