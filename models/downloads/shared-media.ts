@@ -60,7 +60,9 @@ async function joinOpen(
     { where: { openHash, wantedBy: { [Op.gt]: 0 }, endedAt: isFresh }, transaction },
   );
   if (joined === 1) return SharedMedia.findOne({ where: { openHash }, transaction }) as never;
-  await SharedMedia.update({ openHash: null }, { where: { openHash }, transaction });
+  // Never what somebody has begun since: that is found taken, and joined.
+  const isOver = { [Op.or]: [{ wantedBy: 0 }, { endedAt: { [Op.lte]: since } }] };
+  await SharedMedia.update({ openHash: null }, { where: { openHash, ...isOver }, transaction });
   return undefined;
 }
 
