@@ -5,7 +5,7 @@ import { until } from "../../test/support/until.ts";
 import type { Finding, Measurement, Size } from "../measurement.ts";
 import { makeOwnDatabase } from "../mysql.ts";
 import { startFlask } from "../peers/flask.ts";
-import { cpuSeconds, type Peer, runAsking, startPeer, unpin } from "../processes.ts";
+import { cpuSeconds, type Peer, runAsking, runFirst, startPeer, unpin } from "../processes.ts";
 import { type Product, startProduct, untilQuiet } from "../product.ts";
 import {
   compare,
@@ -213,15 +213,8 @@ async function load(
 ): Promise<number[]> {
   const program = [process.execPath, "--import", "tsx", LOAD];
   const crowd = rate ? CROWD : CONNECTIONS;
-  const said = await runAsking([
-    ...program,
-    address + PATH,
-    crowd,
-    `${answers}`,
-    "",
-    orders,
-    `${rate ?? ""}`,
-  ]);
+  const words = [address + PATH, crowd, `${answers}`, "", orders, `${rate ?? ""}`];
+  const said = await (rate ? runFirst : runAsking)([...program, ...words]);
   const tookMs = rate ? (JSON.parse(said) as number[]) : [];
   return tookMs.sort((one, other) => one - other);
 }
