@@ -113,7 +113,8 @@ export function contentsSuite(open: () => Promise<ObjectStore>): void {
         "x".repeat(255),
       ].map((odd) => `${folder}/${odd}`);
 
-      await Promise.all(keys.map((key) => store.put(key, `under ${key}`)));
+      // One after the other: the test server sometimes leaves a key out of its lists when `..` and what is below it come at once.
+      for (const key of keys) await store.put(key, `under ${key}`);
 
       for (const key of keys)
         expect(await readKey(store, key)).toMatchObject({ text: `under ${key}` });
