@@ -22,6 +22,7 @@ const { lookAtCard } = proxyLocalActivities<CardLooks>({
 const { endCardsWith } = proxyActivities<CardActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "1 minute",
+  heartbeatTimeout: "10 seconds",
   retry: { maximumInterval: "5 seconds" },
   summary: "end every card of the shard whose time has come",
 });
@@ -29,7 +30,7 @@ const { endCardsWith } = proxyActivities<CardActivities>({
 const { turnWheel } = proxyActivities<CardActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "10 minutes",
-  heartbeatTimeout: "1 minute",
+  heartbeatTimeout: "10 seconds",
   retry: { maximumInterval: "5 seconds" },
   summary: "end every card of the shard whose time has come",
 });
@@ -37,6 +38,7 @@ const { turnWheel } = proxyActivities<CardActivities>({
 const { mendCardTimers } = proxyActivities<CardActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "30 minutes",
+  heartbeatTimeout: "10 seconds",
   retry: { maximumInterval: "30 seconds" },
   summary: "end what is overdue, and give timers to cards that have none",
 });
@@ -44,7 +46,7 @@ const { mendCardTimers } = proxyActivities<CardActivities>({
 const { removeDeletedCards } = proxyActivities<CardActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "30 minutes",
-  heartbeatTimeout: "1 minute",
+  heartbeatTimeout: "10 seconds",
   retry: { maximumInterval: "30 seconds" },
   summary: "remove cards for good that were deleted long ago",
 });
@@ -52,7 +54,7 @@ const { removeDeletedCards } = proxyActivities<CardActivities>({
 const { forgetCardResults } = proxyActivities<CardActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "30 minutes",
-  heartbeatTimeout: "1 minute",
+  heartbeatTimeout: "10 seconds",
   retry: { maximumInterval: "30 seconds" },
   summary: "remove what became of each card in orders that ended long ago",
 });
