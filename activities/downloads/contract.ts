@@ -60,7 +60,7 @@ export interface WayOut {
 }
 
 /** One try, counted over the life of a download or of what several share. */
-interface Try {
+export interface Try {
   attempt: number;
   /** The proxy that it goes by; straight out when there is none. */
   leaseId?: string;

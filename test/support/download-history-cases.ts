@@ -83,6 +83,7 @@ export function downloadCases(): HistoryCase[] {
   const way = { gates: ["host:films.example"], platform: "generic" };
   const given = { way, retryPausesSeconds: [1], ttlSeconds: null };
   const proxied = fakeDownload(["blocked", "media"], given);
+  const together = fakeDownload(["blocked", "media"], { ...given, isCharged: true });
   const asking = fakeDownload([]);
   const [sharers, leavers]: [string[], string[]] = [[], []];
   const [shares, leaves] = [{ wishHash: "shared" }, { wishHash: "left" }];
@@ -179,6 +180,16 @@ export function downloadCases(): HistoryCase[] {
       workflow,
       name: "charged",
       activities: () => ({ ...charged.activities, ...fakeFunds(charged.happened) }),
+      live: living(),
+    },
+    {
+      workflow,
+      name: "charged-for-by-one-proxy-a-try",
+      activities: () => ({
+        ...together.activities,
+        ...fakeFunds(together.happened),
+        ...fakeWayOut(together.happened, WAY_OUT),
+      }),
       live: living(),
     },
     {

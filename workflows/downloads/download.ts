@@ -14,6 +14,7 @@ import { enterStage } from "../helpers/stage.ts";
 import { beginLife, type Desk, endCancelling, openDesk } from "./desk.ts";
 import { CANCELLED, endUnwanted, tellEnded } from "./together.ts";
 import { failureIn, fetchForOne } from "./fetching.ts";
+import { tidyUp } from "./tidying.ts";
 
 const {
   takeUpDownload,
@@ -27,15 +28,6 @@ const {
   taskQueue: QUEUES.io,
   startToCloseTimeout: "10 minutes",
   retry: { maximumInterval: "30 seconds" },
-});
-
-const { removeParts } = proxyActivities<DownloadActivities>({
-  taskQueue: QUEUES.download,
-  startToCloseTimeout: "2 minutes",
-  scheduleToCloseTimeout: "10 minutes",
-  heartbeatTimeout: "10 seconds",
-  retry: { maximumAttempts: 3 },
-  summary: "remove what is unfinished",
 });
 
 /**
@@ -69,7 +61,7 @@ async function live(downloadId: string, desk: Desk): Promise<DownloadState | "ov
     const { parentId } = taken;
     if (parentId) await CancellationScope.nonCancellable(() => tellEnded(parentId));
   }
-  const tidied = isToFetch ? tidyUp(downloadId) : undefined;
+  const tidied = isToFetch ? tidyUp({ downloadId }) : undefined;
   if (desk.state === "ready") {
     await CancellationScope.nonCancellable(() => keepForItsTime(downloadId, desk));
   }
@@ -105,11 +97,6 @@ async function fetch(downloadId: string, taken: TakenUp, desk: Desk): Promise<vo
   } finally {
     endCancelling(desk);
   }
-}
-
-/** Nobody is held up by it: what a machine that is away has left, it removes when it is back. */
-function tidyUp(downloadId: string): Promise<void> {
-  return CancellationScope.nonCancellable(() => removeParts({ downloadId }).catch(() => {}));
 }
 
 /** A timer that survives everything; what is told meanwhile moves it, or ends it. */

@@ -16,6 +16,7 @@ import { QUEUES } from "../../domain/queues.ts";
 import { enterStage } from "../helpers/stage.ts";
 import { beginLife, type Desk, endCancelling, openDesk } from "./desk.ts";
 import { countTries, failureIn } from "./fetching.ts";
+import { tidyUp } from "./tidying.ts";
 import { CANCELLED, LOOK_MS, mediaEnded } from "./together.ts";
 import { onTheWay } from "./way-out.ts";
 
@@ -41,15 +42,6 @@ const { readList } = proxyActivities<DownloadActivities>({
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   retry: { initialInterval: "1 second", maximumInterval: "30 seconds", maximumAttempts: 50 },
   summary: "ask the source what is on the list",
-});
-
-const { removeParts } = proxyActivities<DownloadActivities>({
-  taskQueue: QUEUES.download,
-  startToCloseTimeout: "2 minutes",
-  scheduleToCloseTimeout: "10 minutes",
-  heartbeatTimeout: "10 seconds",
-  retry: { maximumAttempts: 3 },
-  summary: "remove what is unfinished",
 });
 
 /** Many may end at once: they are looked at together. */
@@ -93,7 +85,7 @@ async function live(downloadId: string, desk: Desk, news: News): Promise<Downloa
     // Whoever told it to begin has been heard.
     desk.isToldAnew = false;
     await seeThrough(downloadId, taken, desk, news);
-    await removeParts({ downloadId }).catch(() => {});
+    await tidyUp({ downloadId });
   }
   if (desk.wanted === "remove") await removeMedia({ downloadId });
   desk.isClosing = true;
