@@ -15,7 +15,11 @@ export interface Product {
 
 /** Starts the product in a folder of its own, as operators do: production code, no request limit in the way. */
 export async function startProduct(given: Record<string, string> = {}): Promise<Product> {
-  const platform = await makePlatform({ LOG_LEVEL: "info", ...given });
+  const platform = await makePlatform({
+    LOG_LEVEL: "info",
+    BACKGROUND_NICENESS: "",
+    ...given,
+  });
   try {
     await platform.start();
     const client = await platform.open();

@@ -84,14 +84,6 @@ export interface Events {
   "card.guesser-blocked": { guesser: string; seconds: number };
   /** It is fuller than is well; told again after it was emptier for a while. */
   "disk.filling": DiskFacts;
-  /** It stands elsewhere now, or waits for something else; its row says all of it. */
-  "download.changed": {
-    accountId: string;
-    downloadId: string;
-    state: DownloadState;
-    /** Of the row: what is lower is older. */
-    version: number;
-  };
   "download.ready": DownloadFacts;
   "download.kept": DownloadFacts;
   "download.failed": DownloadFacts;

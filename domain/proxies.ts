@@ -25,15 +25,19 @@ export const PROXY_SORTS = {
 } as const;
 export type ProxySort = keyof typeof PROXY_SORTS;
 
-/** A proxy in the hands of one attempt. It ends well, badly, or by its time when nobody has ended it. */
-export const LEASE_STATES = ["bound", "released", "failed", "expired"] as const;
+/**
+ * A proxy in the hands of one attempt. It ends well, badly, dropped before anybody has seen how it goes, or by its time
+ * when nobody has ended it.
+ */
+export const LEASE_STATES = ["bound", "released", "failed", "dropped", "expired"] as const;
 export type LeaseState = (typeof LEASE_STATES)[number];
 
 /** Where each state of a lease may go. */
 export const LEASE_MOVES: Readonly<Record<LeaseState, readonly LeaseState[]>> = {
-  bound: ["released", "failed", "expired"],
+  bound: ["released", "failed", "dropped", "expired"],
   released: [],
   failed: [],
+  dropped: [],
   expired: [],
 };
 

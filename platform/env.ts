@@ -116,6 +116,10 @@ const VARIABLES = {
     rule: z.coerce.number().int().min(1).max(64).default(2),
     doc: "How many shell tools one worker runs at a time",
   },
+  BACKGROUND_NICENESS: {
+    rule: z.coerce.number().int().min(0).max(19).default(10),
+    doc: "How far npm start puts the worker and its Temporal behind the API when cores are scarce: from 0, not at all, to 19",
+  },
   SHUTDOWN_GRACE: {
     rule: seconds.default(60),
     doc: "How long a stopping worker lets running tools finish",

@@ -3,6 +3,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
 import { recordProcess, signalGroup } from "../platform/process-table.ts";
 import { openPartLog } from "./part-log.ts";
+import { putBehind } from "./priority.ts";
 import type { Inherited } from "../platform/programs.ts";
 
 /** One process of the platform: what to run, and how to know that it serves. */
@@ -16,6 +17,8 @@ export interface Part {
   turn: number;
   /** How long it has from SIGTERM to its end. */
   graceMs: number;
+  /** How far behind us it goes when cores are scarce; not at all when not given. */
+  niceness?: number;
 }
 
 /** Where the traces of children go, and who wants to hear of them. */
@@ -48,7 +51,7 @@ const LAST_LINES = 20;
 
 /** Starts a part. A command that cannot be started ends at once with code 127. */
 export function startChild(
-  { name, command: [program, ...args], env, ready }: Omit<Part, "turn" | "graceMs">,
+  { name, command: [program, ...args], env, ready, niceness = 0 }: Omit<Part, "turn" | "graceMs">,
   { logFolder, runFolder, onMessage, onWarning }: Surroundings,
 ): Child {
   const log = openPartLog(`${logFolder}/${name}.log`);
@@ -58,6 +61,7 @@ export function startChild(
     // Nothing is ever written to stdin: its end is how a child without IPC can tell that we are gone.
     stdio: ["pipe", "pipe", "pipe", ...(ready === "says so" ? ["ipc" as const] : [])],
   });
+  if (child.pid) putBehind(child.pid, niceness);
   child.stdin!.on("error", () => {});
   let saysReady = () => {};
   const said = new Promise<void>((resolve) => (saysReady = resolve));

@@ -67,9 +67,11 @@ async function comeUp(start: Start, stage: Stage): Promise<void> {
     env: children,
     ready: "says so",
   });
+  // Who waits for an answer goes first: what is durable has time.
+  const behind = { niceness: env.BACKGROUND_NICENESS };
   const readiness = await whileReporting("starting", onProgress, async (say) => {
     const server = temporal && (await temporalPart(start, temporal.path, ports));
-    const serving = server && stage.start({ ...server, ...PARTS.temporal });
+    const serving = server && stage.start({ ...server, ...PARTS.temporal, ...behind });
     const prepareNamespace = async () => {
       await serving;
       await prepare(stage, node("namespace", "scripts/namespace.js"), screen);
@@ -80,7 +82,7 @@ async function comeUp(start: Start, stage: Stage): Promise<void> {
       await stage.start(node("api", "api/server.js"));
     };
     await Promise.all([prepareNamespace(), serveApi()]);
-    await stage.start(node("worker", "workers/main.js"));
+    await stage.start({ ...node("worker", "workers/main.js"), ...behind });
     return askReadiness(`http://${reachable(env.HOST)}:${ports.api}/ready`, signal, say);
   });
   const rows = rowsOf(start, ports, children);

@@ -15,6 +15,7 @@ export type {
   Shared,
   StoredMedia,
   TakenUp,
+  Try,
   WayOut,
 } from "./contract.ts";
 

@@ -15,7 +15,6 @@ import { hasCookies } from "../../models/proxies/index.ts";
 import type { DownloadRef, FetchRef, Shared, StoredMedia, TakenUp } from "./contract.ts";
 import { leaveShared, wayOf } from "./sharing.ts";
 import type { DownloadTools } from "./tools.ts";
-import { announceChange } from "./work.ts";
 
 /** A try that came to nothing before anybody was asked for media. */
 type FailedTry = FetchRef & { attempt: number; failure: Failure };
@@ -25,13 +24,10 @@ export function createLifeActivities(tools: DownloadTools) {
   const { database, objects, downloadSettings: settings } = tools;
 
   const leave = (downloadId: string) => leaveShared(tools, downloadId);
-  const announce = async (row: Download | undefined) => {
-    if (row) await announceChange(tools, row);
-  };
 
   const noteForAll = async (of: FetchRef, waitingFor: Wait | null, until: Date | null) => {
     for (const { id } of await waitersOf(of)) {
-      await announce(await noteWait(database, id, waitingFor, until));
+      await noteWait(database, id, waitingFor, until);
     }
   };
 
@@ -43,7 +39,7 @@ export function createLifeActivities(tools: DownloadTools) {
       if (queued.state === "queued" && !queued.deletedAt) {
         const move = { from: ["queued"], to: "working" } as const;
         const startedAt = queued.startedAt ?? new Date();
-        await announce(await moveDownload(database, downloadId, move, { startedAt }));
+        await moveDownload(database, downloadId, move, { startedAt });
       }
       const row = await Download.findByPk(downloadId, { rejectOnEmpty: true });
       const { quickTtlSeconds, retryPausesSeconds, isCharged, maxBytes } = settings;
@@ -60,6 +56,7 @@ export function createLifeActivities(tools: DownloadTools) {
         isCharged,
         maxBytes,
         way: wayOf(row),
+        life: row.lives,
         ...(isOpen && { wishHash: wishHash(row) }),
         ...(row.parentId && { parentId: row.parentId }),
         ...(row.kind === "playlist" && { isListed: row.listedAt !== null }),
@@ -130,7 +127,6 @@ export function createLifeActivities(tools: DownloadTools) {
         },
       );
       if (isToMove) await leave(downloadId);
-      await announce(row);
       return { expireAt: row?.expireAt?.getTime() ?? null };
     },
 
@@ -154,14 +150,14 @@ export function createLifeActivities(tools: DownloadTools) {
         completedAt: new Date(),
       };
       const unwanted = await leave(downloadId);
-      await announce(await moveDownload(database, downloadId, move, change));
+      await moveDownload(database, downloadId, move, change);
       return unwanted ?? null;
     },
 
     /** Twice: the same end is written again. */
     async moveExpiry({ downloadId, expireAt }: DownloadRef & { expireAt: number }): Promise<void> {
       const change = { expireAt: new Date(expireAt) };
-      await announce(await changeDownload(database, downloadId, "ready", change));
+      await changeDownload(database, downloadId, "ready", change);
     },
 
     /**
@@ -179,7 +175,6 @@ export function createLifeActivities(tools: DownloadTools) {
       const kept = await moveDownload(database, downloadId, move, change);
       if (kept) await objects.delete(downloadKey({ ...row.get(), mode: "quick_download" }));
       if (kept?.objectKey === objectKey) await leave(downloadId);
-      await announce(kept);
     },
 
     /** Twice: what is gone is gone, and has expired. */
@@ -188,7 +183,7 @@ export function createLifeActivities(tools: DownloadTools) {
       if (row.state === "ready") await objects.delete(downloadKey(row));
       await leave(downloadId);
       const move = { from: ["ready"], to: "expired" } as const;
-      await announce(await moveDownload(database, downloadId, move, { objectKey: null }));
+      await moveDownload(database, downloadId, move, { objectKey: null });
     },
 
     /** Twice: what is gone is gone. */

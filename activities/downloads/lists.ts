@@ -10,7 +10,6 @@ import {
 } from "../../models/downloads/index.ts";
 import type { DownloadRef, ListStanding } from "./contract.ts";
 import type { DownloadTools } from "./tools.ts";
-import { announceChange } from "./work.ts";
 
 /** What becomes of the media of a list, each of which is a download of its own. */
 export function createListActivities(tools: DownloadTools) {
@@ -39,8 +38,7 @@ export function createListActivities(tools: DownloadTools) {
       const move = { from: ["working"], to: "kept" } as const;
       const settled = { waitingFor: null, nextTryAt: null, errorCode: null, error: null } as const;
       const change = { ...settled, completedAt: new Date() };
-      const row = await moveDownload(database, downloadId, move, change);
-      if (row) await announceChange(tools, row);
+      await moveDownload(database, downloadId, move, change);
     },
 
     /** Twice: who is over, or was told, is left alone. */

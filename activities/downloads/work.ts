@@ -10,7 +10,6 @@ import type { Transaction } from "sequelize";
 import type { TaskNote, TaskProgress, TaskRef } from "../../domain/feeds.ts";
 import { inTransaction } from "../../models/database.ts";
 import {
-  type Download,
   noteDownload,
   noteProgress,
   taskOfDownload,
@@ -30,15 +29,6 @@ export async function lasting<T>(body: (signal: AbortSignal) => Promise<T>): Pro
     if (signal.aborted) await Context.current().cancelled;
     throw error;
   }
-}
-
-/** Lets whoever listens know that a download stands elsewhere. */
-export async function announceChange(
-  { bus }: Pick<DownloadTools, "bus">,
-  { id: downloadId, accountId, state, version }: Download,
-): Promise<void> {
-  const data = { accountId, downloadId, state, version };
-  await bus.announce({ type: "download.changed", data });
 }
 
 /** A failure of the source's, which the workflow judges: nothing is tried again before. */

@@ -21,7 +21,7 @@ import type { ProxyTools } from "./tools.ts";
 /** When a proxy of the pool is asked for again. */
 const POOL_PAUSE_MS = 15_000;
 
-export type { LeaseOrder };
+export type { LeaseEnd, LeaseOrder };
 
 /** Everything here may run twice. Each comment says why that does no harm. */
 export function createProxyActivities({ database, proxySource, seal }: ProxyTools) {

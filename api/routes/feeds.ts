@@ -1,9 +1,10 @@
 import { refusal } from "../../domain/errors.ts";
 import { kindsFor } from "../policies/feeds.ts";
 import { route } from "../route.ts";
-import { EventsQuery } from "../schemas/feeds.ts";
+import { EventsQuery, Since } from "../schemas/feeds.ts";
 import { ENDINGS } from "../sockets/connections.ts";
 import { EventStream } from "../sockets/event-stream.ts";
+import { invalid } from "../validation.ts";
 
 export const followEvents = route({
   method: "get",
@@ -16,6 +17,7 @@ export const followEvents = route({
   async handle(call) {
     const { actor, query, services } = call;
     const { channels, connections } = services.feeds;
+    const since = lastEventId(call.requestHeader("last-event-id")) ?? query.since;
     const stream = new EventStream(actor, kindsFor(actor));
     stream.once("close", () => {
       channels.leave(actor.accountId, stream);
@@ -24,7 +26,6 @@ export const followEvents = route({
     if (!(await connections.add(stream))) {
       throw refusal("feeds/too-many-connections", "Close one of your other connections first.");
     }
-    const since = lastEventId(call.requestHeader("last-event-id")) ?? query.since;
     channels
       .follow(actor.accountId, stream, { since, greet: () => stream.greet() })
       .catch((error: unknown) => {
@@ -36,6 +37,9 @@ export const followEvents = route({
 });
 
 /** The number that a client had last; EventSource sends it when it connects again. */
-function lastEventId(given = ""): number | undefined {
-  return /^\d{1,15}$/.test(given) ? Number(given) : undefined;
+function lastEventId(given?: string): number | undefined {
+  const id = Since.safeParse(given);
+  if (id.success) return id.data;
+  const message = "must be a whole number: the last id that you have";
+  throw invalid([{ path: "Last-Event-ID", in: "header", message }]);
 }

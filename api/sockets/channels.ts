@@ -4,9 +4,9 @@ import type { TaskKind } from "../../domain/feeds.ts";
 import type { Database } from "../../models/database.ts";
 import {
   type FeedRow,
+  type FeedState,
   FRAMES_PAGE,
   framesAfter,
-  isKept,
   lastSeqs,
   stateOf,
 } from "../../models/feeds/index.ts";
@@ -40,7 +40,8 @@ export interface Follower {
 export interface Channels {
   /**
    * Tells a follower what came after `since`, or where all stands when nobody knows that any more or it is not given,
-   * and from then on everything, in order and once. Calls `greet` before: whoever was greeted misses nothing.
+   * and from then on everything, in order and once. Calls `greet` before: whoever was greeted misses nothing, or hears
+   * where all stands anew.
    */
   follow(
     accountId: string,
@@ -80,16 +81,17 @@ export function openChannels({
   };
 
   return {
-    async follow(accountId, follower, from) {
-      await begin(database, accountId, follower, from);
-      while (!follower.isGone) {
-        const rows = await framesAfter(database, accountId, follower.seq);
-        for (const row of rows) {
-          if (follower.isGone) return;
-          give(follower, new Frame(row));
-          if (follower.waitingBytes > WAITING_BYTES) await follower.drained();
-        }
-        if (follower.isGone || (rows.length < FRAMES_PAGE && join(accountId, follower))) return;
+    async follow(accountId, follower, { since, greet }) {
+      let news = await newsAfter(database, accountId, since);
+      greet?.();
+      follower.seq = since ?? 0;
+      if (news.state) tellState(follower, news.state, since);
+      for (;;) {
+        await giveAll(follower, news.rows);
+        const hasAll = news.rows && news.rows.length < FRAMES_PAGE;
+        if (follower.isGone || (hasAll && join(accountId, follower))) return;
+        news = await newsAfter(database, accountId, follower.seq);
+        if (news.state) tellState(follower, news.state, follower.seq);
       }
     },
     leave(accountId, follower) {
@@ -106,27 +108,35 @@ export function openChannels({
   };
 }
 
-/** Brings a follower to a place from which frames can be read. */
-async function begin(
+/** What came after a place; where all stands when nobody knows that any more, or no place is given. */
+type News = { rows: FeedRow[]; state?: never } | { state: FeedState; rows?: never };
+
+async function newsAfter(
   database: Database,
   accountId: string,
-  follower: Follower,
-  { since, greet }: { since?: number | undefined; greet?: () => void },
-): Promise<void> {
-  const goesOn = since !== undefined && (await isKept(accountId, since));
-  const state = goesOn ? undefined : await stateOf(database, accountId);
-  greet?.();
-  if (!state) {
-    follower.seq = since!;
-    return;
-  }
+  seq: number | undefined,
+): Promise<News> {
+  const rows = seq === undefined ? undefined : await framesAfter(database, accountId, seq);
+  return rows ? { rows } : { state: await stateOf(database, accountId) };
+}
+
+/** Tells where all stands, in place of what came after `since` and is not kept. */
+function tellState(follower: Follower, { seq, frames }: FeedState, since?: number): void {
   if (since !== undefined) {
     const why = "What came after this number is not kept any more: this is how things stand.";
     follower.tell(reply("resync", 0, { since, message: why }));
   }
   follower.seq = 0;
-  for (const row of state.frames) give(follower, new Frame(row));
-  follower.seq = state.seq;
+  for (const row of frames) give(follower, new Frame(row));
+  follower.seq = seq;
+}
+
+async function giveAll(follower: Follower, rows: readonly FeedRow[] = []): Promise<void> {
+  for (const row of rows) {
+    if (follower.isGone) return;
+    give(follower, new Frame(row));
+    if (follower.waitingBytes > WAITING_BYTES) await follower.drained();
+  }
 }
 
 function give(follower: Follower, frame: Frame): void {
@@ -174,14 +184,24 @@ class Channel {
     try {
       while (this.#grew && this.followers.size > 0) {
         this.#grew = false;
-        const rows = await framesAfter(this.#database, this.#accountId, this.seq);
-        if (rows.length === FRAMES_PAGE) this.#grew = true;
-        await this.#tellAll(rows);
+        const { rows, state } = await newsAfter(this.#database, this.#accountId, this.seq);
+        if (state) this.#resync(state);
+        if (rows?.length === FRAMES_PAGE) this.#grew = true;
+        await this.#tellAll(rows ?? []);
       }
     } finally {
       // In the same breath as the last look at `#grew`: no word can fall in between.
       this.#reading = false;
     }
+  }
+
+  #resync(state: FeedState): void {
+    for (const follower of this.followers) {
+      if (follower.seq < state.seq) tellState(follower, state, follower.seq);
+    }
+    this.seq = state.seq;
+    // What came since that was read.
+    this.#grew = true;
   }
 
   /** Whoever reads has a breath to do so: those alone are too slow who have not read what was told long before. */

@@ -25,6 +25,9 @@ export const ENDINGS = {
   tooMany: { code: 4429, words: "Too many connections of this account. Close one of them." },
 } as const satisfies Record<string, Ending>;
 
+/** After it was told to go, a client has this long before it is cut off. */
+export const FAREWELL_MS = 2_000;
+
 /** A client that follows a feed, by whatever way. */
 export interface Connection {
   readonly actor: Pick<Actor, "accountId" | "sessionId" | "keyId">;

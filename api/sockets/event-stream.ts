@@ -3,7 +3,7 @@ import type { Actor } from "../../domain/accounts.ts";
 import type { TaskKind } from "../../domain/feeds.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import type { Follower } from "./channels.ts";
-import { type Connection, type Ending, ENDINGS } from "./connections.ts";
+import { type Connection, type Ending, ENDINGS, FAREWELL_MS } from "./connections.ts";
 import { type Frame, reply } from "./frames.ts";
 
 /** How long a client waits before it connects again. */
@@ -66,5 +66,7 @@ export class EventStream extends Readable implements Connection, Follower {
     this.push(reply("closed", this.seq, ending).lines);
     this.isGone = true;
     this.push(null);
+    // Who does not read does not hear that either.
+    setTimeout(() => this.destroy(), FAREWELL_MS).unref();
   }
 }

@@ -8,6 +8,7 @@ import type { TakeUpgrade } from "../listen.ts";
 import { callerAddress } from "../middleware/request-id.ts";
 import type { Authenticate } from "../middleware/sign-in.ts";
 import { findFollowed, kindsFor } from "../policies/feeds.ts";
+import { Since } from "../schemas/feeds.ts";
 import type { Services } from "../services.ts";
 import { type Ending, ENDINGS } from "./connections.ts";
 import { converse } from "./conversation.ts";
@@ -113,14 +114,13 @@ async function enterFeed(
 ): Promise<void> {
   const known = await know(services, authenticate, arrival, { byQuery: true });
   const { query, stream } = arrival;
-  const refused = "fault" in known ? unknown(known) : notTheirs(known, query);
+  const refused = "fault" in known ? unknown(known) : entering(known, query);
   if ("code" in refused) return shake(arrival, (socket) => dismiss(socket, refused));
-  const { actor } = refused;
+  const { actor, since } = refused;
   const kinds = kindsFor(actor);
   shake(arrival, (ws) => {
     const socket = new FeedSocket(ws, stream, actor, kinds);
     ws.on("message", converse(socket));
-    const since = sinceOf(query);
     const greet = () => {
       const timestamp = new Date().toISOString();
       const established = { user_id: actor.accountId, timestamp };
@@ -140,8 +140,11 @@ const WELCOME = {
   type: "success",
 };
 
-/** Where the contract's clients name themselves, it must be who the token speaks for. */
-function notTheirs({ actor }: { actor: Actor }, query: URLSearchParams): Ending | { actor: Actor } {
+/** Whose feed they follow, and from where. Where the contract's clients name themselves, the token must speak for them. */
+function entering(
+  { actor }: { actor: Actor },
+  query: URLSearchParams,
+): Ending | { actor: Actor; since: number | undefined } {
   const named = query.get("user_id");
   if (named !== null && named !== actor.accountId) {
     return { code: 1008, words: "This token is not of this user_id." };
@@ -149,7 +152,11 @@ function notTheirs({ actor }: { actor: Actor }, query: URLSearchParams): Ending 
   if (actor.packages) {
     return { code: 4403, words: "Keys for single packages cannot follow a whole feed." };
   }
-  return { actor };
+  const since = Since.safeParse(query.get("since") ?? undefined);
+  if (!since.success) {
+    return { code: 4422, words: "since must be a whole number: the last seq that you have." };
+  }
+  return { actor, since: since.data };
 }
 
 const unknown = ({ fault, status }: { fault: string; status: number }): Ending => ({
@@ -227,8 +234,3 @@ function dismiss(socket: WebSocket, { code, words }: Ending): void {
 
 /** A close frame has room for 123 bytes. */
 const CLOSE_REASON_CHARACTERS = 120;
-
-function sinceOf(query: URLSearchParams): number | undefined {
-  const given = query.get("since") ?? "";
-  return /^\d{1,15}$/.test(given) ? Number(given) : undefined;
-}

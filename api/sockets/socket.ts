@@ -4,11 +4,8 @@ import type { Actor } from "../../domain/accounts.ts";
 import type { TaskKind } from "../../domain/feeds.ts";
 import { LIMITS } from "../../domain/limits.ts";
 import type { Follower } from "./channels.ts";
-import { type Connection, type Ending, ENDINGS } from "./connections.ts";
+import { type Connection, type Ending, ENDINGS, FAREWELL_MS } from "./connections.ts";
 import type { Frame } from "./frames.ts";
-
-/** After it was told to go, a client has this long before it is cut off. */
-const FAREWELL_MS = 2_000;
 
 /** A socket that follows a feed. */
 export class FeedSocket implements Connection, Follower {

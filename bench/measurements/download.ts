@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nginxBeforeApi, nginxOfFolder } from "../nginx.ts";
 import { GiB, warm, writeZip } from "../files.ts";
-import type { Finding, Measurement, Size } from "../measurement.ts";
+import type { Finding, Goal, Measurement, Size } from "../measurement.ts";
 import { cpuSeconds, type Peer, runAsking, startPeer } from "../processes.ts";
 import { startProduct, untilQuiet } from "../product.ts";
-import { compare, type Contestant, plotOf, ratio, tableOf } from "../rounds.ts";
+import { compare, type Contestant, plotOf, ratio, type Standing, tableOf } from "../rounds.ts";
 import { uploadFile } from "./upload.ts";
 
 /** A package's bytes on their way to clients. */
@@ -50,24 +50,29 @@ async function run(size: Size): Promise<Finding> {
       size,
     );
     return {
-      goals: [
-        {
-          claim: "CPU time for the same bytes, against the bare Node pipe",
-          value: ratio(standings, "Longhaul", "Node pipe"),
-          least: 0.95,
-        },
-        {
-          claim: "with `X-Accel-Redirect`, against nginx that knows nothing of us",
-          value: ratio(standings, "Longhaul, accel", "nginx sendfile"),
-          least: 0.95,
-        },
-      ],
+      goals: goalsOfSending(standings),
       table: tableOf(standings, "GiB"),
       plots: [plotOf(standings, "1 GiB to one client", "GiB")],
     };
   } finally {
     for (const end of ends.toReversed()) await end();
   }
+}
+
+/** How near whoever sends files must come to the bare pipe, and to nginx where that sends them. */
+export function goalsOfSending(standings: Standing[]): Goal[] {
+  return [
+    {
+      claim: "CPU time for the same bytes, against the bare Node pipe",
+      value: ratio(standings, "Longhaul", "Node pipe"),
+      least: 0.95,
+    },
+    {
+      claim: "with `X-Accel-Redirect`, against nginx that knows nothing of us",
+      value: ratio(standings, "Longhaul, accel", "nginx sendfile"),
+      least: 0.95,
+    },
+  ];
 }
 
 function fetching(name: string, url: string, ...pids: number[]): Contestant {

@@ -17,7 +17,8 @@ import {
   startPeer,
 } from "../processes.ts";
 import { type Product, startProduct, untilQuiet } from "../product.ts";
-import { compare, type Contestant, plotOf, ratio, tableOf } from "../rounds.ts";
+import { compare, type Contestant, plotOf, tableOf } from "../rounds.ts";
+import { goalsOfSending } from "./download.ts";
 
 const CLIENTS = 50;
 const MiB = 1024 * 1024;
@@ -66,16 +67,7 @@ async function run(size: Size): Promise<Finding> {
     );
     return {
       goals: [
-        {
-          claim: "CPU time for the same bytes, against the bare Node pipe",
-          value: ratio(standings, "Longhaul", "Node pipe"),
-          least: 0.95,
-        },
-        {
-          claim: "with `X-Accel-Redirect`, against nginx that knows nothing of us",
-          value: ratio(standings, "Longhaul, accel", "nginx sendfile"),
-          least: 0.95,
-        },
+        ...goalsOfSending(standings),
         {
           claim: `MiB that the API grows by with ${CLIENTS} slow clients`,
           value: extraBytes / MiB,

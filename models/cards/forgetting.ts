@@ -1,4 +1,4 @@
-import { Op } from "sequelize";
+import { type FindOptions, Op, type Transaction } from "sequelize";
 import { type Database, inTransaction } from "../database.ts";
 import { CardBulk, CardBulkResult } from "./bulk-tables.ts";
 import { MOST_AT_ONCE } from "./expiry.ts";
@@ -9,49 +9,55 @@ import { CardImport, CardImportFault } from "./import-tables.ts";
  * counts. Answers how many there were; null when no bulk has any. One that has failed keeps its results: it may go on,
  * and is undone by them.
  */
-export async function forgetBulkResults(
-  database: Database,
-  endedBefore: Date,
-): Promise<number | null> {
-  return inTransaction(database, async (transaction) => {
-    const where = { hasResults: true, completedAt: { [Op.lte]: endedBefore } };
-    const bulk = await CardBulk.findOne({
-      where: { ...where, state: ["completed", "undone"] },
-      order: [["completedAt", "ASC"]],
-      lock: transaction.LOCK.UPDATE,
-      transaction,
-    });
-    if (!bulk) return null;
-    const bulkId = bulk.id;
-    const limit = MOST_AT_ONCE;
-    const results = await CardBulkResult.findAll({ where: { bulkId }, limit, transaction });
-    const cardId = results.map((result) => result.cardId);
-    await CardBulkResult.destroy({ where: { bulkId, cardId }, transaction });
-    if (results.length < limit) await bulk.update({ hasResults: false }, { transaction });
-    return results.length;
+export function forgetBulkResults(database: Database, endedBefore: Date): Promise<number | null> {
+  return forgetSome(database, endedBefore, {
+    find: (over, oldest) =>
+      CardBulk.findOne({ where: { ...over, state: ["completed", "undone"] }, ...oldest }),
+    forget: async ({ id: bulkId }, some) => {
+      const results = await CardBulkResult.findAll({ where: { bulkId }, ...some });
+      const cardId = results.map((result) => result.cardId);
+      const { transaction } = some;
+      return CardBulkResult.destroy({ where: { bulkId, cardId }, transaction });
+    },
   });
 }
 
 /** Removes in the same way the lines of one import that became no cards. One that has failed keeps them. */
-export async function forgetImportFaults(
+export function forgetImportFaults(database: Database, endedBefore: Date): Promise<number | null> {
+  return forgetSome(database, endedBefore, {
+    find: (over, oldest) =>
+      CardImport.findOne({ where: { ...over, state: "completed" }, ...oldest }),
+    forget: async ({ id: importId }, some) => {
+      const faults = await CardImportFault.findAll({ where: { importId }, ...some });
+      const line = faults.map((fault) => fault.line);
+      const { transaction } = some;
+      return CardImportFault.destroy({ where: { importId, line }, transaction });
+    },
+  });
+}
+
+/** How the oldest of some orders is found, and how some of what it has kept of cards is removed: so many there were. */
+interface Forgetting<Order> {
+  find: (over: object, oldest: FindOptions) => Promise<Order | null>;
+  forget: (order: Order, some: { limit: number; transaction: Transaction }) => Promise<number>;
+}
+
+interface Keeping {
+  update(change: { hasResults: false }, within: { transaction: Transaction }): Promise<unknown>;
+}
+
+async function forgetSome<Order extends Keeping>(
   database: Database,
   endedBefore: Date,
+  { find, forget }: Forgetting<Order>,
 ): Promise<number | null> {
   return inTransaction(database, async (transaction) => {
-    const where = { hasResults: true, completedAt: { [Op.lte]: endedBefore } };
-    const row = await CardImport.findOne({
-      where: { ...where, state: "completed" },
-      order: [["completedAt", "ASC"]],
-      lock: transaction.LOCK.UPDATE,
-      transaction,
-    });
-    if (!row) return null;
-    const importId = row.id;
-    const limit = MOST_AT_ONCE;
-    const faults = await CardImportFault.findAll({ where: { importId }, limit, transaction });
-    const line = faults.map((fault) => fault.line);
-    await CardImportFault.destroy({ where: { importId, line }, transaction });
-    if (faults.length < limit) await row.update({ hasResults: false }, { transaction });
-    return faults.length;
+    const over = { hasResults: true, completedAt: { [Op.lte]: endedBefore } };
+    const lock = transaction.LOCK.UPDATE;
+    const order = await find(over, { order: [["completedAt", "ASC"]], lock, transaction });
+    if (!order) return null;
+    const forgotten = await forget(order, { limit: MOST_AT_ONCE, transaction });
+    if (forgotten < MOST_AT_ONCE) await order.update({ hasResults: false }, { transaction });
+    return forgotten;
   });
 }

@@ -7,10 +7,10 @@ export {
 } from "./publishing.ts";
 export {
   type FeedRow,
+  type FeedState,
   findTask,
   FRAMES_PAGE,
   framesAfter,
-  isKept,
   lastSeqs,
   stateOf,
 } from "./reading.ts";

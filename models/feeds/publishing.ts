@@ -33,10 +33,7 @@ export async function publishTask(update: TaskUpdate, transaction: Transaction):
   // What begins anew has come nowhere yet.
   const progress = state === "queued" ? NO_PROGRESS : {};
   const stands = { state, statusSeq: seq, statusEvent: event, statusBody, endedAt, ...progress };
-  // What begins anew has got nowhere.
-  const anew = { phase: null, permille: null, progressSeq: null, progressBody: null };
-  const change = state === "queued" ? { ...stands, ...anew } : stands;
-  const [known] = await FeedTask.update(change, { where: { id, accountId }, transaction });
+  const [known] = await FeedTask.update(stands, { where: { id, accountId }, transaction });
   if (known === 0) await FeedTask.create({ id, accountId, kind, ...stands }, { transaction });
   const data = { ...body, account: accountId };
   await emit({ id: newId(), type: OUTWARD[event], data }, transaction);

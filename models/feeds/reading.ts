@@ -17,22 +17,33 @@ export interface FeedRow {
 /** The most frames of one look. */
 export const FRAMES_PAGE = 500;
 
-// One statement, which sees one moment: what has a lower number than a row of its answer, and is kept, is in it too.
-const AFTER = `SELECT seq, event, kind, task, body FROM (
-   SELECT * FROM (SELECT seq, event, kind, task_id AS task, body FROM feed_frames
-     WHERE account_id = ? AND seq > ? ORDER BY seq LIMIT ${FRAMES_PAGE}) kept
+// One statement, which sees one moment: what has a lower number than a row of its answer, and is kept, is in it too, and
+// it knows how much is not kept. Where nothing came, that alone is answered.
+const AFTER = `SELECT last_seq AS last, forgotten_seq AS forgotten, seq, event, kind, task, body FROM feeds LEFT JOIN (
+   SELECT * FROM (
+     SELECT seq, event, kind, task_id AS task, body FROM feed_frames
+       WHERE account_id = ? AND seq > ? ORDER BY seq LIMIT ${FRAMES_PAGE}) kept
    UNION ALL
-   SELECT * FROM (SELECT progress_seq AS seq, 'task:progress' AS event, kind, id AS task, progress_body AS body
-     FROM feed_tasks WHERE account_id = ? AND progress_seq > ? ORDER BY progress_seq LIMIT ${FRAMES_PAGE}) newest
-   ) told ORDER BY seq LIMIT ${FRAMES_PAGE}`;
+   SELECT * FROM (
+     SELECT progress_seq AS seq, 'task:progress' AS event, kind, id AS task, progress_body AS body FROM feed_tasks
+       WHERE account_id = ? AND progress_seq > ? ORDER BY progress_seq LIMIT ${FRAMES_PAGE}) newest
+   ) told ON 1 = 1 WHERE account_id = ? ORDER BY seq LIMIT ${FRAMES_PAGE}`;
 
-/** What an account was told after `seq`, in order, of progress the newest alone; a full page may have a next one. */
-export function framesAfter(
+type AfterRow = { last: number; forgotten: number } & (FeedRow | { seq: null });
+
+/**
+ * What an account was told after `seq`, in order, of progress the newest alone; a full page may have a next one.
+ * Undefined when not all of it is kept, or that number was never given.
+ */
+export async function framesAfter(
   database: Database,
   accountId: string,
   seq: number,
-): Promise<FeedRow[]> {
-  return database.ask<FeedRow>(AFTER, [accountId, seq, accountId, seq]);
+): Promise<FeedRow[] | undefined> {
+  const rows = await database.ask<AfterRow>(AFTER, [accountId, seq, accountId, seq, accountId]);
+  const { last, forgotten } = rows[0] ?? { last: 0, forgotten: 0 };
+  if (seq < forgotten || seq > last) return undefined;
+  return rows.filter((row) => row.seq !== null);
 }
 
 /** Of these accounts, the numbers of their newest frames. */
@@ -43,12 +54,6 @@ export async function lastSeqs(accountIds: readonly string[]): Promise<Map<strin
     raw: true,
   });
   return new Map(feeds.map(({ accountId, lastSeq }) => [accountId, lastSeq]));
-}
-
-/** Whether all that was told after `seq` is still kept; a number that was never given is as good as none. */
-export async function isKept(accountId: string, seq: number): Promise<boolean> {
-  const feed = await Feed.findByPk(accountId);
-  return seq >= (feed?.forgottenSeq ?? 0) && seq <= (feed?.lastSeq ?? 0);
 }
 
 const STATE = `SELECT f.last_seq AS last, t.id AS task, t.kind, t.status_seq, t.status_event, t.status_body,
@@ -67,14 +72,18 @@ interface StateRow {
   progress_body: string | null;
 }
 
+/** How all stands, in place of what came before it. */
+export interface FeedState {
+  /** The number that whatever comes then is told after. */
+  seq: number;
+  frames: FeedRow[];
+}
+
 /**
- * How the tasks of an account stand, those of the last day that are over included: their newest frames, in order, and
- * the number that whatever comes then is told after.
+ * How the tasks of an account stand, those of the last day that are over included: their newest frames,
+ * in order.
  */
-export async function stateOf(
-  { sequelize }: Database,
-  accountId: string,
-): Promise<{ seq: number; frames: FeedRow[] }> {
+export async function stateOf({ sequelize }: Database, accountId: string): Promise<FeedState> {
   const since = secondsAfter(new Date(), -LIMITS.feedHours * 3600);
   const rows = await sequelize.query<StateRow>(STATE, {
     type: QueryTypes.SELECT,

@@ -47,10 +47,12 @@ export interface LeasedProxy {
   password?: string;
 }
 
-/** How an attempt went with its proxy: `fault` is null when it went well. */
+/** How an attempt went with its proxy: `fault` is null when it went well, or when nobody has seen how it goes. */
 export interface LeaseEnd {
   leaseId: string;
   fault: TrafficFault | null;
+  /** Set when nothing is known of how it goes: that says nothing about the proxy. */
+  isDropped?: boolean;
   /** For people; without anything that is secret. */
   reason?: string | null;
 }
@@ -200,15 +202,15 @@ export async function openLease(leaseId: string, unseal: Unseal): Promise<Leased
 /** Ends a lease and judges its proxy by how it went. What has ended already changes nothing. */
 export async function endLease(
   database: Database,
-  { leaseId, fault, reason = null }: LeaseEnd,
+  { leaseId, fault, isDropped = false, reason = null }: LeaseEnd,
 ): Promise<void> {
   await inTransaction(database, async (transaction) => {
-    const state = fault ? ("failed" as const) : ("released" as const);
+    const state = isDropped ? "dropped" : fault ? "failed" : "released";
     const [ended] = await ProxyLease.update(
       { state, slot: null, password: null, fault, reason: cut(reason), releasedAt: new Date() },
       { where: { id: leaseId, state: "bound" }, transaction },
     );
-    if (ended === 0) return;
+    if (ended === 0 || isDropped) return;
     const lease = await ProxyLease.findByPk(leaseId, { transaction, rejectOnEmpty: true });
     if (lease.proxyId) await judge(lease.proxyId, fault, transaction);
   });

@@ -62,7 +62,7 @@ export async function listProxies({ page, pageSize, ...question }: PoolQuestion)
   };
 }
 
-/** Which uses of proxies that have ended, of which stretch of time. */
+/** Which uses of proxies that somebody has seen the end of, of which stretch of time. */
 export interface UsageQuestion extends NumberedPage {
   from: Date;
   to: Date;
@@ -145,11 +145,14 @@ async function usesOf(question: Omit<UsageQuestion, keyof NumberedPage>): Promis
     ...(source && { source }),
     ...(stage && { stage }),
     ...(platform && { platform }),
-    ...(wentWell !== undefined && {
-      state: wentWell ? "released" : { [Op.in]: ["failed", "expired"] },
-    }),
+    state: statesOf(wentWell),
     ...(fault && { fault }),
   };
+}
+
+function statesOf(wentWell: boolean | undefined) {
+  if (wentWell === undefined) return { [Op.ne]: "dropped" };
+  return wentWell ? "released" : { [Op.in]: ["failed", "expired"] };
 }
 
 async function summarise(where: WhereOptions, total: number): Promise<UsageSummary> {

@@ -1,8 +1,7 @@
 import { pino } from "pino";
 import { expect, test, vi } from "vitest";
-import { framesAfter } from "../../models/feeds/index.ts";
 import { openTestDatabase } from "../support/database.ts";
-import { makeTask, tellTask } from "../support/feeds.ts";
+import { makeTask, readFeed, tellTask } from "../support/feeds.ts";
 import { openProgress } from "../../workers/progress.ts";
 
 const log = pino({ level: "silent" });
@@ -12,7 +11,7 @@ async function openScene() {
   const task = makeTask();
   await tellTask(database, task, "running");
   const told = async () => {
-    const rows = await framesAfter(database, task.accountId, 1);
+    const rows = await readFeed(database, task.accountId, 1);
     return rows.map(({ seq, body }) => ({ seq, ...(JSON.parse(body) as object) }));
   };
   return { database, task, told, progress: openProgress({ database, log }) };

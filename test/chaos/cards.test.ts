@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Database } from "../../models/database.ts";
 import { ask, openBeside } from "../support/leftovers.ts";
-import { signIn } from "../support/package-client.ts";
+import { callAs, signIn } from "../support/package-client.ts";
 import { uploadForm } from "../support/packages.ts";
 import { ADMIN_PASSWORD, type Platform, startPlatform } from "../support/platform.ts";
 import { until } from "../support/until.ts";
@@ -29,16 +29,8 @@ afterAll(async () => {
   await platform?.remove();
 });
 
-async function call(method: string, path: string, json?: object) {
-  const response = await fetch(platform.address + path, {
-    method,
-    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-    ...(json && { body: JSON.stringify(json) }),
-  });
-  const text = await response.text();
-  const isJson = response.headers.get("content-type")?.includes("json");
-  return { status: response.status, text, body: isJson ? JSON.parse(text) : {} };
-}
+const call = (method: string, path: string, json?: object) =>
+  callAs(token, platform.address, method, path, json);
 
 const makeBatch = async (prefix: string, count: number): Promise<string> =>
   (await call("POST", "/api/v1/cards/batches", { prefix, count })).body.id;
@@ -47,8 +39,11 @@ const isMade = (id: string) => async () => (await batchOf(id)).status === "compl
 
 /** The whole codes of unused cards with this prefix. */
 async function codesOf(prefix: string): Promise<string[]> {
-  const { text } = await call("GET", `/api/v1/cards/export?format=txt&prefix=${prefix}`);
-  return text.split("\n").filter((line) => line.startsWith(`${prefix}-`));
+  const { bytes } = await call("GET", `/api/v1/cards/export?format=txt&prefix=${prefix}`);
+  return bytes
+    .toString()
+    .split("\n")
+    .filter((line) => line.startsWith(`${prefix}-`));
 }
 
 test("a batch whose worker is killed again and again ends with exactly as many codes as were ordered", async () => {
@@ -157,7 +152,11 @@ test("of an import whose worker is killed again and again each line is one card,
     error: null,
   });
   expect((await codesOf("MOVED")).toSorted()).toEqual(codes);
-  const report = (await call("GET", `${path}/report`)).text.trim().split("\r\n").slice(1);
+  const report = (await call("GET", `${path}/report`)).bytes
+    .toString()
+    .trim()
+    .split("\r\n")
+    .slice(1);
   expect(report).toHaveLength(2 * faults);
   expect(new Set(report.map((line) => line.split(",")[0])).size).toBe(2 * faults);
 });

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Database } from "../../models/database.ts";
 import { ask, openBeside } from "../support/leftovers.ts";
-import { signIn } from "../support/package-client.ts";
+import { callAs, signIn } from "../support/package-client.ts";
 import { ADMIN_PASSWORD, type Platform, startPlatform } from "../support/platform.ts";
 import { mediaBytes } from "../support/stand-ins/media-server.ts";
 import { until } from "../support/until.ts";
@@ -124,17 +124,8 @@ function pour(response: ServerResponse, send: (bytes: Buffer) => boolean): void 
   if (!response.destroyed) response.once("drain", () => pour(response, send));
 }
 
-async function call(method: string, path: string, json?: object) {
-  const response = await fetch(platform.address + path, {
-    method,
-    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-    ...(json && { body: JSON.stringify(json) }),
-  });
-  const bytes = Buffer.from(await response.arrayBuffer());
-  const isJson = response.headers.get("content-type")?.includes("json");
-  const body = (isJson ? JSON.parse(bytes.toString()) : {}) as Record<string, never>;
-  return { headers: response.headers, bytes, body };
-}
+const call = (method: string, path: string, json?: object) =>
+  callAs(token, platform.address, method, path, json);
 
 async function order(path: string): Promise<number> {
   const { body } = await call("POST", "/api/v1/download", { url: `http://${source.host}${path}` });

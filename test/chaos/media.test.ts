@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Database } from "../../models/database.ts";
 import { ask, openBeside } from "../support/leftovers.ts";
-import { signIn } from "../support/package-client.ts";
+import { callAs, signIn } from "../support/package-client.ts";
 import { ADMIN_PASSWORD, type Platform, startPlatform } from "../support/platform.ts";
 import {
   mediaBytes,
@@ -55,16 +55,8 @@ afterAll(async () => {
   await source?.close();
 });
 
-async function call(method: string, path: string, json?: object) {
-  const response = await fetch(platform.address + path, {
-    method,
-    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-    ...(json && { body: JSON.stringify(json) }),
-  });
-  const bytes = Buffer.from(await response.arrayBuffer());
-  const isJson = response.headers.get("content-type")?.includes("json");
-  return { status: response.status, bytes, body: isJson ? JSON.parse(bytes.toString()) : {} };
-}
+const call = (method: string, path: string, json?: object) =>
+  callAs(token, platform.address, method, path, json);
 
 const hasYtDlp = async () => {
   const [found] = await ask<{ tools: string }>(database, "SELECT tools FROM worker_reports");

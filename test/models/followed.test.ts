@@ -20,19 +20,20 @@ import {
   orderDownload,
   retryDownload,
 } from "../../models/downloads/index.ts";
-import { framesAfter, recordProgress, stateOf } from "../../models/feeds/index.ts";
+import { recordProgress, stateOf } from "../../models/feeds/index.ts";
 import { stageObject } from "../../models/operations.ts";
 import { newId } from "../../platform/crypto.ts";
 import { ADMIN } from "../support/actors.ts";
 import { makeCard } from "../support/cards.ts";
 import { describeDatabases } from "../support/database.ts";
+import { readFeed } from "../support/feeds.ts";
 
 const ORIGIN = { actor: ADMIN, address: "127.0.0.1", requestId: "r" };
 const { accountId } = ADMIN;
 
 /** What the feed tells since a number, as short as it can be said. */
 async function told(database: Database): Promise<unknown[][]> {
-  const rows = await framesAfter(database, accountId, 0);
+  const rows = await readFeed(database, accountId);
   return rows.map(({ event, body }) => {
     const { status, message, error_code, progress } = JSON.parse(body) as Record<string, unknown>;
     const said = [status, message, error_code, progress].filter((one) => one !== undefined);
@@ -82,7 +83,7 @@ describeDatabases(({ open }) => {
       ["status", "running"],
       ["completed", "completed"],
     ]);
-    const rows = await framesAfter(database, accountId, 0);
+    const rows = await readFeed(database, accountId);
     expect(JSON.parse(rows.at(5)!.body)).toMatchObject({
       waiting_for: "retry",
       next_try_at: "2026-11-22T00:00:00.000Z",

@@ -16,10 +16,10 @@ import {
 } from "../../models/billing/index.ts";
 import { type CardCounts, CardSeller, countCards, tellSellers } from "../../models/cards/index.ts";
 import { type Database, inTransaction } from "../../models/database.ts";
-import { framesAfter } from "../../models/feeds/index.ts";
 import { newId } from "../../platform/crypto.ts";
 import { makeProduct } from "../support/cards.ts";
 import { describeDatabases } from "../support/database.ts";
+import { readFeed } from "../support/feeds.ts";
 
 const ORIGIN = { actor: null };
 
@@ -30,7 +30,7 @@ async function makeAccount(database: Database): Promise<string> {
 }
 
 const told = async (database: Database, accountId: string) => {
-  const rows = await framesAfter(database, accountId, 0);
+  const rows = await readFeed(database, accountId);
   return rows.map(({ body }) => JSON.parse(body) as Record<string, unknown>);
 };
 

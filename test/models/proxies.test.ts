@@ -87,6 +87,10 @@ describeDatabases(({ open }) => {
       unknown: 83,
     });
     expect(scores.at(-1)).toBe(73);
+    const dropped = await leaseFromPool(database, leaseOrder(), "lru");
+    await endLease(database, { leaseId: dropped!.id, fault: null, isDropped: true });
+    expect(await ProxyLease.findByPk(dropped!.id)).toMatchObject({ state: "dropped", slot: null });
+    expect(await Proxy.findByPk(id)).toMatchObject({ riskScore: 73, successCount: 2 });
     await Proxy.update({ riskScore: 80, cooldownUntil: null }, { where: { id } });
     expect(await leaseFromPool(database, leaseOrder(), "lru")).toBeUndefined();
   });

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { getPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -154,6 +155,25 @@ describe("the supervisor", () => {
 
     expect((await starts("worker")).length).toBeGreaterThan(2);
     expect(await starts("api")).toHaveLength(1);
+  });
+
+  test("puts a part behind the others, as often as it starts", async () => {
+    const supervisor = superviseParts(part("api"), { ...part("worker"), niceness: 3 });
+    await saying(supervisor, "up");
+    const [api] = await starts("api");
+    const [first] = await starts("worker");
+
+    process.kill(first!.pid, "SIGKILL");
+    await saying(supervisor, "worker is back.");
+
+    const [, second] = await starts("worker");
+    const usual = getPriority(api!.pid);
+    expect(usual).toBe(getPriority(supervisor.process.pid));
+    const behind = Math.min(19, usual + 3);
+    expect(getPriority(second!.pid)).toBe(behind);
+    if (!existsSync("/proc/self/autogroup")) return;
+    const group = await readFile(`/proc/${second!.pid}/autogroup`, "utf8");
+    expect(group).toContain(`nice ${behind}\n`);
   });
 
   test("starts a part that was killed again", async () => {

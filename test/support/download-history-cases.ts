@@ -73,6 +73,7 @@ export function downloadCases(): HistoryCase[] {
   const hanging = fakeDownload(["hangs"]);
   const again = fakeDownload(["hangs", "media"], { ttlSeconds: null });
   const removed = fakeDownload(["media"]);
+  const late = fakeDownload(["retryable", "media"], { life: 2, ttlSeconds: null });
   const charged = fakeDownload(["proxy", "media"], {
     isCharged: true,
     retryPausesSeconds: [1],
@@ -82,6 +83,7 @@ export function downloadCases(): HistoryCase[] {
   const way = { gates: ["host:films.example"], platform: "generic" };
   const given = { way, retryPausesSeconds: [1], ttlSeconds: null };
   const proxied = fakeDownload(["blocked", "media"], given);
+  const together = fakeDownload(["blocked", "media"], { ...given, isCharged: true });
   const asking = fakeDownload([]);
   const [sharers, leavers]: [string[], string[]] = [[], []];
   const [shares, leaves] = [{ wishHash: "shared" }, { wishHash: "left" }];
@@ -157,6 +159,16 @@ export function downloadCases(): HistoryCase[] {
     },
     {
       workflow,
+      name: "cancelled-in-an-earlier-life",
+      activities: () => late.activities,
+      live: living(async (handle) => {
+        await until(() => late.happened.some((one) => one.startsWith("retryable")));
+        await handle.executeUpdate(cancelDownload, { args: [{ life: 1 }] });
+        await handle.executeUpdate(tryDownloadNow);
+      }),
+    },
+    {
+      workflow,
       name: "removed",
       activities: () => removed.activities,
       live: living(async (handle) => {
@@ -168,6 +180,16 @@ export function downloadCases(): HistoryCase[] {
       workflow,
       name: "charged",
       activities: () => ({ ...charged.activities, ...fakeFunds(charged.happened) }),
+      live: living(),
+    },
+    {
+      workflow,
+      name: "charged-for-by-one-proxy-a-try",
+      activities: () => ({
+        ...together.activities,
+        ...fakeFunds(together.happened),
+        ...fakeWayOut(together.happened, WAY_OUT),
+      }),
       live: living(),
     },
     {

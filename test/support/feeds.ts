@@ -3,6 +3,8 @@ import { type Database, inTransaction } from "../../models/database.ts";
 import {
   Feed,
   FeedFrame,
+  type FeedRow,
+  framesAfter,
   publishNotice,
   publishNote,
   publishTask,
@@ -42,6 +44,13 @@ export function giveNotice(database: Database, accountId: string, en = "Hello.")
   return inTransaction(database, (transaction) =>
     publishNotice({ accountId, type: "info", title: said, message: said }, transaction),
   );
+}
+
+/** What an account was told after a number; fails when not all of it is kept. */
+export async function readFeed(database: Database, accountId: string, seq = 0): Promise<FeedRow[]> {
+  const rows = await framesAfter(database, accountId, seq);
+  if (!rows) throw new Error(`not all that came after ${seq} is kept`);
+  return rows;
 }
 
 /** Where a task is, in its usual phase. */

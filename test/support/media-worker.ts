@@ -1,4 +1,5 @@
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import { onTestFinished } from "vitest";
@@ -15,12 +16,32 @@ import { openObjectStore } from "../../platform/objects/index.ts";
 import { addressFault, readOpenedHost } from "../../platform/outbound-rules.ts";
 import { openPartFolders } from "../../platform/part-folders.ts";
 import { openTestDatabase } from "./database.ts";
-import type { provideMediaTool } from "./services/yt-dlp.ts";
+import { provideMediaTool } from "./services/yt-dlp.ts";
+import { type MediaServer, startMediaServer } from "./stand-ins/media-server.ts";
 
-/** What a worker is started with; it may fetch from what is `opened`, and from nothing else that is private. */
-export interface MediaWorkerGiven {
+/** Where media is fetched in tests: a folder, yt-dlp itself, and two sources, one of which is nobody's business. */
+export interface MediaPlace {
   folder: string;
   media: Awaited<ReturnType<typeof provideMediaTool>>;
+  source: MediaServer;
+  inside: MediaServer;
+  close(): Promise<void>;
+}
+
+/** Opens a place to fetch media in; whoever does so closes it. */
+export async function openMediaPlace(): Promise<MediaPlace> {
+  const folder = await mkdtemp(join(tmpdir(), "longhaul-media-"));
+  const [source, inside] = [await startMediaServer(), await startMediaServer()];
+  const media = await provideMediaTool(folder);
+  const close = async () => {
+    await Promise.all([source.close(), inside.close()]);
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { folder, media, source, inside, close };
+}
+
+/** What a worker is started with; it may fetch from what is `opened`, and from nothing else that is private. */
+export interface MediaWorkerGiven extends Pick<MediaPlace, "folder" | "media"> {
   opened: readonly string[];
   maxBytes?: number | undefined;
   capacityBytes?: number | undefined;

@@ -61,6 +61,25 @@ export async function signIn(
   return { accessToken: body.access_token, refreshToken: body.refresh_token };
 }
 
+/** Calls as whoever holds the token; answers the bytes of the body, and what they say where that is JSON. */
+export async function callAs(
+  token: string,
+  address: string,
+  method: string,
+  path: string,
+  json?: object,
+): Promise<Answer & { bytes: Buffer }> {
+  const response = await fetch(address + path, {
+    method,
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    ...(json && { body: JSON.stringify(json) }),
+  });
+  const { status, headers } = response;
+  const bytes = Buffer.from(await response.arrayBuffer());
+  const isJson = headers.get("content-type")?.includes("json");
+  return { status, headers, bytes, body: isJson ? JSON.parse(bytes.toString()) : {} };
+}
+
 /** A client with a new API key that may do everything with packages. */
 export async function openClient(
   addresses: readonly string[],

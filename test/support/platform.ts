@@ -62,6 +62,8 @@ export async function makePlatform(given: Record<string, string> = {}): Promise<
     TEMPORAL_UI_PORT: `${ui}`,
     WORKER_METRICS_PORT: `${metrics}`,
     ADMIN_PASSWORD,
+    // Tests share the machine with others, and wait for what is done behind the API.
+    BACKGROUND_NICENESS: "0",
     // Tests ask more often than people do.
     LIMIT_REQUESTS: "1000000/60",
     ...given,

@@ -2,7 +2,12 @@ import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import { QUEUES } from "../../domain/queues.ts";
 import { cancelDownload, download } from "../../workflows/downloads/index.ts";
-import { fakeDownload, fakeWayOut, type Try } from "../support/fakes/download-activities.ts";
+import {
+  fakeDownload,
+  fakeFunds,
+  fakeWayOut,
+  type Try,
+} from "../support/fakes/download-activities.ts";
 import { withTimeSkipping } from "../support/temporal.ts";
 import { until as eventually } from "../support/until.ts";
 
@@ -11,9 +16,14 @@ const NONE = { way: "none", fault: "network_timeout", reason: "It was silent." }
 const BUSY = { way: "none", fault: null, reason: "All are in use.", retryAfterMs: 60_000 } as const;
 
 /** A download whose gates and proxies answer so in turn. */
-function openScene(tries: Try[], given: Parameters<typeof fakeWayOut>[1]) {
-  const { activities, happened } = fakeDownload(tries, { way: WAY, ttlSeconds: null });
-  const beside = fakeWayOut(happened, given);
+function openScene(
+  tries: Try[],
+  given: Parameters<typeof fakeWayOut>[1],
+  charge: { isCharged?: boolean } = {},
+  isPoor = false,
+) {
+  const { activities, happened } = fakeDownload(tries, { way: WAY, ttlSeconds: null, ...charge });
+  const beside = { ...fakeWayOut(happened, given), ...fakeFunds(happened, isPoor) };
   const run = (meanwhile?: (cancel: () => Promise<void>) => Promise<void>) =>
     withTimeSkipping({ ...activities, ...beside }, async ({ client }) => {
       const handle = await client.workflow.start(download, {
@@ -67,6 +77,34 @@ test("a try without a proxy is over, and the next one takes another; a source th
   ]);
 });
 
+test("what costs something takes one proxy a try: it is read, paid for and fetched on the same way", async () => {
+  const given = { routes: [NONE] };
+  const { happened, run } = openScene(["blocked", "media"], given, { isCharged: true });
+  const poor = openScene([], {}, { isCharged: true }, true);
+
+  await run();
+  await poor.run();
+
+  expect(happened.filter((one) => one !== "again")).toEqual([
+    "try 1: downloads/proxy-away",
+    "left, silent",
+    "proxy, again in 15",
+    "read 2",
+    "hold 9",
+    "fetch 2",
+    "proxy bot_detected",
+    "left, away",
+    "blocked, again in 60",
+    "fetch 3",
+    "proxy well",
+    "left, well",
+    "capture 7",
+    "kept",
+    "tidied",
+  ]);
+  expect(poor.happened.slice(0, 4)).toEqual(["read 1", "hold 9", "proxy dropped", "left, silent"]);
+});
+
 test("what is cancelled while a proxy is asked for gives back what came of it", async () => {
   const { happened, run } = openScene([], {
     leasing: async () => {
@@ -84,7 +122,7 @@ test("what is cancelled while a proxy is asked for gives back what came of it", 
 
   expect(happened).toEqual([
     "leasing",
-    "proxy well",
+    "proxy dropped",
     "left, silent",
     "failed: downloads/cancelled",
     "tidied",

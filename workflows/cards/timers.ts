@@ -27,10 +27,17 @@ const { endCardsWith } = proxyActivities<CardActivities>({
   summary: "end every card of the shard whose time has come",
 });
 
-const { turnWheel } = proxyActivities<CardActivities>({
+/** What goes from card to card may take long. */
+const LONG = {
   taskQueue: QUEUES.io,
-  startToCloseTimeout: "10 minutes",
+  startToCloseTimeout: "30 minutes",
   heartbeatTimeout: "10 seconds",
+  retry: { maximumInterval: "30 seconds" },
+} as const;
+
+const { turnWheel } = proxyActivities<CardActivities>({
+  ...LONG,
+  startToCloseTimeout: "10 minutes",
   retry: { maximumInterval: "5 seconds" },
   summary: "end every card of the shard whose time has come",
 });
@@ -44,18 +51,12 @@ const { mendCardTimers } = proxyActivities<CardActivities>({
 });
 
 const { removeDeletedCards } = proxyActivities<CardActivities>({
-  taskQueue: QUEUES.io,
-  startToCloseTimeout: "30 minutes",
-  heartbeatTimeout: "10 seconds",
-  retry: { maximumInterval: "30 seconds" },
+  ...LONG,
   summary: "remove cards for good that were deleted long ago",
 });
 
 const { forgetCardResults } = proxyActivities<CardActivities>({
-  taskQueue: QUEUES.io,
-  startToCloseTimeout: "30 minutes",
-  heartbeatTimeout: "10 seconds",
-  retry: { maximumInterval: "30 seconds" },
+  ...LONG,
   summary: "remove what became of each card in orders that ended long ago",
 });
 

@@ -11,9 +11,10 @@ import type { DownloadActivities, DownloadRef, TakenUp } from "../../activities/
 import type { DownloadState } from "../../domain/downloads.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { enterStage } from "../helpers/stage.ts";
-import { type Desk, openDesk } from "./desk.ts";
+import { beginLife, type Desk, endCancelling, openDesk } from "./desk.ts";
 import { CANCELLED, endUnwanted, tellEnded } from "./together.ts";
 import { failureIn, fetchForOne } from "./fetching.ts";
+import { tidyUp } from "./tidying.ts";
 
 const {
   takeUpDownload,
@@ -28,15 +29,6 @@ const {
   startToCloseTimeout: "10 minutes",
   heartbeatTimeout: "5 seconds",
   retry: { maximumInterval: "30 seconds" },
-});
-
-const { removeParts } = proxyActivities<DownloadActivities>({
-  taskQueue: QUEUES.download,
-  startToCloseTimeout: "2 minutes",
-  scheduleToCloseTimeout: "10 minutes",
-  heartbeatTimeout: "10 seconds",
-  retry: { maximumAttempts: 3 },
-  summary: "remove what is unfinished",
 });
 
 /**
@@ -59,8 +51,8 @@ export async function download({ downloadId }: DownloadRef): Promise<DownloadSta
 async function live(downloadId: string, desk: Desk): Promise<DownloadState | "over"> {
   const taken = await takeUpDownload({ downloadId });
   if (!taken) return "over";
-  [desk.state, desk.expireAt] = [taken.state, taken.expireAt];
-  if (taken.isRemoved) desk.wanted = "remove";
+  beginLife(desk, taken);
+  desk.expireAt = taken.expireAt;
 
   const isToFetch = desk.state === "queued" || desk.state === "working";
   if (isToFetch) {
@@ -70,7 +62,7 @@ async function live(downloadId: string, desk: Desk): Promise<DownloadState | "ov
     const { parentId } = taken;
     if (parentId) await CancellationScope.nonCancellable(() => tellEnded(parentId));
   }
-  const tidied = isToFetch ? tidyUp(downloadId) : undefined;
+  const tidied = isToFetch ? tidyUp({ downloadId }) : undefined;
   if (desk.state === "ready") {
     await CancellationScope.nonCancellable(() => keepForItsTime(downloadId, desk));
   }
@@ -104,15 +96,8 @@ async function fetch(downloadId: string, taken: TakenUp, desk: Desk): Promise<vo
     });
     setCurrentDetails(failure.message);
   } finally {
-    desk.interrupt = () => {};
-    // It was for this life.
-    if (desk.wanted === "cancel") desk.wanted = undefined;
+    endCancelling(desk);
   }
-}
-
-/** Nobody is held up by it: what a machine that is away has left, it removes when it is back. */
-function tidyUp(downloadId: string): Promise<void> {
-  return CancellationScope.nonCancellable(() => removeParts({ downloadId }).catch(() => {}));
 }
 
 /** A timer that survives everything; what is told meanwhile moves it, or ends it. */

@@ -4,6 +4,7 @@ import {
   ApplicationFailure,
   condition,
   isCancellation,
+  patched,
   proxyActivities,
   setCurrentDetails,
   uuid4,
@@ -14,6 +15,7 @@ import type {
   FetchRef,
   StoredMedia,
   TakenUp,
+  Try,
   WayOut,
 } from "../../activities/downloads/index.ts";
 import { pauseBefore } from "../../domain/downloads.ts";
@@ -64,7 +66,11 @@ export interface Fetched {
   holdId: string | null;
 }
 
-/** Fetches the media, alone or with others; where it costs something, while the money for it is held. */
+/**
+ * Fetches the media, alone or with others; where it costs something, while the money for it is held. Alone, what the
+ * source has is read, and paid for, on the way of the first try itself. What others want too is fetched by a workflow of
+ * its own, on ways of its own: there it is read before, on another one.
+ */
 export async function fetchForOne(
   downloadId: string,
   taken: TakenUp,
@@ -73,32 +79,48 @@ export async function fetchForOne(
   const of = { downloadId };
   const tries = countTries(of, taken, desk);
   const { wishHash, way } = taken;
-  const fetch = wishHash
-    ? () => fetchTogether(downloadId, wishHash)
-    : () => fetchInTries(of, way, tries);
+  const fetch = (prepare?: Prepare) =>
+    wishHash ? fetchTogether(downloadId, wishHash) : fetchInTries(of, way, tries, prepare);
   if (!taken.isCharged) return { media: await fetch(), holdId: null };
-  const { bytes } = await tries((attempt) =>
-    onTheWay({ of, way, attempt, stage: "parse" }, (leaseId) =>
-      readMedia({ downloadId, attempt, ...(leaseId && { leaseId }) }),
-    ),
-  );
+  const estimate = async (one: Try) => {
+    const { bytes } = await readMedia({ ...of, ...one });
+    return { bytesIn: bytes ?? taken.maxBytes };
+  };
+  const readFirst = () =>
+    tries((attempt) =>
+      onTheWay({ of, way, attempt, stage: "parse" }, (leaseId) =>
+        estimate({ attempt, ...(leaseId && { leaseId }) }),
+      ),
+    );
+  const isReadAlone = wishHash !== undefined || !patched("one-way-out-a-try");
+  const known = isReadAlone ? await readFirst() : undefined;
   const holdId = uuid4();
-  const usage = { bytesIn: bytes ?? taken.maxBytes };
   const about = { taskId: downloadId, description: "A download" };
-  const order = { holdId, accountId: taken.accountId, usage, leaseSeconds: LEASE_SECONDS };
-  const media = await onHeldFunds({ ...order, ...about }, async () => {
-    const value = await fetch();
+  const order = { holdId, accountId: taken.accountId, leaseSeconds: LEASE_SECONDS, ...about };
+  const media = await onHeldFunds(order, async (hold) => {
+    if (known) await hold(async () => known);
+    const value = await fetch((one) => hold(() => estimate(one)));
     return { usage: { bytesIn: value.bytes }, value };
   });
   return { media, holdId };
 }
 
+/** What is done on the way of a try before anything is fetched. */
+type Prepare = (one: Try) => Promise<void>;
+
 /** Fetches the media, in as many tries as there may be. */
-export function fetchInTries(of: FetchRef, way: WayOut | undefined, tries: Tries) {
+export function fetchInTries(
+  of: FetchRef,
+  way: WayOut | undefined,
+  tries: Tries,
+  prepare?: Prepare,
+): Promise<StoredMedia> {
   return tries((attempt) =>
-    onTheWay({ of, way, attempt, stage: "download" }, (leaseId) =>
-      fetchMedia({ ...of, attempt, ...(leaseId && { leaseId }) }),
-    ),
+    onTheWay({ of, way, attempt, stage: "download" }, async (leaseId) => {
+      const one = { attempt, ...(leaseId && { leaseId }) };
+      await prepare?.(one);
+      return fetchMedia({ ...of, ...one });
+    }),
   );
 }
 

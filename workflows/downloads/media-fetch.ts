@@ -9,6 +9,7 @@ import { QUEUES } from "../../domain/queues.ts";
 import { enterStage } from "../helpers/stage.ts";
 import { hearTryNow } from "./desk.ts";
 import { countTries, failureIn, fetchInTries } from "./fetching.ts";
+import { tidyUp } from "./tidying.ts";
 import { CANCELLED, tellEnded } from "./together.ts";
 
 const { takeUpMedia, endSharedMedia } = proxyActivities<DownloadActivities>({
@@ -16,15 +17,6 @@ const { takeUpMedia, endSharedMedia } = proxyActivities<DownloadActivities>({
   startToCloseTimeout: "10 minutes",
   heartbeatTimeout: "5 seconds",
   retry: { maximumInterval: "30 seconds" },
-});
-
-const { removeParts } = proxyActivities<DownloadActivities>({
-  taskQueue: QUEUES.download,
-  startToCloseTimeout: "2 minutes",
-  scheduleToCloseTimeout: "10 minutes",
-  heartbeatTimeout: "10 seconds",
-  retry: { maximumAttempts: 3 },
-  summary: "remove what is unfinished",
 });
 
 /** Fetches once what several downloads want, and tells them. It is cancelled when none of them does any more. */
@@ -35,7 +27,7 @@ export async function mediaFetch({ mediaId }: MediaRef): Promise<MediaEnd | null
     const waiting = await endSharedMedia({ mediaId, end });
     await Promise.all(waiting.map(tellEnded));
     enterStage("media" in end ? "stored" : "failed");
-    await removeParts({ mediaId }).catch(() => {});
+    await tidyUp({ mediaId });
   });
   return end;
 }

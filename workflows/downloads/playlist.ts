@@ -14,8 +14,9 @@ import type { DownloadActivities, DownloadRef, TakenUp } from "../../activities/
 import type { DownloadState } from "../../domain/downloads.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { enterStage } from "../helpers/stage.ts";
-import { type Desk, openDesk } from "./desk.ts";
+import { beginLife, type Desk, endCancelling, openDesk } from "./desk.ts";
 import { countTries, failureIn } from "./fetching.ts";
+import { tidyUp } from "./tidying.ts";
 import { CANCELLED, LOOK_MS, mediaEnded } from "./together.ts";
 import { onTheWay } from "./way-out.ts";
 
@@ -42,15 +43,6 @@ const { readList } = proxyActivities<DownloadActivities>({
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   retry: { initialInterval: "1 second", maximumInterval: "30 seconds", maximumAttempts: 50 },
   summary: "ask the source what is on the list",
-});
-
-const { removeParts } = proxyActivities<DownloadActivities>({
-  taskQueue: QUEUES.download,
-  startToCloseTimeout: "2 minutes",
-  scheduleToCloseTimeout: "10 minutes",
-  heartbeatTimeout: "10 seconds",
-  retry: { maximumAttempts: 3 },
-  summary: "remove what is unfinished",
 });
 
 /** Many may end at once: they are looked at together. */
@@ -89,13 +81,12 @@ interface News {
 async function live(downloadId: string, desk: Desk, news: News): Promise<DownloadState | "over"> {
   const taken = await takeUpDownload({ downloadId });
   if (!taken) return "over";
-  desk.state = taken.state;
-  if (taken.isRemoved) desk.wanted = "remove";
+  beginLife(desk, taken);
   if (desk.state === "queued" || desk.state === "working") {
     // Whoever told it to begin has been heard.
     desk.isToldAnew = false;
     await seeThrough(downloadId, taken, desk, news);
-    await removeParts({ downloadId }).catch(() => {});
+    await tidyUp({ downloadId });
   }
   if (desk.wanted === "remove") await removeMedia({ downloadId });
   desk.isClosing = true;
@@ -132,9 +123,7 @@ async function seeThrough(
       await failed(isCancellation(error) ? CANCELLED : failureIn(error));
     });
   } finally {
-    desk.interrupt = () => {};
-    // It was for this life.
-    if (desk.wanted === "cancel") desk.wanted = undefined;
+    endCancelling(desk);
   }
 }
 

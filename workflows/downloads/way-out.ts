@@ -2,7 +2,6 @@ import {
   ApplicationFailure,
   CancellationScope,
   condition,
-  isCancellation,
   proxyActivities,
   uuid4,
 } from "@temporalio/workflow";
@@ -13,11 +12,10 @@ import type {
   WayOut,
 } from "../../activities/downloads/index.ts";
 import type { GateActivities, GateNews } from "../../activities/gates/index.ts";
-import type { LeaseOrder, ProxyActivities } from "../../activities/proxies/index.ts";
+import type { LeaseEnd, LeaseOrder, ProxyActivities } from "../../activities/proxies/index.ts";
 import { failureOf } from "../../domain/downloads/failures.ts";
 import { trafficFault } from "../../domain/downloads/traffic.ts";
 import { LIMITS } from "../../domain/limits.ts";
-import type { TrafficFault } from "../../domain/proxies.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { enterStage } from "../helpers/stage.ts";
 import { passGates } from "../gates.ts";
@@ -110,17 +108,17 @@ export async function byProxy<T>(
   work: (leaseId: string | undefined) => Promise<T>,
 ): Promise<T> {
   if (!leaseId) return work(undefined);
-  const end = (fault: TrafficFault | null, reason: string | null = null) =>
-    CancellationScope.nonCancellable(() => returnProxy({ leaseId, fault, reason }));
+  const end = (how: Omit<LeaseEnd, "leaseId">) =>
+    CancellationScope.nonCancellable(() => returnProxy({ leaseId, ...how }));
   try {
     const value = await work(leaseId);
-    await end(null);
+    await end({ fault: null });
     return value;
   } catch (error) {
     const failure = carriedIn(error);
-    if (failure) await end(trafficFault(failure), failure.message);
-    // Nobody has seen it do badly.
-    else await end(isCancellation(error) ? null : "unknown");
+    const fault = failure ? trafficFault(failure) : null;
+    // Whoever is cancelled, or stopped by something else, has not seen it do badly, nor well.
+    await end(fault ? { fault, reason: failure!.message } : { fault, isDropped: true });
     throw error;
   }
 }

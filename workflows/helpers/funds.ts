@@ -23,26 +23,33 @@ export interface PaidWork<T> {
   value: T;
 }
 
+/** Has the money for so much held; once it is, nothing more is estimated. Refuses `billing/insufficient-balance`. */
+export type Hold = (estimate: () => Promise<Usage>) => Promise<void>;
+
 /**
- * Does `work` while the money for it is held: for `leaseSeconds` at a time, again and again for as long as it goes on.
- * Then what it used is charged, or, when it failed or was cancelled, all is released. Where the workflow is ended
- * without a word, the hold runs out. Refuses `billing/insufficient-balance` before anything is done.
+ * Does `work`, which has the money for it held as soon as it knows how much that is: for `leaseSeconds` at a time, again
+ * and again for as long as it goes on. Then what it used is charged, or, when it failed or was cancelled, all is released.
+ * Where the workflow is ended without a word, the hold runs out.
  */
 export async function onHeldFunds<T>(
-  order: FundsOrder,
-  work: () => Promise<PaidWork<T>>,
+  order: Omit<FundsOrder, "usage">,
+  work: (hold: Hold) => Promise<PaidWork<T>>,
 ): Promise<T> {
   const { holdId } = order;
-  await holdFunds(order);
   const extending = new CancellationScope();
-  const extended = extending.run(() => extendAgainAndAgain(order)).catch(unlessCancelled);
+  let extended: Promise<void> | undefined;
+  const hold: Hold = async (estimate) => {
+    if (extended) return;
+    await holdFunds({ ...order, usage: await estimate() });
+    extended = extending.run(() => extendAgainAndAgain(order)).catch(unlessCancelled);
+  };
   try {
-    const { usage, value } = await work();
+    const { usage, value } = await work(hold);
     await CancellationScope.nonCancellable(() => captureFunds({ holdId, usage, isFinal: true }));
     return value;
   } catch (error) {
     // Anything else is a bug: the workflow waits for better code, and its money for the end of the lease.
-    if (error instanceof TemporalFailure) {
+    if (extended && error instanceof TemporalFailure) {
       await CancellationScope.nonCancellable(() => releaseFunds({ holdId }));
     }
     throw error;
@@ -53,7 +60,10 @@ export async function onHeldFunds<T>(
 }
 
 /** Half a lease before its end there is still time for an activity to be tried again. */
-async function extendAgainAndAgain({ holdId, leaseSeconds }: FundsOrder): Promise<void> {
+async function extendAgainAndAgain({
+  holdId,
+  leaseSeconds,
+}: Pick<FundsOrder, "holdId" | "leaseSeconds">): Promise<void> {
   for (;;) {
     await sleep((leaseSeconds * 1000) / 2, { summary: "until the money is held for longer" });
     try {

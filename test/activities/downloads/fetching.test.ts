@@ -1,7 +1,6 @@
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import type { ApplicationFailure } from "@temporalio/common";
@@ -21,37 +20,33 @@ import { readOpenedHost } from "../../../platform/outbound-rules.ts";
 import { Disk, DiskLease } from "../../../models/disks/index.ts";
 import { makeCertificate } from "../../support/certificates.ts";
 import { makeDownload } from "../../support/downloads.ts";
-import { logOf, startMediaWorker } from "../../support/media-worker.ts";
+import {
+  logOf,
+  type MediaPlace,
+  openMediaPlace,
+  startMediaWorker,
+} from "../../support/media-worker.ts";
 import { leaseOrder } from "../../support/proxies.ts";
 import { startThirdPartyProxy } from "../../support/third-party-proxies.ts";
 import { provideMediaTool } from "../../support/services/yt-dlp.ts";
 import { until } from "../../support/until.ts";
-import {
-  mediaBytes,
-  type MediaServer,
-  startMediaServer,
-} from "../../support/stand-ins/media-server.ts";
+import { mediaBytes, type MediaServer } from "../../support/stand-ins/media-server.ts";
 
-let folder: string;
+let place: MediaPlace;
 let source: MediaServer;
 let inside: MediaServer;
-let media: Awaited<ReturnType<typeof provideMediaTool>>;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "longhaul-fetching-"));
-  [source, inside] = [await startMediaServer(), await startMediaServer()];
-  media = await provideMediaTool(folder);
+  place = await openMediaPlace();
+  ({ source, inside } = place);
 });
-afterAll(async () => {
-  await Promise.all([source.close(), inside.close()]);
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => place.close());
 
 /** Where nobody listens. */
 const NOBODY = "127.0.0.1:9";
 
 /** A worker that may fetch from `source`, and from nothing else that is private. */
 const startWorker = (maxBytes?: number, capacityBytes?: number) =>
-  startMediaWorker({ folder, media, opened: [source.host, NOBODY], maxBytes, capacityBytes });
+  startMediaWorker({ ...place, opened: [source.host, NOBODY], maxBytes, capacityBytes });
 const inActivity = <T>(body: () => Promise<T>): Promise<T> =>
   new MockActivityEnvironment().run(body);
 const working = (path: string) => makeDownload({ url: source.address + path, state: "working" });
@@ -75,14 +70,14 @@ test("what an address has becomes an object, known by its digests, with its prog
   expect(percents).toEqual(percents.toSorted((a, b) => a - b));
   expect(reports.at(-1)).toMatchObject({ kind: "download", taskId: row.id, phase: "storing" });
   expect(await logOf(row)).toEqual([
-    `Try 1 begins, with yt-dlp ${media.tool.version}.`,
+    `Try 1 begins, with yt-dlp ${place.media.tool.version}.`,
     "Downloading.",
     "Finishing the file.",
     "Storing the file.",
     "Try 1 has fetched and stored the file.",
   ]);
   expect(await DownloadAttempt.findAll()).toMatchObject([
-    { number: 1, toolVersion: media.tool.version, errorCode: null },
+    { number: 1, toolVersion: place.media.tool.version, errorCode: null },
   ]);
 });
 
@@ -125,7 +120,7 @@ test("what two want is fetched once, told to both, and there until neither wants
   expect(waiting.toSorted()).toEqual([quick.id, archived.id].toSorted());
   const both = [quick.id, archived.id].toSorted();
   expect([...new Set(reports.map(({ taskId }) => taskId))].toSorted()).toEqual(both);
-  const begun = `Try 1 begins, with yt-dlp ${media.tool.version}.`;
+  const begun = `Try 1 begins, with yt-dlp ${place.media.tool.version}.`;
   expect([(await logOf(quick))[0], (await logOf(archived))[0]]).toEqual([begun, begun]);
   for (const row of [quick, archived, late]) await row.reload();
   expect([quick.objectKey, late.objectKey]).toEqual([stored.objectKey, stored.objectKey]);
@@ -260,7 +255,7 @@ test("how long a source wants to be left alone is heard inside TLS too", async (
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   tools.egress = await openEgress([readOpenedHost(host)!]);
   onTestFinished(() => tools.egress.close());
-  const { tool } = await provideMediaTool(folder, ["--no-check-certificates"]);
+  const { tool } = await provideMediaTool(place.folder, ["--no-check-certificates"]);
   tools.mediaTool = () => tool;
   const row = await makeDownload({ url: `https://${host}/film.mp4`, state: "working" });
 

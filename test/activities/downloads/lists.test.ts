@@ -1,33 +1,25 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { MockActivityEnvironment } from "@temporalio/testing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Download } from "../../../models/downloads/index.ts";
 import { makeDownload } from "../../support/downloads.ts";
-import { logOf, startMediaWorker } from "../../support/media-worker.ts";
-import { provideMediaTool } from "../../support/services/yt-dlp.ts";
 import {
-  mediaBytes,
-  type MediaServer,
-  startMediaServer,
-} from "../../support/stand-ins/media-server.ts";
+  logOf,
+  type MediaPlace,
+  openMediaPlace,
+  startMediaWorker,
+} from "../../support/media-worker.ts";
+import { mediaBytes, type MediaServer } from "../../support/stand-ins/media-server.ts";
 
-let folder: string;
+let place: MediaPlace;
 let source: MediaServer;
 let inside: MediaServer;
-let media: Awaited<ReturnType<typeof provideMediaTool>>;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "longhaul-lists-"));
-  [source, inside] = [await startMediaServer(), await startMediaServer()];
-  media = await provideMediaTool(folder);
+  place = await openMediaPlace();
+  ({ source, inside } = place);
 });
-afterAll(async () => {
-  await Promise.all([source.close(), inside.close()]);
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => place.close());
 
-const startWorker = () => startMediaWorker({ folder, media, opened: [source.host] });
+const startWorker = () => startMediaWorker({ ...place, opened: [source.host] });
 const inActivity = <T>(body: () => Promise<T>): Promise<T> =>
   new MockActivityEnvironment().run(body);
 

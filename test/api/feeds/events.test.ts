@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { newId } from "../../../platform/crypto.ts";
 import { bearer, signIn, signOut, startWithAdmin } from "../../support/accounts.ts";
 import { NOBODY, STRANGER } from "../../support/api.ts";
-import { giveNotice, makeTask, tellTask } from "../../support/feeds.ts";
+import { crowdFeed, giveNotice, makeTask, tellTask } from "../../support/feeds.ts";
 
 const PATH = "/api/v1/events";
 
@@ -36,7 +36,8 @@ function listenTo(url: string, headers: Record<string, string>) {
     }
     return heard;
   };
-  return { heard, until, leave: () => asked.destroy() };
+  const pause = () => void asked.socket!.pause();
+  return { heard, until, pause, leave: () => asked.destroy() };
 }
 
 describe("GET /api/v1/events", () => {
@@ -96,15 +97,38 @@ describe("GET /api/v1/events", () => {
     expect((await api.call(NOBODY, "GET", PATH, { headers: bearer(token) })).status).toBe(401);
   });
 
+  test("a client that does not read is cut off, and counts no longer", async () => {
+    const { api, database, accountId, listen } = await openScene();
+    const client = listen();
+    await client.until("retry");
+    client.pause();
+
+    await crowdFeed(database, accountId, { frames: 2000, bytes: 8000 });
+    await api.services.bus.announce({ type: "feed.grew", data: { accountId } });
+
+    const metrics = async () => (await api.call(undefined, "GET", "/metrics")).body;
+    await expect.poll(metrics, { timeout: 15_000 }).toContain("longhaul_feed_connections 0");
+    expect(await metrics()).toContain('longhaul_feed_connections_ended_total{code="1013"} 1');
+  });
+
   test("is not for keys for single packages, nor for a `since` that is no number", async () => {
     const { api, token } = await openScene();
     const narrowKey = { ...STRANGER, keyId: newId(), packages: {} };
 
     const narrow = await api.call(narrowKey, "GET", PATH);
-    const wrong = await api.call(NOBODY, "GET", `${PATH}?since=x`, { headers: bearer(token) });
+    const ask = (query: string, headers = {}) =>
+      api.call(NOBODY, "GET", `${PATH}${query}`, { headers: { ...bearer(token), ...headers } });
+    const wrong = [
+      await ask("?since=x"),
+      await ask("?since="),
+      await ask("?since=1e3"),
+      await ask("", { "Last-Event-ID": "-1" }),
+    ];
 
     expect(narrow).toMatchObject({ status: 403, body: { code: "accounts/not-allowed" } });
-    expect(wrong.status).toBe(422);
+    for (const { status, body } of wrong) {
+      expect({ status, code: body.code }).toEqual({ status: 422, code: "request/invalid" });
+    }
   });
 });
 

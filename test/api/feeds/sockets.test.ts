@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { FeedFrame, forgetFrames, recordProgress } from "../../../models/feeds/index.ts";
+import { Feed, FeedFrame, forgetFrames, recordProgress } from "../../../models/feeds/index.ts";
 import { bearer, makeKey, signIn, signOut, startWithAdmin } from "../../support/accounts.ts";
 import {
   crowdFeed,
@@ -91,6 +91,35 @@ describe("/ws", () => {
       expect(heard[3]).toMatchObject({ seq: 3, data: { status: "waiting" } });
     }
     expect(names(inTime).slice(2)).toEqual(["task:status"]);
+    for (const wrong of ["undefined", "", "-1", "1e3"]) {
+      const { code, words } = await listen(`?since=${wrong}`).closed;
+      expect({ code, words }).toEqual({
+        code: 4422,
+        words: expect.stringMatching(/^since must be/),
+      });
+    }
+  });
+
+  test("whoever is told live, and misses what is not kept any more, hears where all stands", async () => {
+    const { api, database, accountId, listen } = await openScene();
+    const task = makeTask(accountId);
+    await tellTask(database, task, "running");
+    const client = listen();
+    await client.until(3);
+
+    // As if so much had been told and forgotten while the database could not be read.
+    await Feed.update({ lastSeq: 9, forgottenSeq: 8 }, { where: { accountId } });
+    await api.services.bus.announce({ type: "feed.grew", data: { accountId } });
+    await client.until(5);
+    await tellTask(database, task, "completed");
+    const heard = await client.until(6);
+
+    expect(heard.slice(3).map(({ event, seq }) => [event, seq])).toEqual([
+      ["resync", 0],
+      ["task:status", 1],
+      ["task:completed", 10],
+    ]);
+    expect(heard[3]!.data).toMatchObject({ since: 1 });
   });
 
   test("answers what a client says, whatever it is, and lives on", async () => {

@@ -239,6 +239,8 @@ describe("GET /api/v1/admin/proxy-usage-events", () => {
     };
     const well = await use(null, "youtube");
     const hidden = await use("terminal_video", "youtube");
+    const cancelled = await leaseFromPool(database, { ...leaseOrder(), taskId }, "lru");
+    await endLease(database, { leaseId: cancelled!.id, fault: null, isDropped: true });
     const bot = await use("bot_detected", "tiktok");
     const ids = async (query: string) => {
       const { body, status } = await api.call(READER, "GET", `${path}?${query}`);

@@ -171,7 +171,9 @@ export function fakeWayOut(
       await given.leasing?.();
       return routes.shift() ?? { way: "proxy", leaseId: id };
     },
-    returnProxy: async ({ fault }) => void happened.push(`proxy ${fault ?? "well"}`),
+    returnProxy: async ({ fault, isDropped }) => {
+      happened.push(`proxy ${fault ?? (isDropped ? "dropped" : "well")}`);
+    },
   } satisfies GateActivities & ProxyActivities;
 }
 

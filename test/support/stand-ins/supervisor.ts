@@ -6,7 +6,13 @@ import { wordsFor } from "../../../supervisor/words.ts";
 /** What a test wants supervised; the first argument, as JSON. */
 export interface Wanted {
   dataFolder: string;
-  parts: { name: string; command: [string, ...string[]]; graceMs: number; tethered?: boolean }[];
+  parts: {
+    name: string;
+    command: [string, ...string[]];
+    graceMs: number;
+    niceness?: number;
+    tethered?: boolean;
+  }[];
 }
 
 // A supervisor of parts that a test made up, in a process of its own, as npm start is one.
