@@ -63,12 +63,28 @@ export interface GateFacts extends GateTerms {
   /** Who is behind it now, and who has waited for longer. */
   inside: number;
   ahead: number;
+  /** Epoch milliseconds: since then somebody waits before it; now for who has just come. */
+  waitsSince: number;
   /** Epoch milliseconds: by when those who passed will have used up the rate. */
   usedUntil: number;
 }
 
-/** When somebody who waits for a place looks again, if nobody tells them before. */
-const LOOK_AGAIN_MS = 30_000;
+/** When somebody who waits for a place looks again, if nobody tells them before: later, the longer they have waited. */
+const FIRST_LOOK_MS = 30_000;
+const LAST_LOOK_MS = 300_000;
+
+function nextLook(waitsSince: number, now: number): number {
+  return now + Math.min(LAST_LOOK_MS, Math.max(FIRST_LOOK_MS, now - waitsSince));
+}
+
+/** How many more may be behind it; after its host has sent us away, one at a time. */
+export function freePlaces({
+  places,
+  strikes,
+  inside,
+}: Pick<GateFacts, "places" | "strikes" | "inside">): number {
+  return Math.max(0, (strikes > 0 ? Math.min(1, places) : places) - inside);
+}
 
 /** Whether one more may pass now; if not, why, and when to ask again. Times are epoch milliseconds. */
 export function judgeGate(
@@ -76,9 +92,8 @@ export function judgeGate(
   now: number,
 ): { may: true; usedUntil: number } | { may: false; why: GateReason; until: number } {
   if (gate.closedUntil > now) return { may: false, why: "closed", until: gate.closedUntil };
-  const places = gate.strikes > 0 ? 1 : gate.places;
-  if (gate.inside + gate.ahead >= places) {
-    return { may: false, why: "full", until: now + LOOK_AGAIN_MS };
+  if (gate.ahead >= freePlaces(gate)) {
+    return { may: false, why: "full", until: nextLook(gate.waitsSince, now) };
   }
   const { points, seconds } = gate.rate;
   const usedUntil = Math.max(gate.usedUntil, now) + (seconds * 1000) / points;

@@ -26,6 +26,8 @@ export interface TakenUp {
   wishHash?: string;
   /** The list that it is on, which is told when it has ended. */
   parentId?: string;
+  /** How often it was begun anew; missing where it was taken up by a worker of long ago. */
+  life?: number;
   /** Of a list: whether its media are written down. */
   isListed?: boolean;
 }

@@ -56,6 +56,7 @@ export function createLifeActivities(tools: DownloadTools) {
         isCharged,
         maxBytes,
         way: wayOf(row),
+        life: row.lives,
         ...(isOpen && { wishHash: wishHash(row) }),
         ...(row.parentId && { parentId: row.parentId }),
         ...(row.kind === "playlist" && { isListed: row.listedAt !== null }),

@@ -42,7 +42,7 @@ export function createGateActivities({ database, usualGates, tellGateOpened }: G
      */
     async leaveGates({ holder, keys = [], news }: Departure): Promise<void> {
       if (news) await note(database, keys, news);
-      const next = await leave(database, holder);
+      const next = await leave(database, holder, usualGates);
       await Promise.all(next.map(tellGateOpened));
     },
   };

@@ -1,5 +1,6 @@
 import { WorkflowNotFoundError } from "@temporalio/client";
 import { workflowId } from "../../domain/ids.ts";
+import { fetchUnderWay } from "../../models/downloads/index.ts";
 import { listGates as list, openGate as open, setGate as set } from "../../models/gates/index.ts";
 import { usualGates } from "../../platform/env-proxies.ts";
 import { gateOpened } from "../../workflows/gates.ts";
@@ -54,8 +55,9 @@ export const openGate = route({
 });
 
 /** Whoever waits for a gate to open looks again. One that is over need not. */
-async function tellOpened({ temporal }: Services, downloadId: string): Promise<void> {
-  const waiting = temporal.workflow.getHandle(workflowId("download", downloadId));
+async function tellOpened({ temporal }: Services, holder: string): Promise<void> {
+  const shared = await fetchUnderWay(holder);
+  const waiting = temporal.workflow.getHandle(shared ?? workflowId("download", holder));
   await waiting.signal(gateOpened).catch((error: unknown) => {
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   });

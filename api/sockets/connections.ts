@@ -77,16 +77,8 @@ export function openConnections(tools: ConnectionTools): Connections {
   const counted = new WeakMap<Connection, Promise<boolean>>();
   let looking: Promise<void> | undefined;
 
-  const look = async () => {
-    for (const name of await endedOf(database, register.names())) {
-      for (const connection of register.ofName(name)) connection.end(ENDINGS.signedOut);
-    }
-    for (const connection of await unpermitted(register.needing)) {
-      connection.end(ENDINGS.notAllowed);
-    }
-  };
   const lookSoon = () => {
-    looking ??= look()
+    looking ??= endTheLost(database, register)
       .catch((error: unknown) =>
         log.warn({ err: error }, "ended sessions and rights cannot be looked for"),
       )
@@ -197,6 +189,15 @@ class Register {
 
 const nameOf = ({ actor: { sessionId, keyId } }: Connection) =>
   sessionId ? `session:${sessionId}` : `key:${keyId}`;
+
+async function endTheLost(database: Database, register: Register): Promise<void> {
+  for (const name of await endedOf(database, register.names())) {
+    for (const connection of register.ofName(name)) connection.end(ENDINGS.signedOut);
+  }
+  for (const connection of await unpermitted(register.needing)) {
+    connection.end(ENDINGS.notAllowed);
+  }
+}
 
 /** Of these sessions and keys, those that have ended. */
 async function endedOf(database: Database, names: readonly string[]): Promise<string[]> {

@@ -93,6 +93,7 @@ export async function usedToday(accountId: string, now = new Date()): Promise<nu
 const ANEW = {
   state: "queued",
   version: literal("version + 1"),
+  lives: literal("lives + 1"),
   errorCode: null,
   error: null,
   progress: null,
@@ -199,9 +200,9 @@ export async function deleteDownload(
   });
 }
 
-/** Starts a download's workflow after the commit, or tells it something. */
+/** Starts a download's workflow after the commit, or tells it something, and in which of its lives. */
 export function tellWorkflow(
-  { id: downloadId, serial, url, kind }: Download,
+  { id: downloadId, serial, url, kind, lives: life }: Download,
   update: "beginAgain" | "cancelDownload" | "removeDownload" | null,
   { actor, requestId = "" }: Origin,
   transaction: Transaction,
@@ -213,7 +214,7 @@ export function tellWorkflow(
       workflow: kind === "playlist" ? "playlist" : "download",
       workflowId: workflowId("download", downloadId),
       input: { downloadId },
-      command: update && { update, id, argument: {} },
+      command: update && { update, id, argument: { life } },
       summary: `Fetch media from ${new URL(url).hostname}`.slice(0, 200),
       kind: "download",
       subject: String(serial),

@@ -90,6 +90,8 @@ export class Download extends Model<InferAttributes<Download>, InferCreationAttr
   /** Of a list: when its media were written down, and whether it has more than are fetched. */
   declare listedAt: CreationOptional<Date | null>;
   declare isTruncated: CreationOptional<boolean>;
+  /** How often it was begun anew. */
+  declare lives: CreationOptional<number>;
   declare createdAt: CreationOptional<Date>;
   declare updatedAt: CreationOptional<Date>;
 }
@@ -234,6 +236,7 @@ export function defineDownloads(sequelize: Sequelize): void {
       isHeldBack: flag({ defaultValue: false }),
       listedAt: moment({ allowNull: true }),
       isTruncated: flag({ defaultValue: false }),
+      lives: count({ defaultValue: 0 }),
       ...times(),
     },
     { sequelize, tableName: "downloads" },

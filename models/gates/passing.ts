@@ -1,6 +1,7 @@
-import { Op, type Transaction } from "sequelize";
+import { literal, Op, type Transaction } from "sequelize";
 import {
   closingSeconds,
+  freePlaces,
   gateTerms,
   type GateReason,
   judgeGate,
@@ -91,7 +92,8 @@ async function factsOf(
   });
   const inside = await GatePass.count({ where: others, transaction });
   const closedUntil = gate.closedUntil?.getTime() ?? 0;
-  return { ...gateTerms(gate, usual), closedUntil, strikes, inside, ahead, usedUntil };
+  const waitsSince = since.getTime();
+  return { ...gateTerms(gate, usual), closedUntil, strikes, inside, ahead, waitsSince, usedUntil };
 }
 
 async function wait(
@@ -109,28 +111,37 @@ async function wait(
 }
 
 /** Leaves all gates, or waits no longer; answers who may come in their place. Twice is harmless. */
-export async function leaveGates(database: Database, holder: string): Promise<string[]> {
+export async function leaveGates(
+  database: Database,
+  holder: string,
+  usual: UsualGates,
+): Promise<string[]> {
   return inTransaction(database, async (transaction) => {
-    const passes = await GatePass.findAll({
-      where: { holder },
-      order: [["gate", "ASC"]],
-      transaction,
-    });
+    const where = { holder };
+    const passes = await GatePass.findAll({ attributes: ["gate"], where, transaction });
+    const waits = await GateWaiter.findAll({ attributes: ["gate"], where, transaction });
     // Whoever finds a gate full now waits before it when we look for who is next.
-    for (const { gate } of passes) await lockGate(gate, transaction);
-    await GateWaiter.destroy({ where: { holder }, transaction });
-    await GatePass.destroy({ where: { holder }, transaction });
+    const gates: Gate[] = [];
+    for (const key of new Set([...passes, ...waits].map(({ gate }) => gate).toSorted())) {
+      gates.push(await lockGate(key, transaction));
+    }
+    await GateWaiter.destroy({ where, transaction });
+    await GatePass.destroy({ where, transaction });
     const next = new Set<string>();
-    for (const { gate } of passes) {
-      const first = await GateWaiter.findOne({
-        where: { gate },
+    for (const gate of gates) {
+      const inside = await GatePass.count({ where: { gate: gate.key }, transaction });
+      const { places } = gateTerms(gate, usual);
+      const free = freePlaces({ places, strikes: gate.strikes, inside });
+      const first = await GateWaiter.findAll({
+        where: { gate: gate.key },
         order: [
           ["createdAt", "ASC"],
           ["holder", "ASC"],
         ],
+        limit: free,
         transaction,
       });
-      if (first) next.add(first.holder);
+      for (const waiter of first) next.add(waiter.holder);
     }
     return [...next];
   });
@@ -169,11 +180,30 @@ export async function noteGates(
 
 const OPEN = { closedUntil: null, reason: null, strikes: 0 };
 
-/** Lets go of what is behind gates or before them although its time has passed. */
+/** Nobody has asked for it in so long: it is made again when somebody does. */
+const UNUSED_MS = 86_400_000;
+const FORGET_AT_ONCE = 500;
+
+/** Lets go of what is behind gates or before them although its time has passed, and of some gates that nobody uses. */
 export async function tidyGates(database: Database, now: Date): Promise<void> {
   await inTransaction(database, async (transaction) => {
     await GatePass.destroy({ where: { endsAt: { [Op.lt]: now } }, transaction });
     const gone = new Date(now.getTime() - GONE_AFTER_MS);
     await GateWaiter.destroy({ where: { until: { [Op.lt]: gone } }, transaction });
   });
+  await inTransaction(database, async (transaction) => {
+    const unused = {
+      places: null,
+      ratePoints: null,
+      closedUntil: { [Op.or]: [{ [Op.is]: null }, { [Op.lt]: now }] },
+      updatedAt: { [Op.lt]: new Date(now.getTime() - UNUSED_MS) },
+    };
+    const found = await Gate.findAll({ where: unused, limit: FORGET_AT_ONCE, transaction });
+    const keys = found.map(({ key }) => key);
+    const nobody = { [Op.and]: [NOBODY_IN("gate_passes"), NOBODY_IN("gate_waiters")] };
+    await Gate.destroy({ where: { ...unused, ...nobody, key: keys }, transaction });
+  });
 }
+
+const NOBODY_IN = (table: string) =>
+  literal(`NOT EXISTS (SELECT 1 FROM ${table} WHERE ${table}.gate = gates.\`key\`)`);

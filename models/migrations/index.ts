@@ -39,6 +39,7 @@ import { forgetCardResults } from "./20261121T1770-forget-card-results.ts";
 import { shareMedia } from "./20261122T1730-share-media.ts";
 import { chargeTransfers } from "./20261122T1780-charge-transfers.ts";
 import { addPlaylists } from "./20261122T1790-add-playlists.ts";
+import { countLives } from "./20261122T1800-count-lives.ts";
 import type { Migration } from "./migration.ts";
 
 /** Every migration, oldest first: a list and not a folder, so that compiled and uncompiled programs agree. */
@@ -84,4 +85,5 @@ export const MIGRATIONS: readonly Migration[] = [
   shareMedia,
   chargeTransfers,
   addPlaylists,
+  countLives,
 ];

@@ -9,6 +9,7 @@ const OPEN = {
   strikes: 0,
   inside: 0,
   ahead: 0,
+  waitsSince: NOW,
   usedUntil: 0,
 };
 
@@ -41,6 +42,16 @@ test("nobody passes those who have waited for longer, and one alone looks after 
   });
   expect(judgeGate({ ...OPEN, strikes: 1, inside: 1 }, NOW)).toMatchObject({ why: "full" });
   expect(judgeGate({ ...OPEN, strikes: 1 }, NOW).may).toBe(true);
+});
+
+test("whoever waits for a place looks again, less often the longer they have waited", () => {
+  const look = (waitedSeconds: number) => {
+    const waitsSince = NOW - waitedSeconds * 1000;
+    const verdict = judgeGate({ ...OPEN, inside: 2, waitsSince }, NOW);
+    return verdict.may ? undefined : (verdict.until - NOW) / 1000;
+  };
+
+  expect([0, 30, 60, 120, 400, 86_400].map(look)).toEqual([30, 30, 60, 120, 300, 300]);
 });
 
 test("a gate is closed for as long as its host says, or longer each time when it says nothing", () => {

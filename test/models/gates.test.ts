@@ -37,13 +37,13 @@ describeDatabases(({ open }) => {
     const [view] = await listGates();
     expect(view).toMatchObject({ gate: { key: HOST } });
     expect([view!.passes.length, view!.waiters.length]).toEqual([2, 28]);
-    const [first] = await leaveGates(database, inside[0]!);
+    const [first] = await leaveGates(database, inside[0]!, USUAL);
     const created = (holder: string) =>
       view!.waiters.find((waiter) => waiter.holder === holder)!.createdAt.getTime();
     const earliest = Math.min(...view!.waiters.map(({ holder }) => created(holder)));
     expect(created(first!)).toBe(earliest);
     expect(await enter(database)).toMatchObject({ why: "full" });
-    expect(await leaveGates(database, inside[0]!)).toEqual([]);
+    expect(await leaveGates(database, inside[0]!, USUAL)).toEqual([]);
   });
 
   test("all gates are passed or none, and other hosts go on", async () => {
@@ -74,7 +74,7 @@ describeDatabases(({ open }) => {
     expect(closed).toMatchObject({ isIn: false, why: "closed" });
     const waitMs = (closed as { until: number }).until - Date.now();
     expect(Math.round(waitMs / 60_000)).toBe(60);
-    await leaveGates(database, newId());
+    await leaveGates(database, newId(), USUAL);
     await GateWaiter.destroy({ where: { gate: HOST } });
     expect(await enter(database, [HOST], one)).toEqual({ isIn: true });
     expect(await enter(database, [HOST], other)).toMatchObject({ why: "full" });
@@ -89,6 +89,42 @@ describeDatabases(({ open }) => {
     expect(await enter(database)).toEqual({ isIn: true });
     await tidyGates(database, new Date(Date.now() + 3_600_000));
     expect(await GatePass.count()).toBe(0);
+  });
+
+  test("as many as find a place are told to come, also by who waits no longer", async () => {
+    const database = await open();
+    const [one, other, ...waiting] = Array.from({ length: 6 }, () => newId());
+    for (const holder of [one!, other!, ...waiting]) await enter(database, [HOST], holder);
+    const came = await GateWaiter.findAll({ order: ["createdAt", "holder"] });
+    const [first, second, third] = came.map(({ holder }) => holder);
+
+    expect(await leaveGates(database, one!, USUAL)).toEqual([first]);
+    expect(await leaveGates(database, other!, USUAL)).toEqual([first, second]);
+    expect(await leaveGates(database, first!, USUAL)).toEqual([second, third]);
+  });
+
+  test("gates that nobody uses are forgotten after a day, but what was said of them", async () => {
+    const database = await open();
+    await setGate(database, "host:set.example", { places: 1, rate: null }, { actor: ADMIN });
+    for (const name of ["left", "busy", "closed"]) {
+      const holder = newId();
+      await enter(database, [`host:${name}.example`], holder, 7 * 86_400);
+      if (name !== "busy") await leaveGates(database, holder, USUAL);
+    }
+    const away = { went: "away", reason: "429", retryAfterSeconds: 6 * 3600 } as const;
+    await noteGates(database, ["host:closed.example"], away);
+    const keys = async () => (await Gate.findAll({ order: ["key"] })).map(({ key }) => key);
+
+    await tidyGates(database, new Date(Date.now() + 3_600_000));
+    const soon = await keys();
+    await Gate.update(
+      { closedUntil: new Date(Date.now() + 2 * 86_400_000) },
+      { where: { key: "host:closed.example" } },
+    );
+    await tidyGates(database, new Date(Date.now() + 90_000_000));
+
+    expect(soon).toHaveLength(4);
+    expect(await keys()).toEqual(["host:busy.example", "host:closed.example", "host:set.example"]);
   });
 
   test("administrators say what a gate lets through, and open it", async () => {

@@ -73,6 +73,7 @@ export function downloadCases(): HistoryCase[] {
   const hanging = fakeDownload(["hangs"]);
   const again = fakeDownload(["hangs", "media"], { ttlSeconds: null });
   const removed = fakeDownload(["media"]);
+  const late = fakeDownload(["retryable", "media"], { life: 2, ttlSeconds: null });
   const charged = fakeDownload(["proxy", "media"], {
     isCharged: true,
     retryPausesSeconds: [1],
@@ -154,6 +155,16 @@ export function downloadCases(): HistoryCase[] {
         await until(() => again.happened.includes("fetch 1"));
         await handle.executeUpdate(beginAgain, { args: [{}] });
         await handle.executeUpdate(cancelDownload, { args: [{}] });
+      }),
+    },
+    {
+      workflow,
+      name: "cancelled-in-an-earlier-life",
+      activities: () => late.activities,
+      live: living(async (handle) => {
+        await until(() => late.happened.some((one) => one.startsWith("retryable")));
+        await handle.executeUpdate(cancelDownload, { args: [{ life: 1 }] });
+        await handle.executeUpdate(tryDownloadNow);
       }),
     },
     {

@@ -151,6 +151,39 @@ test.each([
   expect(rest).toEqual(next);
 });
 
+test.each([
+  { asked: "in an earlier life", life: 1, next: ["fetch 1", "kept"] },
+  { asked: "in this one", life: 2, next: ["failed: downloads/cancelled"] },
+])("what it was asked $asked, and hears late: $next", async ({ life, next }) => {
+  const { activities, happened } = fakeDownload(["media"], { life: 2, ttlSeconds: null });
+  let openGate = () => {};
+  const gate = new Promise<void>((resolve) => (openGate = resolve));
+  const takeUpDownload = () => gate.then(activities.takeUpDownload);
+
+  await withTimeSkipping({ ...activities, takeUpDownload }, async ({ client }) => {
+    const handle = await begin(client);
+    await handle.executeUpdate(cancelDownload, { args: [{ life }] });
+    openGate();
+    await handle.result();
+  });
+
+  expect(happened.filter((one) => one !== "tidied")).toEqual(next);
+});
+
+test("a cancel that comes once more while the next life goes on ends nothing", async () => {
+  const { activities, happened } = fakeDownload(["retryable", "media"], {
+    life: 2,
+    ttlSeconds: null,
+  });
+
+  await withTimeSkipping(activities, async ({ client }) => {
+    const handle = await begin(client);
+    await until(() => happened.some((one) => one.startsWith("retryable")));
+    await handle.executeUpdate(cancelDownload, { args: [{ life: 1 }] });
+    expect(await handle.result()).toBe("kept");
+  });
+});
+
 test("removed while it is wound up, its file is removed", async () => {
   const { activities, happened, row, openGate } = fakeUntidy(["media"]);
 

@@ -1,10 +1,14 @@
 import { defineUpdate, setHandler } from "@temporalio/workflow";
+import type { TakenUp } from "../../activities/downloads/index.ts";
 import { assertReady, type DownloadState, expiryAfter } from "../../domain/downloads.ts";
 import { refusal } from "../../domain/errors.ts";
 import { LIMITS } from "../../domain/limits.ts";
 
-/** Ends what goes on; the download has failed, with that as its reason. Twice is harmless. */
-export const cancelDownload = defineUpdate<void, [object]>("cancelDownload");
+/**
+ * Ends what goes on; the download has failed, with that as its reason. Twice is harmless, and so is what comes when the
+ * download was begun anew: it is for the life that it was asked in.
+ */
+export const cancelDownload = defineUpdate<void, [{ life?: number }]>("cancelDownload");
 
 /** Ends what goes on and removes the file. Twice is harmless. */
 export const removeDownload = defineUpdate<void, [object]>("removeDownload");
@@ -27,6 +31,9 @@ export interface Desk {
   /** Epoch milliseconds. */
   expireAt: number | null;
   wanted: "cancel" | "remove" | undefined;
+  /** How often it was begun anew, and in which life it was last asked to be cancelled, where that was said. */
+  life: number;
+  cancelledLife: number | undefined;
   /** Set while the next try is waited for. */
   isWaiting: boolean;
   /** Set while nothing is left to be done but to wind up: what is told then is for another life. */
@@ -60,6 +67,8 @@ export function openDesk({ moveExpiry, keepForEver }: Keeping): Desk {
     state: "queued",
     expireAt: null,
     wanted: undefined,
+    life: 0,
+    cancelledLife: undefined,
     isWaiting: false,
     isClosing: false,
     isToldAnew: false,
@@ -70,7 +79,13 @@ export function openDesk({ moveExpiry, keepForEver }: Keeping): Desk {
     desk.isToldAnew ||= desk.isClosing;
     desk.interrupt();
   };
-  setHandler(cancelDownload, () => end("cancel"), {
+  const cancel = ({ life }: { life?: number }) => {
+    // It was over before this came, or heard of it already.
+    if (life !== undefined && life < desk.life) return;
+    desk.cancelledLife = life;
+    end("cancel");
+  };
+  setHandler(cancelDownload, cancel, {
     description: "End what goes on: the download has failed, as cancelled.",
   });
   setHandler(removeDownload, () => end("remove"), {
@@ -103,4 +118,18 @@ export function openDesk({ moveExpiry, keepForEver }: Keeping): Desk {
     validator: () => assertReady(desk.state),
   });
   return desk;
+}
+
+/** Begins a life where its row stands: what was told of an earlier one is not for it. */
+export function beginLife(desk: Desk, { state, isRemoved, life = 0 }: TakenUp): void {
+  [desk.state, desk.life] = [state, life];
+  if (desk.wanted === "cancel" && (desk.cancelledLife ?? life) < life) desk.wanted = undefined;
+  if (isRemoved) desk.wanted = "remove";
+}
+
+/** Ends what could be cancelled in this life; what is told of the next one is kept for it. */
+export function endCancelling(desk: Desk): void {
+  desk.interrupt = () => {};
+  const isForNext = (desk.cancelledLife ?? 0) > desk.life;
+  if (desk.wanted === "cancel" && !isForNext) desk.wanted = undefined;
 }

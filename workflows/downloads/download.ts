@@ -11,7 +11,7 @@ import type { DownloadActivities, DownloadRef, TakenUp } from "../../activities/
 import type { DownloadState } from "../../domain/downloads.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { enterStage } from "../helpers/stage.ts";
-import { type Desk, openDesk } from "./desk.ts";
+import { beginLife, type Desk, endCancelling, openDesk } from "./desk.ts";
 import { CANCELLED, endUnwanted, tellEnded } from "./together.ts";
 import { failureIn, fetchForOne } from "./fetching.ts";
 import { tidyUp } from "./tidying.ts";
@@ -50,8 +50,8 @@ export async function download({ downloadId }: DownloadRef): Promise<DownloadSta
 async function live(downloadId: string, desk: Desk): Promise<DownloadState | "over"> {
   const taken = await takeUpDownload({ downloadId });
   if (!taken) return "over";
-  [desk.state, desk.expireAt] = [taken.state, taken.expireAt];
-  if (taken.isRemoved) desk.wanted = "remove";
+  beginLife(desk, taken);
+  desk.expireAt = taken.expireAt;
 
   const isToFetch = desk.state === "queued" || desk.state === "working";
   if (isToFetch) {
@@ -95,9 +95,7 @@ async function fetch(downloadId: string, taken: TakenUp, desk: Desk): Promise<vo
     });
     setCurrentDetails(failure.message);
   } finally {
-    desk.interrupt = () => {};
-    // It was for this life.
-    if (desk.wanted === "cancel") desk.wanted = undefined;
+    endCancelling(desk);
   }
 }
 

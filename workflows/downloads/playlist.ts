@@ -14,7 +14,7 @@ import type { DownloadActivities, DownloadRef, TakenUp } from "../../activities/
 import type { DownloadState } from "../../domain/downloads.ts";
 import { QUEUES } from "../../domain/queues.ts";
 import { enterStage } from "../helpers/stage.ts";
-import { type Desk, openDesk } from "./desk.ts";
+import { beginLife, type Desk, endCancelling, openDesk } from "./desk.ts";
 import { countTries, failureIn } from "./fetching.ts";
 import { tidyUp } from "./tidying.ts";
 import { CANCELLED, LOOK_MS, mediaEnded } from "./together.ts";
@@ -80,8 +80,7 @@ interface News {
 async function live(downloadId: string, desk: Desk, news: News): Promise<DownloadState | "over"> {
   const taken = await takeUpDownload({ downloadId });
   if (!taken) return "over";
-  desk.state = taken.state;
-  if (taken.isRemoved) desk.wanted = "remove";
+  beginLife(desk, taken);
   if (desk.state === "queued" || desk.state === "working") {
     // Whoever told it to begin has been heard.
     desk.isToldAnew = false;
@@ -123,9 +122,7 @@ async function seeThrough(
       await failed(isCancellation(error) ? CANCELLED : failureIn(error));
     });
   } finally {
-    desk.interrupt = () => {};
-    // It was for this life.
-    if (desk.wanted === "cancel") desk.wanted = undefined;
+    endCancelling(desk);
   }
 }
 

@@ -158,7 +158,7 @@ describe("POST /api/v1/user/history/:history_id/cancel", () => {
     const answer = await api.call(ADMIN, "POST", `${PATH}/${serial}/cancel`);
 
     expect(answer.status).toBe(status);
-    const told = status === 202 ? [{ update: "cancelDownload" }] : [];
+    const told = status === 202 ? [{ update: "cancelDownload", argument: { life: 0 } }] : [];
     expect((await OutboxEntry.findAll()).map(({ command }) => command)).toMatchObject(told);
     expect((await Download.findByPk(id))!.state).toBe(state);
   });
@@ -176,9 +176,12 @@ describe("POST /api/v1/user/history/:history_id/retry", () => {
       status: 202,
       body: { state: "queued", error_code: null },
     });
-    // What winds up the last life is told as well.
-    expect((await OutboxEntry.findAll()).map(({ command }) => command)).toMatchObject([
-      { update: "beginAgain" },
+    // What winds up the last life is told as well; what is told from now on is for the next.
+    await api.call(ADMIN, "POST", `${PATH}/${failed.serial}/cancel`);
+    const told = await OutboxEntry.findAll({ order: [["id", "ASC"]] });
+    expect(told.map(({ command }) => command)).toMatchObject([
+      { update: "beginAgain", argument: { life: 1 } },
+      { update: "cancelDownload", argument: { life: 1 } },
     ]);
     expect((await retry(waiting)).status).toBe(202);
     expect(api.temporal.calls).toMatchObject([
