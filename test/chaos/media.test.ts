@@ -62,8 +62,8 @@ const hasYtDlp = async () => {
   const [found] = await ask<{ tools: string }>(database, "SELECT tools FROM worker_reports");
   return found!.tools.includes("yt-dlp");
 };
-const order = async (path: string, mode = "quick_download"): Promise<number> => {
-  const wish = { url: source.address + path, mode };
+const order = async (path: string, mode = "quick_download", playlist = false): Promise<number> => {
+  const wish = { url: source.address + path, mode, playlist };
   const { status, body } = await call("POST", "/api/v1/download", wish);
   if (status !== 202) throw new Error(`it was not accepted: ${body.detail}`);
   return body.history_id;
@@ -166,4 +166,45 @@ test("a quick file is gone at its time, and right after the start when everythin
   expect([file.status, refused.status]).toEqual([200, 403]);
   const stored = await readdir(join(platform.folder, "objects"), { recursive: true });
   expect(stored.filter((name) => name.includes(task_id))).toEqual([]);
+});
+
+/** A feed of two media, each of 2 MiB, so many bytes of which come every 50 ms. */
+function serveList(name: string, bytesPerTick: number): string[] {
+  const paths = [1, 2].map((at) => `/${name}-${at}.mp4`);
+  for (const path of paths) source.serve(path, mediaBytes(2 * MiB), { bytesPerTick });
+  const items = paths.map(
+    (path) => `<item><title>${path}</title><enclosure url="${source.address}${path}"/></item>`,
+  );
+  const feed = `<rss version="2.0"><channel><title>${name}</title>${items.join("")}</channel></rss>`;
+  source.serve(`/${name}.xml`, Buffer.from(feed), { contentType: "application/rss+xml" });
+  return paths;
+}
+const childrenOf = async (id: number) =>
+  (await call("GET", `/api/v1/user/history?parent_id=${id}`)).body.items;
+const sentOf = (paths: string[]) => paths.reduce((sum, path) => sum + source.sent(path), 0);
+
+test("a list comes to its end though its worker is killed, and cancelled it takes with it what is on it", async () => {
+  await until(hasYtDlp, 60_000);
+  const paths = serveList("list", 48 * 1024);
+  const list = await order("/list.xml", "quick_download", true);
+  await until(() => sentOf(paths) > MiB, 60_000);
+  await platform.kill("worker");
+  await until(stands(list, "kept"), 90_000);
+  const whole = await childrenOf(list);
+
+  const others = serveList("others", 2 * 1024);
+  const cancelled = await order("/others.xml", "quick_download", true);
+  await until(() => sentOf(others) > 0, 60_000);
+  expect((await call("POST", `/api/v1/user/history/${cancelled}/cancel`)).status).toBe(202);
+  await until(async () => (await entry(cancelled)).state === "failed", 60_000);
+  const hasEnded = async () =>
+    (await childrenOf(cancelled)).every(({ state }: { state: string }) => state === "failed");
+  await until(hasEnded, 60_000);
+
+  expect((await entry(list)).children).toMatchObject({ total: 2, done: 2, failed: 0 });
+  expect(whole).toHaveLength(2);
+  expect(sentOf(paths)).toBeLessThan(1.6 * 4 * MiB);
+  expect(await entry(cancelled)).toMatchObject({ error_code: "downloads/cancelled" });
+  expect(await ask(database, "SELECT id FROM holds WHERE state = 'open'")).toEqual([]);
+  await until(async () => (await readdir(join(platform.folder, "parts"))).length === 0, 30_000);
 });
