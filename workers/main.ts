@@ -43,7 +43,7 @@ import { readVersion } from "../platform/version.ts";
 import { openMedia } from "./media.ts";
 import { findCapabilities, findTools, NO_TOOLS } from "./capabilities.ts";
 import { startChores } from "./chores.ts";
-import { nameCaller } from "./interceptors/activity.ts";
+import { nameCaller, sayAlive } from "./interceptors/activity.ts";
 import { openProgress } from "./progress.ts";
 import { startRelay } from "./relay.ts";
 import { applySchedules } from "./schedules.ts";
@@ -237,7 +237,7 @@ function openWorker(
     // An activity hears that it is cancelled when it says that it lives.
     maxHeartbeatThrottleInterval: "1 second" as const,
     shutdownForceTime: (env.SHUTDOWN_GRACE + FORCE_SECONDS) * 1000,
-    interceptors: { activity: [nameCaller] },
+    interceptors: { activity: [nameCaller, sayAlive] },
   };
   switch (queue) {
     case "orchestrator":

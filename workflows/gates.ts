@@ -11,6 +11,7 @@ import { QUEUES } from "../domain/queues.ts";
 const { enterGates } = proxyActivities<GateActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "30 seconds",
+  heartbeatTimeout: "5 seconds",
   retry: { maximumInterval: "30 seconds" },
 });
 

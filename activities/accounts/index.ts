@@ -1,10 +1,8 @@
-import { ApplicationFailure, cancellationSignal, Context, heartbeat } from "@temporalio/activity";
+import { ApplicationFailure, cancellationSignal, Context } from "@temporalio/activity";
 import { LIMITS } from "../../domain/limits.ts";
 import { codePlace, findAddressee, findUnsentCode, noteCodeSent } from "../../models/accounts.ts";
 import type { Message } from "../../platform/messages/index.ts";
 import type { AccountTools } from "./tools.ts";
-
-const BEAT_MS = 1_000;
 
 /** Which code is to be sent: its digits and its address stay in its row. */
 export interface CodeOrder {
@@ -26,7 +24,6 @@ export interface SendResult {
 export function createAccountActivities({ database, sendMessage, unseal }: AccountTools) {
   const carry = async (message: Message): Promise<SendResult> => {
     const signal = cancellationSignal();
-    const beat = setInterval(() => heartbeat(), BEAT_MS);
     try {
       await sendMessage(message, signal);
       return { outcome: "sent" };
@@ -34,8 +31,6 @@ export function createAccountActivities({ database, sendMessage, unseal }: Accou
       // A worker that ends is no fault of the provider's: another one sends it.
       if (signal.aborted) await Context.current().cancelled;
       return refusalOf(error, message);
-    } finally {
-      clearInterval(beat);
     }
   };
   return {

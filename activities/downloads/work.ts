@@ -1,4 +1,4 @@
-import { ApplicationFailure, cancellationSignal, Context, heartbeat } from "@temporalio/activity";
+import { ApplicationFailure, cancellationSignal, Context } from "@temporalio/activity";
 import { ApplicationFailureCategory } from "@temporalio/common";
 import {
   createProgress,
@@ -18,20 +18,16 @@ import {
 import type { CarriedFailure, FetchRef } from "./contract.ts";
 import type { DownloadTools } from "./tools.ts";
 
-const BEAT_MS = 1_000;
 const WRITE_MS = 2_000;
 
-/** Runs work that lasts: it says every second that it lives. What was cancelled ends as cancelled. */
+/** Runs work that lasts. What was cancelled ends as cancelled. */
 export async function lasting<T>(body: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const beat = setInterval(() => heartbeat(), BEAT_MS);
   const signal = cancellationSignal();
   try {
     return await body(signal);
   } catch (error) {
     if (signal.aborted) await Context.current().cancelled;
     throw error;
-  } finally {
-    clearInterval(beat);
   }
 }
 

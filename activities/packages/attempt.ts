@@ -1,9 +1,8 @@
 import { ApplicationFailureCategory } from "@temporalio/common";
-import { ApplicationFailure, cancellationSignal, Context, heartbeat } from "@temporalio/activity";
+import { ApplicationFailure, cancellationSignal, Context } from "@temporalio/activity";
 import { refusalIn } from "../../domain/errors.ts";
 import { STEP_FAILURES } from "../../domain/packages.ts";
 
-const BEAT_MS = 1_000;
 const REASON_CHARACTERS = 500;
 
 /** A step that did not succeed: through bad content, or because something we need is broken. */
@@ -39,11 +38,10 @@ export function stepFailureIn(error: unknown, redact: Redact): StepFailure {
 }
 
 /**
- * Runs work that may last: it heartbeats, so that a lost worker is noticed within seconds and the work begins again
- * elsewhere. What it throws is tried again by Temporal, for as long as it takes.
+ * Runs work that may last and ends when it is cancelled. What it throws is tried again by Temporal, for as long as it
+ * takes.
  */
 export async function lasting<T>(body: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const beat = setInterval(() => heartbeat(), BEAT_MS);
   const signal = cancellationSignal();
   try {
     return await body(signal);
@@ -52,8 +50,6 @@ export async function lasting<T>(body: (signal: AbortSignal) => Promise<T>): Pro
     // A refusal, as of a full store, is final for who asked for something; nobody asked for this.
     const refused = refusalIn(error);
     throw refused ? new Error(refused.message, { cause: error }) : error;
-  } finally {
-    clearInterval(beat);
   }
 }
 

@@ -1,4 +1,4 @@
-import { cancellationSignal, Context, heartbeat } from "@temporalio/activity";
+import { cancellationSignal, Context } from "@temporalio/activity";
 import { LIMITS } from "../../domain/limits.ts";
 import { inTransaction } from "../../models/database.ts";
 import {
@@ -16,8 +16,6 @@ import { failureReason, judgeStatus, retryAfter } from "./answers.ts";
 import type { DeliveryRecord, TryOrder, TryResult } from "./contract.ts";
 import { signedHeaders } from "./signature.ts";
 import type { WebhookTools } from "./tools.ts";
-
-const BEAT_MS = 1_000;
 
 /** Everything here may run twice. Each comment says why that does no harm. */
 export function createWebhookActivities({ database, outbound, unseal, version }: WebhookTools) {
@@ -79,7 +77,6 @@ export function createWebhookActivities({ database, outbound, unseal, version }:
   ): Promise<OutboundAnswer | { error: unknown }> {
     const message = { id: eventId, sentAt: sentAt.getTime(), body };
     const signal = cancellationSignal();
-    const beat = setInterval(() => heartbeat(), BEAT_MS);
     try {
       return await outbound.request({
         url: webhook.url,
@@ -98,8 +95,6 @@ export function createWebhookActivities({ database, outbound, unseal, version }:
       // A worker that ends is no fault of the receiver's: another one makes this try.
       if (signal.aborted) await Context.current().cancelled;
       return { error };
-    } finally {
-      clearInterval(beat);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Client } from "@temporalio/client";
 import { type NativeConnection, Runtime, DefaultLogger, Worker } from "@temporalio/worker";
 import { QUEUES } from "../../domain/queues.ts";
+import { sayAlive } from "../../workers/interceptors/activity.ts";
 
 /** Where workers run: a namespace of a server, and the bundle of the workflows. */
 export interface Stage {
@@ -34,6 +35,7 @@ export async function runWorkers<T>(
         taskQueue,
         identity: "tests",
         shutdownForceTime: FORCE_SHUTDOWN,
+        interceptors: { activity: [sayAlive] },
         ...(taskQueue === QUEUES.orchestrator
           ? {
               workflowBundle: { codePath },

@@ -13,6 +13,7 @@ import { enterStage } from "../helpers/stage.ts";
 const { endOverdueHold } = proxyActivities<BillingActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "30 seconds",
+  heartbeatTimeout: "5 seconds",
   retry: { maximumInterval: "30 seconds" },
   summary: "release the money if its time has come",
 });

@@ -8,6 +8,7 @@ import { enterStage } from "../helpers/stage.ts";
 const look = {
   taskQueue: QUEUES.outbound,
   startToCloseTimeout: "30 seconds",
+  heartbeatTimeout: "5 seconds",
   summary: "ask the provider for the payment",
 } as const;
 

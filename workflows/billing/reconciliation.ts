@@ -8,6 +8,7 @@ import { enterStage } from "../helpers/stage.ts";
 const { compareBalances } = proxyActivities<BillingActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "10 minutes",
+  heartbeatTimeout: "5 seconds",
   retry: { maximumInterval: "30 seconds" },
   summary: "compare balances with the sums of their entries",
 });
@@ -15,6 +16,7 @@ const { compareBalances } = proxyActivities<BillingActivities>({
 const { tellDifferences } = proxyActivities<BillingActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "1 minute",
+  heartbeatTimeout: "5 seconds",
   retry: { maximumInterval: "30 seconds" },
   summary: "write down what differs",
 });

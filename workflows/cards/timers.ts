@@ -22,15 +22,16 @@ const { lookAtCard } = proxyLocalActivities<CardLooks>({
 const { endCardsWith } = proxyActivities<CardActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "1 minute",
+  heartbeatTimeout: "10 seconds",
   retry: { maximumInterval: "5 seconds" },
   summary: "end every card of the shard whose time has come",
 });
 
-/** What goes from card to card may take long, as long as it says that it lives. */
+/** What goes from card to card may take long. */
 const LONG = {
   taskQueue: QUEUES.io,
   startToCloseTimeout: "30 minutes",
-  heartbeatTimeout: "1 minute",
+  heartbeatTimeout: "10 seconds",
   retry: { maximumInterval: "30 seconds" },
 } as const;
 
@@ -44,6 +45,7 @@ const { turnWheel } = proxyActivities<CardActivities>({
 const { mendCardTimers } = proxyActivities<CardActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "30 minutes",
+  heartbeatTimeout: "10 seconds",
   retry: { maximumInterval: "30 seconds" },
   summary: "end what is overdue, and give timers to cards that have none",
 });

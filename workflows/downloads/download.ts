@@ -27,6 +27,7 @@ const {
 } = proxyActivities<DownloadActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "10 minutes",
+  heartbeatTimeout: "5 seconds",
   retry: { maximumInterval: "30 seconds" },
 });
 

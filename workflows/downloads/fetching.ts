@@ -53,6 +53,7 @@ const { readMedia } = proxyActivities<DownloadActivities>({
 const { noteNextTry, noteWaiting, noteGoingOn } = proxyActivities<DownloadActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "30 seconds",
+  heartbeatTimeout: "5 seconds",
   retry: { maximumInterval: "30 seconds" },
 });
 

@@ -15,6 +15,7 @@ import { CANCELLED, tellEnded } from "./together.ts";
 const { takeUpMedia, endSharedMedia } = proxyActivities<DownloadActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "10 minutes",
+  heartbeatTimeout: "5 seconds",
   retry: { maximumInterval: "30 seconds" },
 });
 

@@ -24,6 +24,7 @@ import { failed } from "./way-out.ts";
 const { joinSharedMedia, endSharedMedia } = proxyActivities<DownloadActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "2 minutes",
+  heartbeatTimeout: "5 seconds",
   retry: { maximumInterval: "30 seconds" },
 });
 

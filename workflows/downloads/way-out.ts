@@ -23,6 +23,7 @@ import { passGates } from "../gates.ts";
 const briefly = {
   taskQueue: QUEUES.io,
   startToCloseTimeout: "30 seconds",
+  heartbeatTimeout: "5 seconds",
   retry: { maximumInterval: "30 seconds" },
 } as const;
 const { noteWaiting, noteGoingOn, noteFailedTry } = proxyActivities<DownloadActivities>(briefly);

@@ -13,6 +13,7 @@ import { unlessCancelled } from "./cancellation.ts";
 const { holdFunds, extendFunds, captureFunds, releaseFunds } = proxyActivities<BillingActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "30 seconds",
+  heartbeatTimeout: "5 seconds",
   retry: { maximumInterval: "30 seconds" },
 });
 

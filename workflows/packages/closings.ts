@@ -10,6 +10,7 @@ import { endRun } from "./records.ts";
 const { forgetPackage } = proxyActivities<PackageActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "1 minute",
+  heartbeatTimeout: "5 seconds",
   retry: { maximumInterval: "10 seconds" },
   summary: "remove the package's rows",
 });

@@ -6,6 +6,7 @@ import { unlessCancelled } from "../helpers/cancellation.ts";
 const { followSchedule } = proxyActivities<PackageActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "30 seconds",
+  heartbeatTimeout: "5 seconds",
   retry: { maximumInterval: "30 seconds" },
   summary: "bring the schedule to what was said",
 });

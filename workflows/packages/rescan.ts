@@ -7,6 +7,7 @@ import { enterStage } from "../helpers/stage.ts";
 const { findRescans } = proxyActivities<PackageActivities>({
   taskQueue: QUEUES.build,
   startToCloseTimeout: "1 minute",
+  heartbeatTimeout: "5 seconds",
   summary: "look for what was not scanned with these signatures",
 });
 

@@ -6,6 +6,7 @@ import { unlessCancelled } from "../helpers/cancellation.ts";
 const { retireVersions } = proxyActivities<PackageActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "1 minute",
+  heartbeatTimeout: "5 seconds",
   retry: { maximumInterval: "4 seconds" },
   summary: "decide which versions are kept",
 });

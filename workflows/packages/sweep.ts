@@ -13,6 +13,7 @@ const { clearRunOutputs } = proxyActivities<PackageActivities>({
 const { tellOverdue } = proxyActivities<PackageActivities>({
   taskQueue: QUEUES.io,
   startToCloseTimeout: "1 minute",
+  heartbeatTimeout: "5 seconds",
   summary: "look for packages that keep too much",
 });
 
