@@ -1,4 +1,4 @@
-import type { MediaFacts } from "../../domain/downloads/media.ts";
+import { estimateBytes, type MediaFacts } from "../../domain/downloads/media.ts";
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile, rm, stat, writeFile } from "node:fs/promises";
@@ -276,14 +276,6 @@ async function* hashing(chunks: AsyncIterable<Buffer>, hash: ReturnType<typeof c
     hash.update(chunk);
     yield chunk;
   }
-}
-
-/** How many bytes are wanted, as far as the source says; null when it does not. */
-function estimateBytes(facts: MediaFacts, { quality, formatId }: Wanted): number | null {
-  if (!formatId) return quality === "best" ? facts.bytes : null;
-  const sizes = formatId.split("+").map((id) => facts.formats.find((one) => one.id === id)?.bytes);
-  const known = sizes.filter((size) => typeof size === "number");
-  return known.length === sizes.length ? known.reduce((sum, size) => sum + size, 0) : null;
 }
 
 /** Whether what a source said is there, whole and not too old: a process that was killed while it wrote left a half. */

@@ -80,7 +80,10 @@ export async function assertRoom({ env }: Services): Promise<void> {
   );
 }
 
-/** Refuses whoever could not pay for it; nothing is held before a worker begins. */
+/**
+ * Refuses whoever could not pay for so many bytes, or, where nobody knows how many are wanted (null), for the least that
+ * is charged. Nothing is held before a worker has asked the source.
+ */
 export async function assertFunds(
   { env }: Services,
   accountId: string,

@@ -1,4 +1,4 @@
-import { type Actor, may } from "../../domain/accounts.ts";
+import { type Actor, may, type Permission } from "../../domain/accounts.ts";
 import { refusal } from "../../domain/errors.ts";
 import { TASK_KINDS, type TaskKind } from "../../domain/feeds.ts";
 import { type FeedTask, findTask } from "../../models/feeds/index.ts";
@@ -28,10 +28,13 @@ export async function findFollowed(actor: Actor, taskId: string): Promise<FeedTa
   return task;
 }
 
+/** What whoever follows somebody else's task must be permitted. */
+export const OVERSEEING: Permission = "packages:read";
+
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 function mayFollow(actor: Actor, { accountId, kind }: FeedTask): boolean {
   if (actor.packages) return false;
-  if (kind === "package" && may(actor, "packages:read")) return true;
+  if (kind === "package" && may(actor, OVERSEEING)) return true;
   return accountId === actor.accountId && (!actor.keyId || may(actor, TASK_KINDS[kind]));
 }

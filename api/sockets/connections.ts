@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from "prom-client";
 import type { Logger } from "pino";
-import type { Actor } from "../../domain/accounts.ts";
-import { livingOf } from "../../models/accounts.ts";
+import type { Actor, Permission } from "../../domain/accounts.ts";
+import { livingOf, thoseWhoMay } from "../../models/accounts.ts";
 import type { Database } from "../../models/database.ts";
 import type { Bus } from "../../platform/bus.ts";
 import type { Tallies } from "../../platform/tallies.ts";
@@ -21,6 +21,7 @@ export const ENDINGS = {
   },
   tooMuchSaid: { code: 1008, words: "Too many messages. Say less, and connect again." },
   broken: { code: 1011, words: "Something went wrong here. Connect again." },
+  notAllowed: { code: 4403, words: "You may not follow this any more." },
   signedOut: { code: 4401, words: "You are signed out. Sign in and connect again." },
   tooMany: { code: 4429, words: "Too many connections of this account. Close one of them." },
 } as const satisfies Record<string, Ending>;
@@ -31,6 +32,8 @@ export const FAREWELL_MS = 2_000;
 /** A client that follows a feed, by whatever way. */
 export interface Connection {
   readonly actor: Pick<Actor, "accountId" | "sessionId" | "keyId">;
+  /** What its account's role has to permit for as long as it lasts; missing for what is the account's own. */
+  readonly needs?: Permission | undefined;
   /** What it was told and has not taken yet. */
   readonly waitingBytes: number;
   /** Shows that this end is alive, and ends it when the other one is not. */
@@ -49,7 +52,7 @@ export interface Connections {
 
 /** Each connection hears from us once in so many seconds, and has as long to answer. */
 const BEAT_SECONDS = 30;
-/** Ended sessions are looked for so often: who is signed out is gone within a second. */
+/** Ended sessions and rights are looked for so often: who is signed out is gone within a second. */
 const LOOK_MS = 700;
 /** Sessions that are asked for in one question. */
 const LOOK_AT = 500;
@@ -65,7 +68,7 @@ interface ConnectionTools {
   tallies?: Tallies | undefined;
 }
 
-/** Keeps connections alive, ends those whose session or key has ended, and counts them. */
+/** Keeps connections alive, ends those whose session, key or right has ended, and counts them. */
 export function openConnections(tools: ConnectionTools): Connections {
   const { database, bus, log, most, tallies } = tools;
   const register = new Register();
@@ -74,14 +77,11 @@ export function openConnections(tools: ConnectionTools): Connections {
   const counted = new WeakMap<Connection, Promise<boolean>>();
   let looking: Promise<void> | undefined;
 
-  const look = async () => {
-    for (const name of await endedOf(database, register.names())) {
-      for (const connection of register.ofName(name)) connection.end(ENDINGS.signedOut);
-    }
-  };
   const lookSoon = () => {
-    looking ??= look()
-      .catch((error: unknown) => log.warn({ err: error }, "ended sessions cannot be looked for"))
+    looking ??= endTheLost(database, register)
+      .catch((error: unknown) =>
+        log.warn({ err: error }, "ended sessions and rights cannot be looked for"),
+      )
       .finally(() => {
         looking = undefined;
       });
@@ -132,6 +132,8 @@ export function openConnections(tools: ConnectionTools): Connections {
 class Register {
   readonly #ofAccount = new Map<string, number>();
   readonly #ofName = new Map<string, Set<Connection>>();
+  /** Those that last no longer than a right of their account. */
+  readonly needing = new Set<Connection>();
   /** Those that are beaten in the same second. */
   readonly #slots = Array.from({ length: BEAT_SECONDS }, () => new Set<Connection>());
   readonly #slotOf = new WeakMap<Connection, Set<Connection>>();
@@ -141,6 +143,7 @@ class Register {
     this.#ofAccount.set(connection.actor.accountId, this.countOf(connection) + 1);
     const name = nameOf(connection);
     this.#ofName.set(name, (this.#ofName.get(name) ?? new Set()).add(connection));
+    if (connection.needs) this.needing.add(connection);
     const slot = this.#slots.reduce((least, one) => (one.size < least.size ? one : least));
     this.#slotOf.set(connection, slot.add(connection));
   }
@@ -148,6 +151,7 @@ class Register {
   /** False when it was not there. */
   remove(connection: Connection): boolean {
     if (!this.#slotOf.get(connection)?.delete(connection)) return false;
+    this.needing.delete(connection);
     const { accountId } = connection.actor;
     const left = this.countOf(connection) - 1;
     if (left > 0) this.#ofAccount.set(accountId, left);
@@ -186,6 +190,15 @@ class Register {
 const nameOf = ({ actor: { sessionId, keyId } }: Connection) =>
   sessionId ? `session:${sessionId}` : `key:${keyId}`;
 
+async function endTheLost(database: Database, register: Register): Promise<void> {
+  for (const name of await endedOf(database, register.names())) {
+    for (const connection of register.ofName(name)) connection.end(ENDINGS.signedOut);
+  }
+  for (const connection of await unpermitted(register.needing)) {
+    connection.end(ENDINGS.notAllowed);
+  }
+}
+
 /** Of these sessions and keys, those that have ended. */
 async function endedOf(database: Database, names: readonly string[]): Promise<string[]> {
   const ended: string[] = [];
@@ -199,6 +212,21 @@ async function endedOf(database: Database, names: readonly string[]): Promise<st
     }
   }
   return ended;
+}
+
+/** Of these connections, those whose accounts lack what they need. */
+async function unpermitted(needing: ReadonlySet<Connection>): Promise<Connection[]> {
+  const found: Connection[] = [];
+  for (const permission of new Set([...needing].map(({ needs }) => needs!))) {
+    const own = [...needing].filter(({ needs }) => needs === permission);
+    for (let start = 0; start < own.length; start += LOOK_AT) {
+      const some = own.slice(start, start + LOOK_AT);
+      const ids = [...new Set(some.map(({ actor }) => actor.accountId))];
+      const able = await thoseWhoMay(permission, ids);
+      found.push(...some.filter(({ actor }) => !able.has(actor.accountId)));
+    }
+  }
+  return found;
 }
 
 function openCounts(metrics: Registry, all: () => Connection[]) {

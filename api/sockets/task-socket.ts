@@ -1,7 +1,8 @@
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
-import type { Actor } from "../../domain/accounts.ts";
+import type { Actor, Permission } from "../../domain/accounts.ts";
 import type { FeedTask } from "../../models/feeds/index.ts";
+import { OVERSEEING } from "../policies/feeds.ts";
 import { type Frame, packetOf } from "./frames.ts";
 import { FeedSocket } from "./socket.ts";
 import { isOver, note, shapeOf, type TaskSeen } from "./task-shape.ts";
@@ -10,6 +11,7 @@ const DONE = { code: 1000, words: "The task is over." };
 
 /** A socket that follows one task, in the shape of contract V23; it is closed when the task is over. */
 export class TaskSocket extends FeedSocket {
+  readonly needs: Permission | undefined;
   readonly #task: FeedTask;
   readonly #stream: Duplex;
   readonly #seen: TaskSeen = {};
@@ -17,6 +19,7 @@ export class TaskSocket extends FeedSocket {
   constructor(socket: WebSocket, stream: Duplex, actor: Actor, task: FeedTask) {
     super(socket, stream, actor);
     this.#task = task;
+    this.needs = task.accountId === actor.accountId ? undefined : OVERSEEING;
     this.#stream = stream;
     // What comes later has a higher number than both.
     this.seq = Math.max(task.statusSeq, task.progressSeq ?? 0);

@@ -33,3 +33,14 @@ export interface MediaFacts {
   bytes: number | null;
   formats: MediaFormat[];
 }
+
+/** How many bytes are wanted, as far as the source says; null when it does not. */
+export function estimateBytes(
+  facts: MediaFacts,
+  { quality, formatId }: { quality: string; formatId: string | null },
+): number | null {
+  if (!formatId) return quality === "best" ? facts.bytes : null;
+  const sizes = formatId.split("+").map((id) => facts.formats.find((one) => one.id === id)?.bytes);
+  const known = sizes.filter((size) => typeof size === "number");
+  return known.length === sizes.length ? known.reduce((sum, size) => sum + size, 0) : null;
+}

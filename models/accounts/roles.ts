@@ -44,19 +44,34 @@ export async function permissionsOf(
   return builtInRole(name) ?? permittedBy(await CustomRole.findByPk(name, within));
 }
 
+/** Of these accounts, those that may do something by their roles. */
+export async function thoseWhoMay(
+  permission: Permission,
+  accountIds: readonly string[],
+): Promise<Set<string>> {
+  const role = await rolesWith(permission);
+  const where = { id: [...accountIds], role, isActive: true };
+  const able = await Account.findAll({ attributes: ["id"], where, raw: true });
+  return new Set(able.map(({ id }) => id));
+}
+
+async function rolesWith(permission: Permission, transaction?: Transaction): Promise<Role[]> {
+  const custom = await CustomRole.findAll(transaction ? { transaction } : {});
+  return [
+    ...Object.keys(ROLES).filter((name) => builtInRole(name)!.includes(permission)),
+    ...custom.filter((role) => permittedBy(role).includes(permission)).map(({ name }) => name),
+  ];
+}
+
 /** Some of the people who may do something by their roles, in one order; services are none. */
 export async function peopleWhoMay(
   permission: Permission,
   transaction: Transaction,
 ): Promise<string[]> {
-  const custom = await CustomRole.findAll({ transaction });
-  const roles = [
-    ...Object.keys(ROLES).filter((name) => builtInRole(name)!.includes(permission)),
-    ...custom.filter((role) => permittedBy(role).includes(permission)).map(({ name }) => name),
-  ];
+  const role = await rolesWith(permission, transaction);
   const people = await Account.findAll({
     attributes: ["id"],
-    where: { role: roles, isActive: true, isService: false },
+    where: { role, isActive: true, isService: false },
     order: [["id", "ASC"]],
     limit: MOST_PEOPLE,
     transaction,

@@ -1,6 +1,6 @@
-import type { MediaFacts } from "../../../domain/downloads/media.ts";
 import { TimeoutFailure, WorkflowFailedError } from "@temporalio/client";
 import type { z } from "zod";
+import { estimateBytes, type MediaFacts } from "../../../domain/downloads/media.ts";
 import { estimateSeconds, platformOf, QUALITY } from "../../../domain/downloads.ts";
 import { refusal } from "../../../domain/errors.ts";
 import { gatesTo } from "../../../domain/gates.ts";
@@ -68,7 +68,9 @@ export const startDownload = route({
     await assertRoom(services);
     const parse = await findParse(addressHash(body.url));
     const facts = parse && factsOf(parse);
-    await assertFunds(services, actor.accountId, facts?.bytes ?? null);
+    const selection = selectionOf(body);
+    const wantedBytes = facts ? estimateBytes(facts, selection) : null;
+    await assertFunds(services, actor.accountId, wantedBytes);
 
     const key = call.requestHeader("Idempotency-Key");
     const order: DownloadOrder = {
@@ -77,7 +79,7 @@ export const startDownload = route({
       url: body.url,
       platform: platformOf(address.hostname),
       mode: body.mode,
-      ...selectionOf(body),
+      ...selection,
       kind: body.playlist ? "playlist" : "media",
     };
     if (body.playlist && order.formatId) {

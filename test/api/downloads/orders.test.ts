@@ -2,6 +2,7 @@ import { TimeoutFailure, WorkflowFailedError } from "@temporalio/client";
 import { describe, expect, test } from "vitest";
 import { ADMIN, NOBODY, startApi } from "../../support/api.ts";
 import { startWithFetcher } from "../../support/downloads.ts";
+import { adjust } from "../../support/ledger.ts";
 import { noteDisk } from "../../../models/disks/index.ts";
 import { Download, keepParse, addressHash } from "../../../models/downloads/index.ts";
 import { IdempotencyKey, OutboxEntry } from "../../../models/operations.ts";
@@ -216,6 +217,20 @@ describe("POST /api/v1/download", () => {
       status: 403,
       body: { code: "downloads/insufficient-balance", detail: "余额不足" },
     });
+  });
+
+  test("where it is charged for, the format that is wanted counts, not the best there is", async () => {
+    const api = await startWithFetcher({ env: { DOWNLOAD_BILLING: "on" } });
+    const { database } = api.services;
+    const prices = { ...FIRST_PRICES, microYuanPerGbIn: 1_000_000_000 };
+    await setPrices(database, prices, { actor: ADMIN });
+    await keep(database);
+    await adjust(database, ADMIN.accountId, 400);
+
+    const order = (json: object) => api.call(ADMIN, "POST", START, { json: { url, ...json } });
+
+    expect((await order({})).body).toMatchObject({ code: "downloads/insufficient-balance" });
+    expect((await order({ format_id: "137" })).status).toBe(202);
   });
 });
 

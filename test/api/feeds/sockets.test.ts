@@ -3,7 +3,14 @@ import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { Feed, FeedFrame, forgetFrames, recordProgress } from "../../../models/feeds/index.ts";
-import { bearer, makeKey, signIn, signOut, startWithAdmin } from "../../support/accounts.ts";
+import {
+  bearer,
+  makeKey,
+  makePerson,
+  signIn,
+  signOut,
+  startWithAdmin,
+} from "../../support/accounts.ts";
 import {
   crowdFeed,
   giveNotice,
@@ -334,6 +341,36 @@ describe("/api/v1/ws/progress", () => {
       { status: "completed", percent: 100, message: "Download completed" },
     ]);
     expect(late.heard).toMatchObject([{ status: "completed", percent: 100 }]);
+  });
+
+  test("who may not see another's run any more follows it no longer", async () => {
+    const { api, database, accountId, token } = await openScene();
+    const person = await makePerson(api, "operator");
+    const theirs = { ...bearer(person.token) };
+    const [task, own] = [makeTask(accountId), makeTask(person.id)];
+    await tellTask(database, task, "running");
+    await tellTask(database, own, "running");
+    const follow = ({ taskId }: typeof task) =>
+      listenOn(api.address, `${PROGRESS}?task_id=${taskId}`, { headers: theirs });
+    const [another, mine] = [follow(task), follow(own)];
+    await another.until(1);
+    await mine.until(1);
+
+    // Sessions and rights are looked at all the time: whoever still has theirs notices nothing.
+    await sleep(1000);
+    expect(another.socket.readyState).toBe(1);
+    await api.call(undefined, "PATCH", `/api/v1/admin/users/${person.id}`, {
+      headers: bearer(token),
+      json: { role: "user" },
+    });
+
+    expect((await another.closed).code).toBe(4403);
+    expect(mine.socket.readyState).toBe(1);
+    expect(
+      await refusedOn(api.address, `${PROGRESS}?task_id=${task.taskId}`, theirs),
+    ).toMatchObject({
+      status: 403,
+    });
   });
 
   test("says before the upgrade what is wrong", async () => {
