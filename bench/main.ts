@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import { prepareEnvironment } from "../test/support/services/environment.ts";
 import { activation } from "./measurements/activation.ts";
+import { PROFILES } from "./cards/platform.ts";
 import { createStock } from "./cards/stock.ts";
 import { cardsExport } from "./measurements/cards-export.ts";
 import { cardsLists } from "./measurements/cards-lists.ts";
@@ -46,9 +47,9 @@ const MEASUREMENTS: readonly Measurement[] = [
   activation,
   fanOut,
   media,
-  cardsMaking(stock),
+  ...PROFILES.map((profile) => cardsMaking(stock, profile)),
   cardsLists(stock),
-  cardsExport(stock),
+  ...PROFILES.map((profile) => cardsExport(stock, profile)),
   cardsTimers,
 ];
 const unknown = positionals.filter((word) => MEASUREMENTS.every(({ name }) => name !== word));

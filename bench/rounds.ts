@@ -61,9 +61,14 @@ export function spreadOf(numbers: readonly number[]): Spread {
   return { median, least: sorted[0]!, most: sorted.at(-1)! };
 }
 
-/** The work per CPU second of the contestant named first, in that of the other. */
-export function ratio(standings: readonly Standing[], ours: string, theirs: string): number {
-  const of = (wanted: string) => standings.find(({ name }) => name === wanted)!.perCpuSecond.median;
+/** The work per CPU second, or per second, of the contestant named first, in that of the other. */
+export function ratio(
+  standings: readonly Standing[],
+  ours: string,
+  theirs: string,
+  unit: "perCpuSecond" | "perSecond" = "perCpuSecond",
+): number {
+  const of = (wanted: string) => standings.find(({ name }) => name === wanted)![unit].median;
   return of(ours) / of(theirs);
 }
 

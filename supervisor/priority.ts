@@ -14,8 +14,9 @@ export function putBehind(pid: number, niceness: number): void {
     if (process.platform !== "linux") return setPriority(pid, priority);
     // Here a priority is a thread's own; what begins later has it from whoever began it.
     for (const thread of readdirSync(`/proc/${pid}/task`)) setPriority(Number(thread), priority);
-    // Cores are shared out between sessions before anybody looks at their processes (sched(7), autogroup).
-    writeFileSync(`/proc/${pid}/autogroup`, `${priority}`);
+    // Cores are shared out between sessions before anybody looks at their processes (sched(7), autogroup): it has its
+    // own, and a new one goes like everybody's, whatever priority its processes have.
+    writeFileSync(`/proc/${pid}/autogroup`, `${niceness}`);
   } catch {
     // It has ended already, or has no session to be put behind with.
   }

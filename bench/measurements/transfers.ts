@@ -28,7 +28,7 @@ const SLOW_SECONDS = 10;
 export const transfers: Measurement = {
   name: "transfers",
   title: "Fifty transfers at once",
-  method: `One curl fetches a file of 100 MB ${CLIENTS} times at once: from \`GET /api/v1/download/file\`, with its places and its checks, from the least that Node can do (\`createReadStream\` with the same buffer, piped into the response), from nginx with \`sendfile\`, and from the same route where \`DELIVERY=accel\` lets the nginx before the API send it (then nginx and the API count together). Everything lies in the page cache. The memory is what the API grows by, at its most, while ${CLIENTS} clients take 200 KB a second each.`,
+  method: `One curl fetches a file of 100 MB ${CLIENTS} times at once: from \`GET /api/v1/download/file\`, with its places and its checks, from the least that Node can do (\`createReadStream\` with the same buffer, piped into the response), from nginx with \`sendfile\`, and from the same route where \`DELIVERY=accel\` lets the nginx before the API send it (then nginx and the API count together). Everything lies in the page cache. Where nginx sends, what is judged is how many bytes arrive in a second; what they take of the CPU stands beside it. The memory is what the API grows by, at its most, while ${CLIENTS} clients take 200 KB a second each.`,
   run,
 };
 
@@ -67,7 +67,7 @@ async function run(size: Size): Promise<Finding> {
     );
     return {
       goals: [
-        ...goalsOfSending(standings),
+        ...goalsOfSending(standings, "perSecond"),
         {
           claim: `MiB that the API grows by with ${CLIENTS} slow clients`,
           value: extraBytes / MiB,

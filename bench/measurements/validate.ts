@@ -1,5 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { CallGiven } from "../../test/support/api.ts";
 import { until } from "../../test/support/until.ts";
 import type { Finding, Measurement, Size } from "../measurement.ts";
@@ -34,14 +35,17 @@ const OURS = "Longhaul";
 const BARE = "bare Koa and mysql2";
 const FLASK = "Flask and SQLAlchemy";
 const ALONE = "at half of saturation";
-const AMID = "while batches are made";
+const AMID = "while a batch is made";
+const ENDLESS = "while batch follows batch";
+/** So long after a batch the next is ordered: what it has left behind is over then. */
+const PAUSE_MS = 1000;
 
 /** What programs ask again and again: whether their card is good. */
 export const validate: Measurement = {
   name: "validate",
   title: "Validation of a card",
   method:
-    "Programs show an active card from its machine, `POST /api/validate`, on MariaDB: to the product as `npm start` runs it, with all that stands around an answer (limits, the guard against guessing, log, metrics), to a bare Koa that reads the body, hashes the code with the same key, asks the same question by a prepared statement on a pool of connections and answers the same fields, and to Flask with SQLAlchemy models served by waitress, where Python can be had. Sixteen connections show five hundred cards in turn: the product looks up by one statement all those who came while it was at the one before, the others send one for each. The work is the CPU time of whoever answers, not that of MariaDB. Then the product is asked half as often as it could answer, at a fixed rate and with all cores: the time from when a request was due to its answer, alone and while a batch of 10,000 cards is made.",
+    "Programs show an active card from its machine, `POST /api/validate`, on MariaDB: to the product as `npm start` runs it, with all that stands around an answer (limits, the guard against guessing, log, metrics), to a bare Koa that reads the body, hashes the code with the same key, asks the same question by a prepared statement on a pool of connections and answers the same fields, and to Flask with SQLAlchemy models served by waitress, where Python can be had. Sixteen connections show five hundred cards in turn: the product looks up by one statement all those who came while it was at the one before, the others send one for each. The work is the CPU time of whoever answers, not that of MariaDB. Then the product is asked half as often as it could answer, at a fixed rate and with all cores: the time from when a request was due to its answer, alone; of the requests that are due while a batch of 10,000 cards is under way, from its order until it says `completed`, with a second between one batch and the next; and, beyond what is asked for, while each batch is ordered as soon as the one before is there. Whoever asks and orders shares the two cores with all of the product and with MariaDB.",
   run,
 };
 
@@ -86,6 +90,12 @@ async function compareAnswers(
   return standings;
 }
 
+/** When something was due, in epoch milliseconds, and how long it took from then on. */
+interface Answered {
+  dueAt: number;
+  tookMs: number;
+}
+
 type Latencies = Record<string, { p50: Spread; p99: Spread }>;
 
 /** How long answers take at this rate, alone and while cards are made. */
@@ -95,30 +105,55 @@ async function timeAnswers(
   rate: number,
   { quick, rounds, rule }: Size,
 ): Promise<Latencies> {
-  const { address } = product.client;
-  const answers = rate * (quick ? 2 : 6);
-  const found = { [ALONE]: [] as number[][], [AMID]: [] as number[][] };
+  const found: Record<string, Answered[][]> = { [ALONE]: [], [AMID]: [], [ENDLESS]: [] };
+  const ask = (seconds: number) =>
+    load(product.client.address, orders, { answers: rate * (quick ? 3 : seconds), rate });
   await unpin(product.api);
   for (let round = 0; round < rounds; round++) {
     rule();
-    found[ALONE].push(await load(address, orders, { answers, rate }));
-    const making = { isOver: false };
-    const batches = (async () => {
-      while (!making.isOver) await makeBatch(product, BATCH);
-    })();
-    found[AMID].push(await load(address, orders, { answers, rate }));
-    making.isOver = true;
-    await batches;
+    found[ALONE]!.push(await ask(6));
+    found[AMID]!.push(await whileMaking(product, PAUSE_MS, () => ask(9)));
+    await untilQuiet(product);
+    found[ENDLESS]!.push(await whileMaking(product, 0, () => ask(5)));
     await untilQuiet(product);
   }
-  const at = (part: number, rounds: number[][]) =>
-    spreadOf(rounds.map((tookMs) => tookMs[Math.floor(tookMs.length * part)]!));
+  const at = (part: number, rounds: Answered[][]) =>
+    spreadOf(
+      rounds.map((answered) => {
+        const tookMs = answered.map((one) => one.tookMs).sort((one, other) => one - other);
+        return tookMs[Math.floor(tookMs.length * part)]!;
+      }),
+    );
   return Object.fromEntries(
-    Object.entries(found).map(([name, times]) => [
+    Object.entries(found).map(([name, rounds]) => [
       name,
-      { p50: at(0.5, times), p99: at(0.99, times) },
+      { p50: at(0.5, rounds), p99: at(0.99, rounds) },
     ]),
   );
+}
+
+/** Has batches made, with a pause after each, while somebody asks: those of the answers that were due meanwhile. */
+async function whileMaking(
+  product: Product,
+  pauseMs: number,
+  ask: () => Promise<Answered[]>,
+): Promise<Answered[]> {
+  const spans: { from: number; to: number }[] = [];
+  const making = { isOver: false };
+  const batches = (async () => {
+    while (!making.isOver) {
+      const from = Date.now();
+      await makeBatch(product, BATCH);
+      spans.push({ from, to: Date.now() });
+      await sleep(pauseMs);
+    }
+  })();
+  const answered = await ask();
+  making.isOver = true;
+  await batches;
+  const seconds = spans.map(({ from, to }) => rounded((to - from) / 1000));
+  console.log(`  batches meanwhile, in seconds: ${seconds.join(", ")}`);
+  return answered.filter(({ dueAt }) => spans.some(({ from, to }) => dueAt >= from && dueAt <= to));
 }
 
 function findingOf(standings: Standing[], latencies: Latencies): Finding {
@@ -141,9 +176,9 @@ function findingOf(standings: Standing[], latencies: Latencies): Finding {
     goals: [
       against(BARE, 1),
       ...(isCompared(FLASK) ? [against(FLASK, 5)] : []),
-      ...Object.entries(latencies).flatMap(([name, { p50, p99 }]) => [
-        { claim: `p50 in milliseconds, ${name}`, value: p50.median, most: 3 },
-        { claim: `p99 in milliseconds, ${name}`, value: p99.median, most: 10 },
+      ...[ALONE, AMID].flatMap((name) => [
+        { claim: `p50 in milliseconds, ${name}`, value: latencies[name]!.p50.median, most: 3 },
+        { claim: `p99 in milliseconds, ${name}`, value: latencies[name]!.p99.median, most: 10 },
       ]),
     ],
     table: { columns, rows: [...rows, ...times] },
@@ -205,16 +240,15 @@ function asking(
   };
 }
 
-/** Asks as often; with a rate, so often a second. Answers how many milliseconds each answer took, the least first. */
+/** Asks as often; with a rate, so often a second, and answers how long each answer took. */
 async function load(
   address: string,
   orders: string,
   { answers, rate }: { answers: number; rate?: number },
-): Promise<number[]> {
+): Promise<Answered[]> {
   const program = [process.execPath, "--import", "tsx", LOAD];
   const crowd = rate ? CROWD : CONNECTIONS;
   const words = [address + PATH, crowd, `${answers}`, "", orders, `${rate ?? ""}`];
   const said = await (rate ? runFirst : runAsking)([...program, ...words]);
-  const tookMs = rate ? (JSON.parse(said) as number[]) : [];
-  return tookMs.sort((one, other) => one - other);
+  return rate ? (JSON.parse(said) as Answered[]) : [];
 }

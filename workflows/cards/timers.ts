@@ -43,10 +43,7 @@ const { turnWheel } = proxyActivities<CardActivities>({
 });
 
 const { mendCardTimers } = proxyActivities<CardActivities>({
-  taskQueue: QUEUES.io,
-  startToCloseTimeout: "30 minutes",
-  heartbeatTimeout: "10 seconds",
-  retry: { maximumInterval: "30 seconds" },
+  ...LONG,
   summary: "end what is overdue, and give timers to cards that have none",
 });
 

@@ -40,7 +40,9 @@ export async function onHeldFunds<T>(
   let extended: Promise<void> | undefined;
   const hold: Hold = async (estimate) => {
     if (extended) return;
-    await holdFunds({ ...order, usage: await estimate() });
+    const usage = await estimate();
+    // Seen to its end by whoever is cancelled meanwhile: what is held is released.
+    await CancellationScope.nonCancellable(() => holdFunds({ ...order, usage }));
     extended = extending.run(() => extendAgainAndAgain(order)).catch(unlessCancelled);
   };
   try {

@@ -107,27 +107,30 @@ describe("GET /api/v1/admin/transfers", () => {
     await vi.waitFor(async () => expect((await fetch()).status).toBe(200), 20_000);
   });
 
-  test("files go no faster than they may, to one user and to all together", async () => {
+  test.each([
+    { to: "one user", limit: "DOWNLOAD_BANDWIDTH_PER_USER", sharing: 1 },
+    { to: "all together", limit: "DOWNLOAD_BANDWIDTH", sharing: 2 },
+  ])("files go no faster than they may to $to", async ({ limit, sharing }) => {
     const rate = 2 * MiB;
-    const { api, fetch, other } = await openScene({
-      DOWNLOAD_BANDWIDTH: `${2 * rate}`,
-      DOWNLOAD_BANDWIDTH_PER_USER: `${rate}`,
-      // Nobody else sends what has to be slowed down.
-      DELIVERY: "accel",
-    });
+    // Nobody else sends what has to be slowed down.
+    const variables = { [limit]: `${rate}`, DELIVERY: "accel" };
+    const { api, fetch, other } = await openScene(variables);
     const stranger: Actor = { ...ADMIN, accountId: STRANGER.accountId };
     const began = performance.now();
     const measure = async ({ answer }: { answer: IncomingMessage }) => {
       let bytes = 0;
-      for await (const piece of answer) if ((bytes += (piece as Buffer).length) >= 2 * rate) break;
-      return { bytes, tookMs: performance.now() - began };
+      for await (const piece of answer) {
+        if ((bytes += (piece as Buffer).length) >= (2 * rate) / sharing) break;
+      }
+      return (1000 * bytes) / (performance.now() - began);
     };
 
     const two = await Promise.all([fetch(), fetch(stranger, other.serial)]);
-    const taken = await Promise.all(two.map(measure));
+    const perSecond = await Promise.all(two.map(measure));
 
-    // Two seconds' worth cannot come sooner than in two seconds, less the first step.
-    for (const { tookMs } of taken) expect(tookMs).toBeGreaterThan(0.85 * 2000);
+    // The slower of the two has had no less than its share of the time; a machine that is busy is slower yet.
+    const reached = sharing === 1 ? Math.max(...perSecond) : sharing * Math.min(...perSecond);
+    expect(reached).toBeLessThan(1.15 * rate);
     expect(two.every(({ answer }) => answer.headers["x-accel-redirect"] === undefined)).toBe(true);
     expect(await api.services.metrics.metrics()).toContain("longhaul_transfer_bytes_total");
   });
