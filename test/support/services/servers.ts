@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { closeSync, openSync, readFileSync, rmSync } from "node:fs";
 import { mkdir, mkdtemp } from "node:fs/promises";
 import type { Socket } from "node:net";
@@ -77,9 +78,18 @@ export async function freePort(): Promise<number> {
   return port!;
 }
 
+/** Below those that systems give to whoever connects somewhere: one that was free stays so until somebody listens. */
+const [FIRST_PORT, LAST_PORT] = [15_000, 32_000];
+
 /** `count` different free ports of the loopback address. */
 export function freePorts(count: number): Promise<number[]> {
-  return choosePorts(Array.from({ length: count }, () => ({ variable: "", host: HOST, port: 0 })));
+  const any = () => ({
+    variable: "",
+    host: HOST,
+    port: randomInt(FIRST_PORT, LAST_PORT),
+    movable: true,
+  });
+  return choosePorts(Array.from({ length: count }, any));
 }
 
 async function untilReady(
