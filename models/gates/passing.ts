@@ -193,17 +193,17 @@ export async function tidyGates(database: Database, now: Date): Promise<void> {
   });
   await inTransaction(database, async (transaction) => {
     const unused = {
+      key: { [Op.notIn]: literal(USED) },
       places: null,
       ratePoints: null,
       closedUntil: { [Op.or]: [{ [Op.is]: null }, { [Op.lt]: now }] },
       updatedAt: { [Op.lt]: new Date(now.getTime() - UNUSED_MS) },
     };
     const found = await Gate.findAll({ where: unused, limit: FORGET_AT_ONCE, transaction });
-    const keys = found.map(({ key }) => key);
-    const nobody = { [Op.and]: [NOBODY_IN("gate_passes"), NOBODY_IN("gate_waiters")] };
-    await Gate.destroy({ where: { ...unused, ...nobody, key: keys }, transaction });
+    // Whoever came meanwhile keeps it.
+    const key = { ...unused.key, [Op.in]: found.map((gate) => gate.key) };
+    await Gate.destroy({ where: { ...unused, key }, transaction });
   });
 }
 
-const NOBODY_IN = (table: string) =>
-  literal(`NOT EXISTS (SELECT 1 FROM ${table} WHERE ${table}.gate = gates.\`key\`)`);
+const USED = "(SELECT gate FROM gate_passes UNION SELECT gate FROM gate_waiters)";
